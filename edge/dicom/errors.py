@@ -1,0 +1,31 @@
+"""The one hierarchy of errors: who is wrong, what was expected, and where.
+
+Every room below the sockets raises these and nothing else for bad input. `offset` counts octets from the start of
+whatever the message names (a PDU, a file, a data set), so that a person can find the place with a hex viewer.
+"""
+
+
+class DicomError(Exception):
+    """Something about a DICOM structure is wrong; `str()` says what, and where when that is known."""
+
+    def __init__(self, message, offset=None):
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+    def __str__(self):
+        if self.offset is None:
+            return self.message
+        return "%s (at offset %d)" % (self.message, self.offset)
+
+
+class PeerError(DicomError):
+    """What came from outside (a peer, a file) breaks the standard."""
+
+
+class LocalError(DicomError):
+    """What we were asked to produce cannot be produced: the caller is wrong."""
+
+
+class LimitError(DicomError):
+    """What came from outside may be valid, but is larger, deeper or more than this box agreed to handle."""
