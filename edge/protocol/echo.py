@@ -1,0 +1,22 @@
+"""Verification: C-ECHO in both roles (PS3.7 9.1.5, PS3.4 Annex A)."""
+
+from edge.protocol import command, dimse, status
+
+SOP_CLASS = "1.2.840.10008.1.1"
+
+
+def request(message_id):
+    """Return a C-ECHO-RQ as a command set."""
+    return command.encode(
+        {
+            command.AFFECTED_SOP_CLASS: SOP_CLASS,
+            command.COMMAND_FIELD: command.C_ECHO_RQ,
+            command.MESSAGE_ID: message_id,
+            command.DATA_SET_TYPE: command.NO_DATA_SET,
+        }
+    )
+
+
+def response(elements):
+    """Return the C-ECHO-RSP to the request `elements`: success."""
+    return command.encode(dimse.answer_to(elements, status.SUCCESS))
