@@ -1,0 +1,60 @@
+# make run     start the box with its defaults: DICOM on port 11112, objects under ./var; Ctrl-C stops it
+# make setup   only install: .venv/bin/edge
+# make test    install what the tests need, and run them
+# make bench   measure against other DICOM software, and print the table
+# make torture power cuts, kills, bad links and hostile peers for MINUTES=60
+# make clean   remove what was installed and built; ./var stays, it may hold objects
+
+PYTHON ?= python3
+PIP_FLAGS ?= -q
+MINUTES ?= 60
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install $(PIP_FLAGS)
+NATIVE := setup.py native/build.py $(wildcard native/include/*.h native/src/*.[ch])
+# The interpreter's own headers: without them the C extension is left out, which the last line of the set-up says.
+HEADERS = $$($(PY) -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
+
+.PHONY: run setup test bench torture clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/setup.stamp
+	@exec $(VENV)/bin/edge serve
+
+setup: $(VENV)/setup.stamp
+	@echo "set up: $(VENV)/bin/edge (make run starts the box)"
+
+test: $(VENV)/test.stamp
+	@$(PY) -m pytest
+
+bench: $(VENV)/test.stamp
+	@$(PY) -m tests.bench
+
+torture: $(VENV)/test.stamp
+	@$(PY) -m tests.torture --minutes $(MINUTES)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info edge/_native*.so .pytest_cache .hypothesis
+	find edge tests native -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "edge needs Python 3.11 or later; $(PYTHON) is not: make setup PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh .ci/debian "the set-up" python3-venv
+	@echo "setting up .venv (once)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/setup.stamp: $(VENV)/pyvenv.cfg pyproject.toml $(NATIVE)
+	@case "$(HEADERS)" in /usr/include/*) \
+	    test -e "$(HEADERS)/Python.h" || sh .ci/debian "the C extension" python3-dev || true;; esac
+	@$(PIP) $$($(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+	@$(PIP) --no-build-isolation -e .
+	@$(PY) native/build.py
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/setup.stamp .ci/debian-packages
+	@sh .ci/debian "make test" $$(sed -e 's/ .*//' -e '/^#/d' .ci/debian-packages)
+	@echo "installing the test packages (once)"
+	@$(PIP) --no-build-isolation -e '.[test]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""What an operator does with the box: every action once, and the skins over them."""

@@ -1,0 +1,55 @@
+"""Build the C extension `edge._native` with cffi in API mode; run as a script, say whether it is there.
+
+`pip install` calls `extension`. The extension is optional: where no compiler or no Python.h is found the install goes
+on without it, and the box takes the slower way in Python.
+"""
+
+import sys
+import sysconfig
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SOURCES = ("crc32.c",)
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion")
+
+
+def declarations():
+    """Return the header without its preprocessor lines: what cffi takes for declarations."""
+    header = (HERE / "include" / "edge_codec.h").read_text(encoding="ascii")
+    return "\n".join(line for line in header.splitlines() if not line.startswith("#"))
+
+
+def extension():
+    """Return the cffi builder of `edge._native`."""
+    from cffi import FFI
+
+    builder = FFI()
+    builder.cdef(declarations())
+    builder.set_source(
+        "edge._native",
+        '#include "edge_codec.h"',
+        # Relative to the project: setuptools refuses absolute paths, and always builds from there.
+        sources=["native/src/" + name for name in SOURCES],
+        include_dirs=["native/include"],
+        extra_compile_args=["-std=c11", "-O2", *WARNINGS],
+        optional=True,
+    )
+    return builder
+
+
+def report():
+    """Return one line for a person: the extension is there, or what is slower without it and what would mend that."""
+    try:
+        from edge import _native
+    except ImportError as missing:
+        if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
+            cause = "Python.h is missing; to build it: apt-get install python3-dev, then make setup"
+        else:
+            cause = "%s; to see why it was not built: make clean, then make setup PIP_FLAGS=-v" % missing
+        return "native: not built, so checksums take zlib (about seven times the time; all else is the same): " + cause
+    return "native: built, checksums by %s" % _native.ffi.string(_native.lib.edge_crc32_way()).decode("ascii")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE.parent))
+    print(report())
