@@ -162,6 +162,10 @@ class Association:
             else:
                 self.abort("nothing came for %d s" % (self._limits.idle_ms // 1000))
 
+    def quiet_ms(self, now_ms):
+        """Return for how many ms nothing has come."""
+        return now_ms - self._heard_ms
+
     def refresh(self, now_ms):
         """Count the idle time from `now_ms`: for when we kept the peer waiting."""
         self._now_ms = now_ms
@@ -200,8 +204,12 @@ class Association:
         return self._state == states.DATA_TRANSFER and not self._framing.within_pdu()
 
     def established(self):
-        """Say whether data can be sent."""
+        """Say whether the association stands and nobody has asked to end it."""
         return self._state == states.DATA_TRANSFER
+
+    def can_send(self):
+        """Say whether messages can be sent; they still can while a release of the peer awaits our answer."""
+        return self._state in (states.DATA_TRANSFER, states.AWAIT_LOCAL_RELEASE)
 
     # What we say
 

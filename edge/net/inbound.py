@@ -1,0 +1,269 @@
+"""One accepted association, from its socket to the spool: the service class provider's side.
+
+A thread runs each. Payload goes from the socket into the association's window, and from there as views into the partial
+file of `spool.intake`: no object is ever whole in memory. A C-STORE response is sent when `commit` has returned, which
+is when the object would survive a power cut.
+"""
+
+import logging
+from collections import namedtuple
+
+from edge.dicom.errors import DicomError
+from edge.net import transport
+from edge.protocol import association, command, dimse, echo, status, store
+from edge.spool.errors import Degraded, Mismatch, NoSpace, Unreadable
+
+WINDOW_BYTES = 262144  # two of the longest PDUs that DCMTK sends: a receive rarely finds less than it has room for
+
+_REST_MS = 1000  # an association that has sent nothing for so long, between two messages, is at rest
+
+_log = logging.getLogger("edge.net")
+
+# Who is at the other end. calling, called: AE titles, "" for a blank one; address: str
+Peer = namedtuple("Peer", ("calling", "called", "address"))
+
+
+class Summary:
+    """What one association came to, for the log and the console."""
+
+    def __init__(self, peer, began_ms):
+        self.peer = peer
+        self.began_ms = began_ms
+        self.stored = 0  # objects answered with success
+        self.refused = 0  # objects answered with a failure
+        self.echoes = 0
+        self.payload_bytes = 0
+        self.ended = ""
+
+    def words(self, now_ms):
+        """Say it in one line."""
+        return "association of %s at %s with %s: %d stored, %d refused, %d echoes, %d octets in %.1f s; %s" % (
+            self.peer.calling or "(no title)",
+            self.peer.address,
+            self.peer.called or "(no title)",
+            self.stored,
+            self.refused,
+            self.echoes,
+            self.payload_bytes,
+            (now_ms - self.began_ms) / 1000,
+            self.ended,
+        )
+
+
+class Inbound:
+    """An association that was accepted, and the thread's work on it.
+
+    wire: transport.Wire; engine: association.Association, established or about to be; begin: spool.intake's, as
+    `begin(sop_class, sop_instance, transfer_syntax, source)`; source: what the spool keeps of where objects came from;
+    route: what `Arrival.commit` asks where an object goes; object_limit: octets of the longest data set taken.
+    """
+
+    def __init__(self, wire, engine, peer, begin, source, route, object_limit):
+        self._wire = wire
+        self._engine = engine
+        self._begin = begin
+        self._source = source
+        self._route = route
+        self._object_limit = object_limit
+        self._messages = dimse.Messages()
+        self._asked = None  # the request whose data set is coming
+        self._arrival = None  # where it goes; None when it has been refused
+        self._status = status.SUCCESS  # of the request under way, once it is refused
+        self._comment = ""
+        self._received = 0  # octets of the data set under way
+        self._leaving = False
+        self.summary = Summary(peer, transport.now_ms())
+
+    def run(self):
+        """Serve the association until it has ended; the socket is closed afterwards."""
+        try:
+            self._serve()
+        except Exception:
+            _log.exception("association of %s failed inside this box", self.summary.peer.calling)
+            self.summary.ended = "failed inside this box"
+        finally:
+            self._drop_arrival()
+            self._wire.close()
+            _log.info("%s", self.summary.words(transport.now_ms()))
+
+    def leave(self, now):
+        """End it from another thread: at once when `now`, otherwise if it has come to rest."""
+        at_rest = self._asked is None and self._engine.quiet_ms(transport.now_ms()) >= _REST_MS
+        if now or at_rest:
+            self._leaving = True
+            self._wire.interrupt()
+
+    def _serve(self):
+        engine = self._engine
+        wire = self._wire
+        clock = transport.now_ms
+        now_ms = clock()
+        self._drain_events()
+        while self._flush() and not engine.finished():
+            count = wire.receive_into(engine.window(), max(1, engine.deadline() - now_ms))
+            now_ms = clock()
+            if count:
+                engine.filled(count, now_ms)
+                self._drain_events()
+                if now_ms >= engine.deadline():
+                    engine.tick(now_ms)
+                    self._drain_events()
+            elif count is None:
+                engine.tick(now_ms)
+                self._drain_events()
+            elif self._leaving and engine.established():
+                engine.abort("this box is shutting down")
+                self._drain_events()
+                self._flush()
+                return
+            else:
+                engine.lost(now_ms)
+                self._drain_events()
+
+    def _flush(self):
+        octets = self._engine.outgoing()
+        if octets:
+            try:
+                self._wire.send(octets)
+            except OSError:
+                self._engine.lost(transport.now_ms())
+                self._drain_events()
+                return False
+        return True
+
+    def _drain_events(self):
+        engine = self._engine
+        while True:
+            event = engine.next_event()
+            if event is None:
+                return
+            try:
+                if isinstance(event, association.Data):
+                    self._take(event)
+                else:
+                    self._steer(event)
+            except DicomError as error:
+                engine.abort(str(error))
+
+    def _steer(self, event):
+        if isinstance(event, association.ReleaseAsked):
+            self._drop_arrival()
+            self._engine.release_answer()
+            self.summary.ended = "released"
+        elif isinstance(event, association.Aborted):
+            self._drop_arrival()
+            who = "by the peer" if event.by_peer else "by this box"
+            self.summary.ended = "aborted %s: %s" % (who, event.words)
+        elif isinstance(event, association.Lost):
+            self._drop_arrival()
+            self.summary.ended = "connection lost"
+
+    # Messages
+
+    def _take(self, data):
+        message = self._messages.take(data)
+        if isinstance(message, dimse.Payload):
+            self._payload(message)
+        elif message is not None:
+            self._command(message)
+
+    def _command(self, message):
+        context = self._engine.accepted.get(message.context_id)
+        if context is None:
+            self._engine.abort("a message in context %d, which was not accepted" % message.context_id)
+            return
+        field = message.elements[command.COMMAND_FIELD]
+        self._status = status.SUCCESS
+        self._comment = ""
+        self._received = 0
+        self._asked = message
+        if field == command.C_STORE_RQ:
+            self._open_store(context, store.asked(message))
+        elif field == command.C_ECHO_RQ and context.abstract_syntax == echo.SOP_CLASS:
+            self.summary.echoes += 1
+        elif field & command.RESPONSE:
+            self._engine.abort("a response to a request that was never made")
+            return
+        elif field == command.C_CANCEL_RQ:
+            self._asked = None  # of what has been answered already
+        else:
+            name = command.NAMES.get(field, "command %04X" % field)
+            self._refuse(status.UNRECOGNIZED_OPERATION, "%s is not a service of this context" % name)
+        if self._asked is not None and not command.has_data_set(message.elements):
+            self._answer()
+
+    def _payload(self, payload):
+        self._received += len(payload.view)
+        if self._received > self._object_limit:
+            self._drop_arrival()
+            self._engine.abort("a data set of more than %d octets, the limit in [limits]" % self._object_limit)
+            return
+        if self._arrival is not None:
+            try:
+                self._arrival.write(payload.view)
+            except (DicomError, OSError) as error:
+                self._refuse_for(error)
+        if payload.is_last:
+            if self._arrival is not None:
+                self._commit()
+            self._answer()
+
+    def _open_store(self, context, asked):
+        if asked.sop_class != context.abstract_syntax:
+            self._refuse(status.DATA_SET_MISMATCH, "SOP class of the command is not that of the context")
+            return
+        try:
+            self._arrival = self._begin(asked.sop_class, asked.sop_instance, context.transfer_syntax, self._source)
+        except (DicomError, OSError) as error:
+            self._refuse_for(error)
+
+    def _commit(self):
+        arrival = self._arrival
+        try:
+            arrival.commit(self._route)
+            self._arrival = None
+        except (DicomError, OSError) as error:
+            self._refuse_for(error)
+
+    def _answer(self):
+        """Send the response to the request under way."""
+        asked = self._asked
+        self._asked = None
+        if command.C_STORE_RQ == asked.elements[command.COMMAND_FIELD]:
+            if self._status == status.SUCCESS:
+                self.summary.stored += 1
+                self.summary.payload_bytes += self._received
+            else:
+                self.summary.refused += 1
+        response = dimse.answer_to(asked.elements, self._status, self._comment)
+        if self._engine.can_send():
+            self._engine.command(asked.context_id, command.encode(response))
+            self._engine.refresh(transport.now_ms())
+
+    def _refuse(self, code, comment):
+        self._drop_arrival()
+        self._status = code
+        self._comment = comment
+        _log.warning("refused an object of %s: %s: %s", self.summary.peer.calling, status.words(code), comment)
+
+    def _refuse_for(self, error):
+        for kind, code in _STATUS_OF:
+            if isinstance(error, kind):
+                self._refuse(code, str(error))
+                return
+
+    def _drop_arrival(self):
+        if self._arrival is not None:
+            self._arrival.abandon()
+            self._arrival = None
+
+
+# Which failure of the intake is which status (PS3.4 B.2.3), the first that fits
+_STATUS_OF = (
+    (NoSpace, status.OUT_OF_RESOURCES),
+    (Degraded, status.OUT_OF_RESOURCES),
+    (Mismatch, status.DATA_SET_MISMATCH),
+    (Unreadable, status.CANNOT_UNDERSTAND),
+    (DicomError, status.CANNOT_UNDERSTAND),
+    (OSError, status.OUT_OF_RESOURCES),
+)

@@ -1,0 +1,321 @@
+"""Who may come in: one selector for every connection that is not an association yet.
+
+A connection costs a file descriptor and a small window until its A-ASSOCIATE-RQ is whole and accepted; only then does
+it get a thread and a large one. Each has ARTIM running (PS3.8 9.1.5), so that a peer who says nothing, or one octet
+now and then, is gone after that time. Connections of one address are capped, and those of addresses that the
+configuration names are taken even when strangers fill the rest.
+"""
+
+import logging
+import selectors
+import socket
+import threading
+from collections import namedtuple
+
+from edge.dicom import uid
+from edge.net import inbound, transport
+from edge.protocol import association, contexts, echo, items, pdu
+
+_log = logging.getLogger("edge.net")
+
+_HALF_OPEN_LIMIT = 256  # connections without an association; the oldest stranger leaves for the next
+_SEND_TIMEOUT_MS = 30000
+_QUIET_S = 0.2  # how long a drain waits before it looks again which associations have come to rest
+
+# What the listener is to do. address, port: where to listen (port 0: any); called: AE titles we answer to, empty for
+# any; admits: function of (calling AE title, address), whether it may open an association; knows: function of an
+# address, whether the configuration names it; policy: contexts.Policy; max_associations, per_address: caps;
+# object_limit: octets of the longest data set; limits: association.Limits; drain_ms: how long a drain waits
+Settings = namedtuple(
+    "Settings",
+    (
+        "address",
+        "port",
+        "called",
+        "admits",
+        "knows",
+        "policy",
+        "max_associations",
+        "per_address",
+        "object_limit",
+        "limits",
+        "drain_ms",
+    ),
+)
+
+
+class _Half:
+    """A connection whose association request has not been answered, or has been refused."""
+
+    __slots__ = ("socket", "address", "engine", "began_ms")
+
+    def __init__(self, connected, address, limits, now_ms):
+        self.socket = connected
+        self.address = address
+        self.engine = association.Association(limits, now_ms)
+        self.engine.listen()
+        self.began_ms = now_ms
+
+
+class Listener:
+    """The listening socket, the half-open connections, and the threads of the associations that were accepted.
+
+    begin: spool.intake's; has_room: function, whether the spool takes new objects; source_of: function of an
+    inbound.Peer, what the spool keeps as the source; route: what Arrival.commit asks.
+    """
+
+    def __init__(self, settings, begin, has_room, source_of, route):
+        self._settings = settings
+        self._begin = begin
+        self._has_room = has_room
+        self._source_of = source_of
+        self._route = route
+        self._selector = selectors.DefaultSelector()
+        self._half = {}
+        self._lock = threading.Condition()
+        self._running = {}  # inbound.Inbound -> address
+        self._stopping = False
+        self._server = self._bind()
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self._selector.register(self._server, selectors.EVENT_READ, None)
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
+
+    def _bind(self):
+        settings = self._settings
+        family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+        server = socket.socket(family, socket.SOCK_STREAM)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and settings.address == "::":
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            server.bind((settings.address, settings.port))
+            server.listen(128)
+        except OSError:
+            server.close()
+            raise
+        server.setblocking(False)
+        return server
+
+    @property
+    def port(self):
+        """The TCP port listened on."""
+        return self._server.getsockname()[1]
+
+    def associations(self):
+        """Return the inbound.Summary of each association that is open."""
+        with self._lock:
+            return [each.summary for each in self._running]
+
+    def run(self):
+        """Serve until `stop` is called, then until the associations have ended or the drain's time is over."""
+        while not self._stopping:
+            for key, _ in self._selector.select(self._patience_s()):
+                if key.fileobj is self._server:
+                    self._accept()
+                elif key.data is not None:
+                    self._readable(key.data)
+            self._expire()
+        self._drain()
+
+    def stop(self):
+        """Take no more associations; those that are open may finish. May be called from a signal handler."""
+        self._stopping = True
+        try:
+            self._wake.send(b"x")
+        except OSError:
+            pass
+
+    # Half-open connections
+
+    def _patience_s(self):
+        """Return the seconds until the first deadline of a half-open connection, None when there is none."""
+        if not self._half:
+            return None
+        first = min([half.engine.deadline() for half in self._half.values()])
+        return max(0, first - transport.now_ms()) / 1000
+
+    def _accept(self):
+        for _ in range(64):  # then look at those that are waiting
+            try:
+                connected, name = self._server.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                _log.error("cannot take a connection: %s; too many are open", error.strerror)
+                self._evict(None)
+                return
+            self._admit(connected, name[0])
+
+    def _admit(self, connected, address):
+        settings = self._settings
+        if address.startswith("::ffff:"):
+            address = address[7:]
+        connected.setblocking(False)
+        known = settings.knows(address)
+        same = [half for half in self._half.values() if half.address == address]
+        with self._lock:
+            same_open = sum(1 for other in self._running.values() if other == address)
+        if len(same) + same_open >= settings.per_address and same:
+            self._drop(min(same, key=_age))  # the newest of its connections is the likeliest to be in earnest
+        if len(self._half) >= _HALF_OPEN_LIMIT and not self._evict(None if known else address):
+            connected.close()
+            return
+        half = _Half(connected, address, settings.limits, transport.now_ms())
+        self._half[connected.fileno()] = half
+        self._selector.register(connected, selectors.EVENT_READ, half)
+
+    def _evict(self, newcomer):
+        """Close the oldest half-open connection of the address that has the most, strangers first; say whether."""
+        counts = {}
+        for half in self._half.values():
+            counts[half.address] = counts.get(half.address, 0) + 1
+        strangers = [half for half in self._half.values() if not self._settings.knows(half.address)]
+        candidates = strangers or ([] if newcomer else list(self._half.values()))
+        if not candidates:
+            return False
+        self._drop(max(candidates, key=lambda half: (counts[half.address], -half.began_ms)))
+        return True
+
+    def _drop(self, half):
+        self._half.pop(half.socket.fileno(), None)
+        self._selector.unregister(half.socket)
+        half.socket.close()
+
+    def _expire(self):
+        now_ms = transport.now_ms()
+        for half in list(self._half.values()):
+            if half.engine.deadline() <= now_ms:
+                half.engine.tick(now_ms)
+                if half.engine.finished():
+                    _log.info("%s connected and asked for no association in time", half.address)
+                self._settle(half)
+
+    def _readable(self, half):
+        engine = half.engine
+        now_ms = transport.now_ms()
+        try:
+            count = half.socket.recv_into(engine.window())
+        except BlockingIOError:
+            return
+        except OSError:
+            count = 0
+        if count:
+            engine.filled(count, now_ms)
+        else:
+            engine.lost(now_ms)
+        event = engine.next_event()
+        while event is not None:
+            if isinstance(event, association.Requested):
+                if self._decide(half, event.request):
+                    return
+            elif isinstance(event, association.Aborted):
+                _log.info("%s: %s before any association", half.address, event.words)
+            event = engine.next_event()
+        self._settle(half)
+
+    def _settle(self, half):
+        """Send what is to be sent, and close what is over. What does not fit a socket's buffer is not worth waiting."""
+        octets = half.engine.outgoing()
+        if octets:
+            try:
+                half.socket.send(octets)
+            except OSError:
+                self._drop(half)
+                return
+        if half.engine.finished():
+            self._drop(half)
+
+    # Associations
+
+    def _decide(self, half, request):
+        """Accept or refuse `request`; return True when the connection now belongs to a thread."""
+        refusal = self._refusal(half, request)
+        if refusal is not None:
+            half.engine.reject(*refusal)
+            reject = pdu.AssociateReject(refusal[0], refusal[1][0], refusal[1][1])
+            _log.warning(
+                "%s at %s, calling %s, was %s",
+                request.calling or "(no title)",
+                half.address,
+                request.called or "(no title)",
+                pdu.reject_words(reject),
+            )
+            return False
+        self._start(half, request)
+        return True
+
+    def _refusal(self, half, request):
+        settings = self._settings
+        if request.application_context != pdu.APPLICATION_CONTEXT:
+            return pdu.REJECTED_PERMANENT, pdu.APPLICATION_CONTEXT_NOT_SUPPORTED
+        if settings.called and request.called not in settings.called:
+            return pdu.REJECTED_PERMANENT, pdu.CALLED_NOT_RECOGNIZED
+        if not settings.admits(request.calling, half.address):
+            return pdu.REJECTED_PERMANENT, pdu.CALLING_NOT_RECOGNIZED
+        with self._lock:
+            if len(self._running) >= settings.max_associations:
+                return pdu.REJECTED_TRANSIENT, pdu.LOCAL_LIMIT_EXCEEDED
+        if not self._has_room() and _wants_storage(request):
+            return pdu.REJECTED_TRANSIENT, pdu.TEMPORARY_CONGESTION
+        return None
+
+    def _start(self, half, request):
+        settings = self._settings
+        self._half.pop(half.socket.fileno(), None)
+        self._selector.unregister(half.socket)
+        engine = half.engine
+        engine.widen(inbound.WINDOW_BYTES)
+        user = items.user_information(
+            settings.limits.max_pdu_bytes,
+            uid.IMPLEMENTATION_CLASS_UID,
+            uid.IMPLEMENTATION_VERSION_NAME,
+            roles=[items.Role(role.sop_class, role.scu, False) for role in request.user.roles],
+        )
+        engine.accept(contexts.answer(request.proposals, settings.policy), user)
+        peer = inbound.Peer(request.calling, request.called, half.address)
+        wire = transport.Wire(half.socket, _SEND_TIMEOUT_MS)
+        served = inbound.Inbound(
+            wire, engine, peer, self._begin, self._source_of(peer), self._route, settings.object_limit
+        )
+        with self._lock:
+            self._running[served] = half.address
+        threading.Thread(target=self._run, args=(served,), name="association", daemon=True).start()
+
+    def _run(self, served):
+        try:
+            served.run()
+        finally:
+            with self._lock:
+                del self._running[served]
+                self._lock.notify_all()
+
+    # The end
+
+    def _drain(self):
+        self._server.close()
+        for half in list(self._half.values()):
+            self._drop(half)
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
+        end_ms = transport.now_ms() + self._settings.drain_ms
+        with self._lock:
+            while self._running and transport.now_ms() < end_ms:
+                self._lock.wait(_QUIET_S)
+                for served in self._running:
+                    served.leave(False)
+            for served in self._running:
+                served.leave(True)
+            self._lock.wait_for(lambda: not self._running, 2)
+
+
+def _age(half):
+    return half.began_ms
+
+
+def _wants_storage(request):
+    for proposal in request.proposals:
+        if proposal.abstract_syntax != echo.SOP_CLASS:
+            return True
+    return False

@@ -1,0 +1,425 @@
+"""An association that we ask for: the service class user's side, over one blocking socket.
+
+    link = associate("10.0.0.5", 104, calling="EDGE", called="PACS", wanted=[(sop class, (transfer syntaxes,)), ...])
+    context_id = link.context_for(sop_class, transfer_syntax)
+    reply = link.store(context_id, sop_class, sop_instance, fd, offset, length)
+    link.release()
+
+A data set that leaves as it lies on disk is copied by the kernel (sendfile) and never enters this process; small ones,
+where system calls cost more than copying, go out together with their command set in one call.
+"""
+
+import os
+import socket
+from collections import namedtuple
+
+from edge.dicom import uid
+from edge.dicom.errors import DicomError
+from edge.net import transport
+from edge.protocol import association, command, contexts, dimse, echo, items, pdu, status, store
+
+NAME = "name"
+TCP = "tcp"
+TLS = "tls"
+ASSOCIATION = "association"
+DIMSE = "dimse"
+
+_TOGETHER_BYTES = 262144  # payload read and sent in one go where PDUs are small
+_KERNEL_PDU_BYTES = 65536  # PDUs from this size on are left to sendfile
+_WINDOW_BYTES = 16384
+
+# code: DIMSE status; comment: the peer's own words, "" for none
+Reply = namedtuple("Reply", ("code", "comment"))
+
+
+class LinkFailure(Exception):
+    """The link to a destination failed; nothing is said about any object.
+
+    layer: the first that failed (NAME, TCP, TLS, ASSOCIATION, DIMSE); permanent: whether trying again without a change
+    at either end is pointless; reason: what happened and what to do, in words.
+    """
+
+    def __init__(self, layer, reason, permanent=False):
+        super().__init__(reason)
+        self.layer = layer
+        self.reason = reason
+        self.permanent = permanent
+
+
+# How to reach and treat a peer. connect_ms, dimse_ms: limits of time for a connection or association, and for an
+# answer; max_pdu_bytes: the longest P-DATA-TF body we take, and an upper limit for those we send
+Terms = namedtuple("Terms", ("connect_ms", "dimse_ms", "max_pdu_bytes"))
+
+DEFAULT_TERMS = Terms(10000, 60000, 131072)
+
+
+def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS):
+    """Open an association and return its Link.
+
+    wanted: list of (abstract syntax, tuple of transfer syntaxes), one presentation context each, at most 128.
+    Raises LinkFailure.
+    """
+    user = items.user_information(terms.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME)
+    request = pdu.AssociateRequest(called, calling, contexts.propose(wanted), user, pdu.APPLICATION_CONTEXT, True)
+    connected = _connect(host, port, terms.connect_ms)
+    link = Link(connected, request, terms, "%s:%d" % (host, port))
+    try:
+        link.open()
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def _connect(host, port, connect_ms):
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise LinkFailure(NAME, "the name %s was not found: check the spelling and the box's DNS" % host) from error
+    failure = None
+    for family, kind, protocol, _, address in addresses:
+        connected = socket.socket(family, kind, protocol)
+        try:
+            connected.settimeout(connect_ms / 1000)
+            connected.connect(address)
+            return connected
+        except OSError as error:
+            connected.close()
+            failure = error
+    raise LinkFailure(TCP, "no connection to %s port %d: %s" % (host, port, _why(failure))) from failure
+
+
+def _why(error):
+    if isinstance(error, ConnectionRefusedError):
+        return "refused, so nothing listens there; check that the peer's DICOM service runs, and its port"
+    if isinstance(error, TimeoutError):
+        return "no answer in time; check the address, cable and firewall"
+    return (error.strerror or str(error)).lower()
+
+
+class Link:
+    """An association as its requestor sees it. Not for use by several threads at once."""
+
+    def __init__(self, connected, request, terms, peer):
+        limits = association.Limits(
+            _WINDOW_BYTES,
+            terms.max_pdu_bytes,
+            association.DEFAULT_LIMITS.associate_bytes,
+            terms.connect_ms,
+            terms.dimse_ms,
+            terms.dimse_ms,
+        )
+        self.peer = peer
+        self._wire = transport.Wire(connected, terms.dimse_ms)
+        self._terms = terms
+        self._association = association.Association(limits, transport.now_ms())
+        self._association.associate(request)
+        self._messages = dimse.Messages()
+        self._message_id = 0
+        self._by_pair = {}
+        self._open = False
+
+    # Opening and closing
+
+    def open(self):
+        """Negotiate; called once, by `associate`."""
+        self._association.connected(transport.now_ms())
+        event = self._exchange(association.Established)
+        for context in self._association.accepted.values():
+            self._by_pair[(context.abstract_syntax, context.transfer_syntax)] = context.id
+        self._open = True
+        return event.accept
+
+    @property
+    def is_open(self):
+        """Whether the association stands, as far as this side knows."""
+        return self._open
+
+    @property
+    def accepted(self):
+        """The contexts agreed on, a list of contexts.Accepted in ascending order of their IDs."""
+        agreed = self._association.accepted
+        return [agreed[context_id] for context_id in sorted(agreed)]
+
+    def context_for(self, abstract_syntax, transfer_syntax):
+        """Return the ID of the accepted context with both syntaxes, or None."""
+        return self._by_pair.get((abstract_syntax, transfer_syntax))
+
+    def release(self):
+        """End the association in order; a peer that does not answer is left behind without an error."""
+        if self._open:
+            try:
+                self._association.release()
+                self._exchange(association.Released)
+            except (LinkFailure, DicomError):
+                pass
+        self.close()
+
+    def abort(self):
+        """Break the association off."""
+        if self._open:
+            self._association.abort("given up")
+            try:
+                self._wire.send(self._association.outgoing())
+            except OSError:
+                pass
+        self.close()
+
+    def close(self):
+        """Close the transport, whatever state the association is in."""
+        self._open = False
+        self._wire.close()
+
+    # Services
+
+    def echo(self):
+        """Verify the peer with C-ECHO; return its status code."""
+        context_id = self._context_of(echo.SOP_CLASS)
+        self._association.command(context_id, echo.request(self._next_message_id()))
+        return self._reply(self._association.outgoing()).code
+
+    def store(self, context_id, sop_class, sop_instance, fd, offset, length, priority=command.PRIORITY_MEDIUM):
+        """Send `length` octets of the file `fd` from `offset` on as the data set of a C-STORE; return its Reply.
+
+        They must be in the transfer syntax of the context. Raises LinkFailure when the link breaks on the way, OSError
+        when the file cannot be read.
+        """
+        self._association.command(context_id, store.request(self._next_message_id(), sop_class, sop_instance, priority))
+        command_octets = self._association.outgoing()
+        limit = self._payload_limit()
+        if length > _TOGETHER_BYTES and limit >= _KERNEL_PDU_BYTES:
+            self._send_file(command_octets, context_id, fd, offset, length, limit)
+        else:
+            self._send_together(command_octets, context_id, fd, offset, length, limit)
+        return self._reply(b"")
+
+    def store_from(self, context_id, sop_class, sop_instance, chunks, priority=command.PRIORITY_MEDIUM):
+        """Send the data set that `chunks`, an iterator of bytes-like objects, makes up; return its Reply.
+
+        Raises LinkFailure when the link breaks. What the iterator raises goes through, after the association has been
+        aborted, since a data set cannot be taken back half sent.
+        """
+        self._association.command(context_id, store.request(self._next_message_id(), sop_class, sop_instance, priority))
+        limit = self._payload_limit()
+        held = bytearray(self._association.outgoing())
+        payload = bytearray()
+        try:
+            for chunk in chunks:
+                payload += chunk
+                while len(payload) > limit:
+                    held += self._association.data_header(context_id, limit, False)
+                    held += payload[:limit]
+                    del payload[:limit]
+                    if len(held) >= _TOGETHER_BYTES:
+                        self._send_parts([held])
+                        held = bytearray()
+        except LinkFailure:
+            raise
+        except BaseException:
+            self.abort()
+            raise
+        held += self._association.data_header(context_id, len(payload), True)
+        self._send_parts([held, payload])
+        return self._reply(b"")
+
+    # How octets leave
+
+    def _payload_limit(self):
+        return min(self._association.payload_limit(), max(2, self._terms.max_pdu_bytes - 6) & ~1)
+
+    def _send_together(self, command_octets, context_id, fd, offset, length, limit):
+        parts = [command_octets]
+        header = self._association.data_header
+        left = length
+        while True:
+            octets = memoryview(os.pread(fd, min(left, _TOGETHER_BYTES // limit * limit or limit), offset))
+            if not octets and left:
+                self.abort()
+                raise OSError("the file ended %d octets early" % left)
+            left -= len(octets)
+            offset += len(octets)
+            if len(octets) <= limit:
+                parts.append(header(context_id, len(octets), not left))
+                parts.append(octets)
+            else:
+                for begin in range(0, len(octets), limit):
+                    payload = octets[begin : begin + limit]
+                    parts.append(header(context_id, len(payload), not left and begin + limit >= len(octets)))
+                    parts.append(payload)
+            self._send_parts(parts)
+            if not left:
+                return
+            parts = []
+
+    def _send_file(self, command_octets, context_id, fd, offset, length, limit):
+        connected = self._wire.socket
+        out = connected.fileno()
+        head = command_octets
+        end = offset + length
+        try:
+            while offset < end:
+                count = min(limit, end - offset)
+                head += self._association.data_header(context_id, count, offset + count == end)
+                self._send_more(head)
+                head = b""
+                pdu_end = offset + count
+                while offset < pdu_end:
+                    sent = os.sendfile(out, fd, offset, pdu_end - offset)
+                    if not sent:
+                        self.abort()
+                        raise EOFError("the file ended %d octets early" % (end - offset))
+                    offset += sent
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def _send_more(self, octets):
+        sent = self._wire.socket.send(octets, socket.MSG_MORE)
+        if sent < len(octets):
+            self._wire.send(octets[sent:])
+
+    def _send_parts(self, parts):
+        try:
+            for begin in range(0, len(parts), 512):
+                self._wire.send_parts(parts[begin : begin + 512])
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error):
+        """Return the LinkFailure for a send that failed: the peer may have said why before it closed."""
+        failure = LinkFailure(DIMSE, "the link to %s broke while sending: %s" % (self.peer, _why(error)))
+        if not isinstance(error, BlockingIOError):
+            try:
+                self._wait(association.Released)
+            except LinkFailure as said:
+                failure = said
+        self.close()
+        return failure
+
+    # How answers come
+
+    def _next_message_id(self):
+        self._message_id = self._message_id % 0xFFFF + 1
+        return self._message_id
+
+    def _context_of(self, abstract_syntax):
+        for context in self.accepted:
+            if context.abstract_syntax == abstract_syntax:
+                return context.id
+        raise LinkFailure(ASSOCIATION, "%s did not accept %s" % (self.peer, uid.name(abstract_syntax)), True)
+
+    def _exchange(self, awaited):
+        self._flush()
+        return self._wait(awaited)
+
+    def _flush(self):
+        octets = self._association.outgoing()
+        if octets:
+            try:
+                self._wire.send(octets)
+            except OSError as error:
+                raise self._broken(error) from error
+
+    def _reply(self, octets):
+        """Send `octets`, then wait for the response to the request under way."""
+        if octets:
+            self._send_parts([octets])
+        while True:
+            response = self._wait(association.Data)
+            if response is None:
+                continue
+            elements = response.elements
+            if elements.get(command.MESSAGE_ID_RESPONDED_TO) != self._message_id:
+                raise self._give_up("%s answered a message that was not sent" % self.peer)
+            code = elements.get(command.STATUS)
+            if code is None:
+                raise self._give_up("%s answered without a status" % self.peer)
+            if status.judge(code) != status.PENDING:
+                return Reply(code, elements.get(command.ERROR_COMMENT, ""))
+
+    def _give_up(self, words):
+        self.abort()
+        return LinkFailure(DIMSE, words)
+
+    def _wait(self, awaited):
+        """Receive until an event of the type `awaited` has come, and return it.
+
+        For Data, that is the dimse.Command made of it, or None when it is not complete yet.
+        """
+        engine = self._association
+        began_ms = transport.now_ms()
+        limit_ms = self._terms.dimse_ms if self._open else self._terms.connect_ms
+        while True:
+            event = engine.next_event()
+            if event is None:
+                if engine.finished():
+                    raise self._failure(association.Lost())
+                self._receive(began_ms + limit_ms)
+            elif isinstance(event, association.Data):
+                try:
+                    message = self._messages.take(event)
+                except DicomError as error:
+                    raise self._give_up("%s broke the protocol: %s" % (self.peer, error)) from error
+                if awaited is association.Data and isinstance(message, dimse.Command):
+                    return message
+            elif isinstance(event, awaited):
+                return event
+            else:
+                raise self._failure(event)
+
+    def _receive(self, deadline_ms):
+        engine = self._association
+        now_ms = transport.now_ms()
+        if now_ms < deadline_ms:
+            count = self._wire.receive_into(engine.window(), deadline_ms - now_ms)
+            now_ms = transport.now_ms()
+            if count:
+                engine.filled(count, now_ms)
+                return
+            if count == 0:
+                engine.lost(now_ms)
+                return
+        engine.abort("no answer")
+        try:
+            self._wire.send(engine.outgoing())
+        except OSError:
+            pass
+        layer = DIMSE if self._open else ASSOCIATION
+        self.close()
+        raise LinkFailure(layer, "%s did not answer within %d s" % (self.peer, self._limit_s()))
+
+    def _limit_s(self):
+        return (self._terms.dimse_ms if self._open else self._terms.connect_ms) // 1000
+
+    def _failure(self, event):
+        """Return the LinkFailure that `event`, which ended the association, comes to."""
+        layer = DIMSE if self._open else ASSOCIATION
+        if isinstance(event, association.Rejected):
+            reject = event.reject
+            permanent = reject.result == pdu.REJECTED_PERMANENT
+            words = "%s: %s%s" % (self.peer, pdu.reject_words(reject), _REJECT_ADVICE.get((reject.source, reject.reason), ""))
+            self.close()
+            return LinkFailure(layer, words, permanent)
+        if isinstance(event, association.Aborted):
+            words = "%s: %s" % (self.peer, event.words)
+        elif isinstance(event, association.ReleaseAsked):
+            self._association.release_answer()
+            try:
+                self._wire.send(self._association.outgoing())
+            except OSError:
+                pass
+            words = "%s ended the association" % self.peer
+        else:
+            words = "%s closed the connection" % self.peer
+        try:
+            self._wire.send(self._association.outgoing())
+        except OSError:
+            pass
+        self.close()
+        return LinkFailure(layer, words)
+
+
+_REJECT_ADVICE = {
+    pdu.CALLING_NOT_RECOGNIZED: "; the peer must be told of this box's AE title",
+    pdu.CALLED_NOT_RECOGNIZED: "; check the destination's ae_title",
+    pdu.LOCAL_LIMIT_EXCEEDED: "; it has too many associations open",
+}

@@ -1,0 +1,92 @@
+"""What every TCP connection of this box has in common: its options, its deadlines, its clock.
+
+Waiting is the kernel's: a receive or send blocks for as long as the association's deadline allows (SO_RCVTIMEO,
+SO_SNDTIMEO), which costs no second system call as a poll before each would.
+"""
+
+import errno
+import socket
+import struct
+import time
+
+_TIMED_OUT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ETIMEDOUT)
+_SLACK_MS = 500  # a deadline that moved by less is not worth a system call
+
+
+def now_ms():
+    """Return the time in ms on a clock that never steps."""
+    return time.monotonic_ns() // 1000000
+
+
+def interval(milliseconds):
+    """Return a struct timeval of `milliseconds`, at least one, as socket options want it."""
+    milliseconds = max(1, milliseconds)
+    return struct.pack("ll", milliseconds // 1000, milliseconds % 1000 * 1000)
+
+
+class Wire:
+    """One connected stream socket with deadlines.
+
+    TCP_NODELAY is set, and every receive is acknowledged at once: an old sender with Nagle's algorithm left on holds
+    each small segment back until the one before it is acknowledged, and the kernel would delay that by 40 ms.
+    """
+
+    def __init__(self, connected, send_timeout_ms):
+        self.socket = connected
+        self._recv_into = connected.recv_into
+        self._setsockopt = connected.setsockopt
+        self._receive_ms = None
+        connected.setblocking(True)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval(send_timeout_ms))
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._is_tcp = connected.family != socket.AF_UNIX
+        if self._is_tcp:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def receive_into(self, window, timeout_ms):
+        """Receive into `window`; return the octets received, 0 at the end, or None when `timeout_ms` passed."""
+        if self._receive_ms is None or abs(timeout_ms - self._receive_ms) > _SLACK_MS:
+            self._setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval(timeout_ms))
+            self._receive_ms = timeout_ms
+        try:
+            count = self._recv_into(window)
+        except OSError as error:
+            return None if error.errno in _TIMED_OUT else 0
+        if self._is_tcp:
+            try:
+                self._setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            except OSError:  # the connection broke after what was received, which still counts
+                pass
+        return count
+
+    def send(self, octets):
+        """Send all of `octets`; OSError when the peer is gone or takes nothing for the send timeout."""
+        self.socket.sendall(octets)
+
+    def send_parts(self, parts):
+        """Send a list of bytes-like parts in as few system calls as there can be; OSError as `send`."""
+        sent = self.socket.sendmsg(parts)
+        for part in parts:
+            size = len(part)
+            if sent >= size:
+                sent -= size
+            elif sent:
+                self.socket.sendall(memoryview(part)[sent:])
+                sent = 0
+            else:
+                self.socket.sendall(part)
+
+    def interrupt(self):
+        """Make a receive that blocks in another thread return 0."""
+        try:
+            self.socket.shutdown(socket.SHUT_RD)
+        except OSError:
+            pass
+
+    def close(self):
+        """Close the connection; what was sent still reaches the peer."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.socket.close()
