@@ -5,6 +5,12 @@ whatever the message names (a PDU, a file, a data set), so that a person can fin
 """
 
 
+from collections import namedtuple
+
+# What strayed from the standard and was read all the same. message: str, without patient data; offset: int or None
+Notice = namedtuple("Notice", ("message", "offset"))
+
+
 class DicomError(Exception):
     """Something about a DICOM structure is wrong; `str()` says what, and where when that is known."""
 
@@ -21,6 +27,10 @@ class DicomError(Exception):
 
 class PeerError(DicomError):
     """What came from outside (a peer, a file) breaks the standard."""
+
+
+class TruncatedError(PeerError):
+    """What came from outside ended before the structure that it began; `offset` is where it ended."""
 
 
 class LocalError(DicomError):

@@ -40,6 +40,25 @@ def get_u32_be(octets, at):
     return _unpack(">I", 4, octets, at)
 
 
+# The heads of data elements, several integers at once: a data set has hundreds of them. These do not look whether the
+# octets are there; whoever calls them has just done so.
+
+
+def head_explicit(octets, at, little):
+    """Read the first eight octets of an explicit VR element: group, number, VR as two octets, 16-bit length."""
+    return unpack_from("<HH2sH" if little else ">HH2sH", octets, at)
+
+
+def head_implicit(octets, at, little):
+    """Read the eight octets of an implicit VR element, an item or a delimiter: group, number, 32-bit length."""
+    return unpack_from("<HHI" if little else ">HHI", octets, at)
+
+
+def length_32(octets, at, little):
+    """Read the 32-bit length that follows the first eight octets of the long form of an explicit VR element."""
+    return unpack_from("<I" if little else ">I", octets, at)[0]
+
+
 def _pack(form, limit, value):
     if not 0 <= value <= limit:
         raise LocalError("%d does not fit an unsigned integer of at most %d" % (value, limit))
