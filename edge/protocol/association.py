@@ -70,7 +70,7 @@ class Association:
         self._now_ms = now_ms
         self._heard_ms = now_ms  # when the last octet came
         self._pdu_began_ms = None  # when the PDU now arriving began
-        self._pdus_opened = 0  # as the framing counted when that was set
+        self._arriving = 0  # its ordinal, as the framing counts, 0 when there is none
         self._artim_ms = None  # when ARTIM expires
         self._outgoing = []
         self._pending = []  # events that did not come from the window
@@ -111,8 +111,6 @@ class Association:
         if self._deaf:
             return
         self._heard_ms = now_ms
-        if self._pdu_began_ms is None:
-            self._pdu_began_ms = now_ms
         self._framing.filled(count)
 
     def lost(self, now_ms):
@@ -199,9 +197,9 @@ class Association:
             except DicomError as error:
                 self._invalid(error)
 
-    def idle(self):
-        """Say whether the association stands and no PDU is under way."""
-        return self._state == states.DATA_TRANSFER and not self._framing.within_pdu()
+    def state(self):
+        """Return the state, one of those of `states`."""
+        return self._state
 
     def established(self):
         """Say whether the association stands and nobody has asked to end it."""
@@ -277,15 +275,14 @@ class Association:
         if step is None:
             raise LocalError("event %d cannot happen in state %d of the association" % (event, self._state))
         action, self._state = step
-        _ACTIONS[action](self, detail)
+        ACTIONS[action](self, detail)
 
     def _watch_pdu(self):
         """Note since when the PDU that is only partly here has been arriving."""
-        if not self._framing.within_pdu():
-            self._pdu_began_ms = None
-        elif self._framing.opened != self._pdus_opened:
-            self._pdu_began_ms = self._now_ms
-        self._pdus_opened = self._framing.opened
+        arriving = self._framing.arriving()
+        if arriving != self._arriving:
+            self._arriving = arriving
+            self._pdu_began_ms = self._now_ms if arriving else None
 
     def _invalid(self, error):
         """Answer octets that cannot be read on: Evt19, and no more is read."""
@@ -414,7 +411,7 @@ class Association:
         self.peer_max_pdu_bytes = max_pdu_bytes
 
 
-_ACTIONS = {
+ACTIONS = {
     "AE-1": Association._ae_1,
     "AE-2": Association._ae_2,
     "AE-3": Association._ae_3,

@@ -60,7 +60,7 @@ class Framing:
         self._is_command = False
         self._ends_message = False
         self._consumed = 0  # octets of the stream before the window
-        self.opened = 0  # PDUs whose header has been read
+        self._opened = 0  # PDUs whose header has been read
 
     def window(self):
         """Return the free part of the window, to receive into; views handed out before are no longer good."""
@@ -97,9 +97,13 @@ class Framing:
         self._begin = 0
         self._end = len(rest)
 
-    def within_pdu(self):
-        """Say whether a PDU has begun to arrive and is not complete."""
-        return self._left > 0 or self._pdv_left > 0 or self._whole is not None or self._end > self._begin
+    def arriving(self):
+        """Return the ordinal of the PDU that has begun to arrive and is not complete, 0 when there is none."""
+        if self._left or self._pdv_left or self._whole is not None:
+            return self._opened
+        if self._end > self._begin:
+            return self._opened + 1
+        return 0
 
     def next(self):
         """Return the next Pdu or Piece, or None when more octets are needed.
@@ -155,7 +159,7 @@ class Framing:
             raise UnrecognizedPdu("unrecognized PDU type %02XH" % kind, self._at())
         self._kind = kind
         self._begin = begin + _HEADER_BYTES
-        self.opened += 1
+        self._opened += 1
 
     def _open_pdv(self):
         """Read a PDV's header; return True when the PDV has no payload."""
