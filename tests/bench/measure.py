@@ -1,0 +1,109 @@
+"""Read what a run cost: time, CPU seconds, memory, bytes written. Linux's /proc is the only source."""
+
+import os
+import statistics
+import time
+from collections import namedtuple
+from pathlib import Path
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+Memory = namedtuple("Memory", "rss_bytes peak_bytes anonymous_bytes")
+
+
+def _descendants(pid):
+    pids, waiting = [], [pid]
+    while waiting:
+        parent = waiting.pop()
+        pids.append(parent)
+        try:
+            for task in os.listdir(f"/proc/{parent}/task"):
+                waiting += [int(child) for child in Path(f"/proc/{parent}/task/{task}/children").read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return pids
+
+
+def cpu_seconds(pid):
+    """User and system time of a process and of all its children, living and waited for."""
+    total = 0.0
+    for each in _descendants(pid):
+        try:
+            with open(f"/proc/{each}/schedstat", encoding="ascii") as file:
+                own_ns = int(file.read().split()[0])
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        ticks = int(fields[11]) + int(fields[12])
+        waited_for_ticks = int(fields[13]) + int(fields[14])
+        # schedstat of a process covers its first thread only; stat covers all of them, in coarser ticks
+        threads = len(os.listdir(f"/proc/{each}/task"))
+        total += (own_ns / 1e9 if threads == 1 else ticks / TICKS_PER_S) + waited_for_ticks / TICKS_PER_S
+    return total
+
+
+def memory(pid):
+    """Resident set now, its peak since the last reset, and its anonymous part, of one process."""
+    values = {}
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        if name in ("VmRSS", "VmHWM", "RssAnon"):
+            values[name] = int(rest.split()[0]) * 1024
+    return Memory(values["VmRSS"], values["VmHWM"], values["RssAnon"])
+
+
+def settled_memory(pid, still_s=1.0, limit_s=30.0):
+    """Memory of a process once its resident set has not changed for `still_s`; TimeoutError when it never rests."""
+    seen = memory(pid)
+    since = begun = time.monotonic()
+    while time.monotonic() - since < still_s:
+        time.sleep(0.05)
+        now = memory(pid)
+        if now.rss_bytes != seen.rss_bytes:
+            seen, since = now, time.monotonic()
+        if time.monotonic() - begun > limit_s:
+            raise TimeoutError(f"the memory of process {pid} still changes after {limit_s} s")
+    return seen
+
+
+def reset_peak(pid):
+    """Let VmHWM start again at what is resident now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def bytes_written(pid):
+    """Bytes that a process and its children caused to be sent to the storage layer."""
+    total = 0
+    for each in _descendants(pid):
+        for line in Path(f"/proc/{each}/io").read_text().splitlines():
+            if line.startswith("write_bytes:"):
+                total += int(line.split()[1])
+    return total
+
+
+def disk_of(path):
+    """The /sys folder of the block device that holds `path`, or None where there is none (tmpfs, overlay)."""
+    device = os.stat(path).st_dev
+    folder = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
+    return folder if folder.exists() else None
+
+
+def sectors_written(path):
+    """Bytes written to the block device below `path` since boot, journal and metadata included; None if unknown."""
+    folder = disk_of(path)
+    return int((folder / "stat").read_text().split()[6]) * 512 if folder else None
+
+
+def interleave(rounds, *runs):
+    """Call every run once a round, in turn, and return the median of what each one returned.
+
+    A run returns a number or a tuple of numbers. Taking turns keeps a machine that slows down, or is shared, from
+    favouring whoever came first.
+    """
+    figures = [[] for _ in runs]
+    for _ in range(rounds):
+        for run, into in zip(runs, figures):
+            result = run()
+            into.append(result if isinstance(result, tuple) else (result,))
+    medians = [tuple(statistics.median(column) for column in zip(*rows)) for rows in figures]
+    return [median if len(median) > 1 else median[0] for median in medians]

@@ -1,0 +1,192 @@
+"""The running service, for tests and the bench: `edge serve` in a process of its own, with a configuration made here.
+
+    with Service(folder, destinations=[destination("archive", port)], routes=[route("archive")]) as box:
+        ... send to box.port, look at box.objects() and box.queue() ...
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from tests.support import process
+
+EDGE = str(Path(sys.executable).parent / "edge")
+READY_LIMIT_S = 20
+
+
+def destination(name, port, ae_title="ARCHIVE", host="127.0.0.1", **more):
+    """A [[destination]] table."""
+    return {"name": name, "kind": "dicom", "ae_title": ae_title, "host": host, "port": port, **more}
+
+
+def route(*names, **more):
+    """A [[route]] table."""
+    return {"to": list(names), **more}
+
+
+def _toml_value(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml_value(each) for each in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml_value(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value)  # TOML's basic strings and numbers are JSON's
+
+
+def toml(document):
+    """Write a dict of tables and lists of tables as TOML."""
+    lines = []
+    for name, content in document.items():
+        for table in content if isinstance(content, list) else [content]:
+            lines.append(f"[[{name}]]" if isinstance(content, list) else f"[{name}]")
+            lines += [f"{key} = {_toml_value(value)}" for key, value in table.items()]
+            lines.append("")
+    return "\n".join(lines)
+
+
+class Service:
+    """`edge serve` while the `with` block lasts; killed at its end if nothing stopped it before.
+
+    folder: where the configuration, the log and, unless `state_dir` says otherwise, the state lie; wrap: a command to
+    run the service under, such as strace; more keyword arguments are tables of the configuration.
+    """
+
+    def __init__(self, folder, destinations=(), routes=(), dicom=(), state_dir=None, wrap=(), env=None, **tables):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.state_dir = Path(state_dir or self.folder / "state")
+        self.port = process.free_port()
+        self.config_path = self.folder / "edge.toml"
+        self.log_path = self.folder / "log.txt"
+        self.document = {
+            "box": {"ae_title": "EDGE", "state_dir": str(self.state_dir), **tables.pop("box", {})},
+            "dicom": {"bind": "127.0.0.1", "port": self.port, **dict(dicom)},
+            **tables,
+            "destination": list(destinations),
+            "route": list(routes),
+        }
+        self.wrap = list(wrap)
+        self.env = {**os.environ, **(env or {})}
+        self.process = None
+        self.pid = None
+        self._ready = None
+        self._output = []
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.kill()
+
+    def start(self):
+        """Write the configuration, start the service and return when it has said that it is ready."""
+        self.launch()
+        self.await_ready()
+
+    def launch(self):
+        """Write the configuration and start the service without waiting for it."""
+        self.write_config()
+        self._ready = threading.Event()
+        self._output = []
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.wrap, EDGE, "serve", "--config", str(self.config_path)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self.env,
+            )
+        threading.Thread(target=self._read, args=(self.process, self._ready), daemon=True).start()
+
+    def _read(self, running, ready):
+        for line in running.stdout:
+            self._output.append(line.decode(errors="replace"))
+            if line.startswith(b"ready"):
+                self.pid = self._find_pid(running.pid)
+                ready.set()
+        ready.set()
+
+    def _find_pid(self, pid):
+        """The service's own process: what runs under `wrap`, or the one started."""
+        if not self.wrap:
+            return pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        return int(children[0]) if children else pid
+
+    def write_config(self):
+        """Write the configuration file: for commands that need no running service."""
+        self.config_path.write_text(toml(self.document), encoding="utf-8")
+
+    def await_ready(self, limit_s=READY_LIMIT_S):
+        """Wait for the line that starts with "ready"; RuntimeError with the service's words when it does not come."""
+        if not self._ready.wait(limit_s) or self.process.poll() is not None:
+            self.kill()
+            raise RuntimeError(f"the service did not get ready:\n{self.output()}{self.log()}")
+
+    def output(self):
+        """What the service has printed."""
+        return "".join(self._output)
+
+    def log(self):
+        """What the service has logged."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def stop(self, limit_s=30):
+        """Send SIGTERM and return the exit code; TimeoutExpired when it goes on."""
+        os.kill(self.pid, signal.SIGTERM)
+        code = self.process.wait(limit_s)
+        self.process.stdout.close()
+        return code
+
+    def kill(self):
+        """Send SIGKILL to the service, and to what it runs under."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        for pid in (self.pid, self.process.pid):
+            if pid is not None:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        self.process.wait()
+        self.process.stdout.close()
+
+    def restart(self):
+        """Start it again after `stop` or `kill`, on the same state and the same port."""
+        self.pid = None
+        self.start()
+
+    def edge(self, *arguments, check=True, limit_s=60):
+        """Run an `edge` command with this service's configuration and return the CompletedProcess."""
+        done = subprocess.run(
+            [EDGE, arguments[0], "--config", str(self.config_path), *map(str, arguments[1:])],
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            env=self.env,
+        )
+        if check and done.returncode != 0:
+            raise RuntimeError(f"edge {arguments} ended with {done.returncode}: {done.stdout}{done.stderr}{self.log()}")
+        return done
+
+    def objects(self):
+        """The rows of `edge objects --json`."""
+        return json.loads(self.edge("objects", "--json").stdout)
+
+    def queue(self):
+        """The rows of `edge queue --json`."""
+        return json.loads(self.edge("queue", "--json").stdout)
+
+    def stored(self):
+        """The paths of the objects on disk, by name."""
+        return sorted(self.state_dir.glob("objects/*/*.dcm"))
+
+    def partial(self):
+        """What lies in the folder of objects being received."""
+        return sorted(self.state_dir.glob("partial/*"))
