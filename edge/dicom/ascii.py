@@ -12,12 +12,8 @@ def strict(identifier):
 
 
 def lossy(octets):
-    """Return octets (bytes-like) as str, each that is not ASCII as a question mark: a peer's identifier, to show."""
-    octets = bytes(octets)
-    try:
-        decoded = octets.decode()
-        if len(decoded) == len(octets):
-            return decoded
-    except UnicodeError:
-        pass
-    return "".join([chr(octet) if octet < 0x80 else "?" for octet in octets])
+    """Return octets (bytes-like) as str, each that is not printable ASCII as a question mark, but NUL as it is.
+
+    It is for identifiers of a peer: what comes out is safe to show and to log; NUL is padding, for the caller to strip.
+    """
+    return "".join([chr(octet) if 0x20 <= octet <= 0x7E or octet == 0 else "?" for octet in octets])

@@ -54,3 +54,46 @@ def from_random(sixteen_octets):
     number = number & ~(0xF << 76) | 0x4 << 76  # version 4: random (RFC 4122 4.4)
     number = number & ~(0x3 << 62) | 0x2 << 62
     return "2.25.%d" % number
+
+
+def name(uid):
+    """Return the name of the SOP Class or transfer syntax `uid`; the UID itself when it is neither or not known."""
+    from edge.dicom import syntax  # here, so that a microcontroller which shows no names carries no tables of them
+
+    known = syntax.TABLE.get(uid)
+    if known is not None:
+        return known.name
+    line = _sop_class(uid)
+    return uid if line is None else line[1:]
+
+
+def is_storage(uid):
+    """Say whether `uid` is a storage SOP Class of the standard, of today or retired."""
+    line = _sop_class(uid)
+    return line is not None and line[0] == "S"
+
+
+def storage_classes():
+    """Return the UIDs of the standard's storage SOP Classes, in ascending order, the retired ones among them."""
+    from edge.dicom.sop_class_table import ROOT, SOP_CLASSES
+
+    found = []
+    for line in SOP_CLASSES.decode().split("\n"):
+        suffix, _, kind_and_name = line.partition(" ")
+        if kind_and_name.startswith("S"):
+            found.append(ROOT + suffix)
+    return found
+
+
+def _sop_class(uid):
+    """Return "S" or "-" (for storage or not) and the name of the SOP Class `uid`, or None."""
+    from edge.dicom.sop_class_table import ROOT, SOP_CLASSES
+
+    if not uid.startswith(ROOT):
+        return None
+    key = b"\n" + uid[len(ROOT) :].encode() + b" "
+    start = SOP_CLASSES.find(key)
+    if start < 0:
+        return None
+    start += len(key)
+    return SOP_CLASSES[start : SOP_CLASSES.find(b"\n", start)].decode()
