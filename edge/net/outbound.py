@@ -9,6 +9,7 @@ A data set that leaves as it lies on disk is copied by the kernel (sendfile) and
 where system calls cost more than copying, go out together with their command set in one call.
 """
 
+import errno
 import os
 import socket
 from collections import namedtuple
@@ -46,6 +47,13 @@ class LinkFailure(Exception):
         self.permanent = permanent
 
 
+class ShortFile(OSError):
+    """A file ended before all of its data set had been sent; the association was aborted."""
+
+    def __init__(self, missing):
+        super().__init__("the file ended %d octets early" % missing)
+
+
 # How to reach and treat a peer. connect_ms, dimse_ms: limits of time for a connection or association, and for an
 # answer; max_pdu_bytes: the longest P-DATA-TF body we take, and an upper limit for those we send
 Terms = namedtuple("Terms", ("connect_ms", "dimse_ms", "max_pdu_bytes"))
@@ -60,7 +68,7 @@ def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS):
     Raises LinkFailure.
     """
     user = items.user_information(terms.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME)
-    request = pdu.AssociateRequest(called, calling, contexts.propose(wanted), user, pdu.APPLICATION_CONTEXT, True)
+    request = pdu.request(called, calling, contexts.propose(wanted), user)
     connected = _connect(host, port, terms.connect_ms)
     link = Link(connected, request, terms, "%s:%d" % (host, port))
     try:
@@ -232,10 +240,10 @@ class Link:
         header = self._association.data_header
         left = length
         while True:
-            octets = memoryview(os.pread(fd, min(left, _TOGETHER_BYTES // limit * limit or limit), offset))
+            octets = memoryview(self._read(fd, min(left, _TOGETHER_BYTES // limit * limit or limit), offset))
             if not octets and left:
                 self.abort()
-                raise OSError("the file ended %d octets early" % left)
+                raise ShortFile(left)
             left -= len(octets)
             offset += len(octets)
             if len(octets) <= limit:
@@ -250,6 +258,13 @@ class Link:
             if not left:
                 return
             parts = []
+
+    def _read(self, fd, count, offset):
+        try:
+            return os.pread(fd, count, offset)
+        except OSError:
+            self.abort()
+            raise
 
     def _send_file(self, command_octets, context_id, fd, offset, length, limit):
         connected = self._wire.socket
@@ -266,10 +281,12 @@ class Link:
                 while offset < pdu_end:
                     sent = os.sendfile(out, fd, offset, pdu_end - offset)
                     if not sent:
-                        self.abort()
-                        raise EOFError("the file ended %d octets early" % (end - offset))
+                        raise ShortFile(end - offset)
                     offset += sent
         except OSError as error:
+            if isinstance(error, ShortFile) or error.errno == errno.EIO:
+                self.abort()
+                raise
             raise self._broken(error) from error
 
     def _send_more(self, octets):

@@ -215,7 +215,7 @@ class Association:
         """Accept the association: `answers` from contexts.answer, `user` our items.UserInformation."""
         request = self._request
         self.accepted = contexts.agreed(request.proposals, answers)
-        accept = pdu.AssociateAccept(request.called, request.calling, answers, user)
+        accept = pdu.AssociateAccept(request.titles, answers, user)
         self._happen(states.EVT_ASSOCIATE_ACCEPT, pdu.associate_accept(accept))
 
     def reject(self, result, source_and_reason):

@@ -12,7 +12,7 @@ A sender that means to send compressed objects as they are proposes their syntax
 
 from collections import namedtuple
 
-from edge.dicom import syntax
+from edge.dicom import syntax, uid
 from edge.protocol.pdu import (
     ABSTRACT_SYNTAX_NOT_SUPPORTED,
     ACCEPTANCE,
@@ -22,8 +22,6 @@ from edge.protocol.pdu import (
 )
 
 MAXIMUM = 128  # contexts an association can carry: the odd numbers of one octet
-
-VERIFICATION = "1.2.840.10008.1.1"
 
 PREFERENCE = (
     syntax.EXPLICIT_LITTLE,
@@ -50,13 +48,13 @@ _UNCOMPRESSED = (syntax.IMPLICIT_LITTLE, syntax.EXPLICIT_LITTLE, syntax.EXPLICIT
 
 
 def _choose(offered, policy):
-    for uid in policy.preference:
-        if uid in offered:
-            return uid
+    for preferred in policy.preference:
+        if preferred in offered:
+            return preferred
     if policy.others_too:
-        for uid in offered:
-            if uid:
-                return uid
+        for offer in offered:
+            if uid.is_tolerable(offer):
+                return offer
     return ""
 
 
@@ -72,7 +70,7 @@ def answer(proposals, policy):
             answers.append(Answer(proposal.id, ABSTRACT_SYNTAX_NOT_SUPPORTED, syntax.IMPLICIT_LITTLE))
             continue
         chosen = _choose(proposal.transfer_syntaxes, policy)
-        if not chosen and proposal.abstract_syntax == VERIFICATION:
+        if not chosen and proposal.abstract_syntax == uid.VERIFICATION:
             chosen = _choose(proposal.transfer_syntaxes, Policy(policy.takes, _UNCOMPRESSED, False))
         if chosen:
             answers.append(Answer(proposal.id, ACCEPTANCE, chosen))

@@ -1,8 +1,9 @@
 """Verification: C-ECHO in both roles (PS3.7 9.1.5, PS3.4 Annex A)."""
 
+from edge.dicom import uid
 from edge.protocol import command, dimse, status
 
-SOP_CLASS = "1.2.840.10008.1.1"
+SOP_CLASS = uid.VERIFICATION
 
 
 def request(message_id):

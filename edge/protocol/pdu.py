@@ -30,13 +30,14 @@ NO_REASON = 2
 ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
 TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
 
-# called, calling: AE titles, str without padding; proposals: tuple of Proposal; user: items.UserInformation;
-# application_context: str; version_1: bool, whether the peer speaks version 1 of the protocol
+# called, calling: AE titles, str without padding; titles: both as the 32 octets of the PDU, which the acceptance echoes;
+# proposals: tuple of Proposal; user: items.UserInformation; application_context: str; version_1: bool, whether the peer
+# speaks version 1 of the protocol
 AssociateRequest = namedtuple(
-    "AssociateRequest", ("called", "calling", "proposals", "user", "application_context", "version_1")
+    "AssociateRequest", ("called", "calling", "titles", "proposals", "user", "application_context", "version_1")
 )
-# called, calling: echoed; answers: tuple of Answer; user: items.UserInformation
-AssociateAccept = namedtuple("AssociateAccept", ("called", "calling", "answers", "user"))
+# titles: of the request; answers: tuple of Answer; user: items.UserInformation
+AssociateAccept = namedtuple("AssociateAccept", ("titles", "answers", "user"))
 # result: 1 permanent, 2 transient; source: 1 service user, 2 provider (ACSE), 3 provider (presentation); reason: by source
 AssociateReject = namedtuple("AssociateReject", ("result", "source", "reason"))
 # source: 0 service user, 2 service provider; reason: 0 unless the provider's
@@ -94,57 +95,45 @@ def _ae_title(octets):
     return ascii.lossy(octets).strip("\0 ")
 
 
-def _associate(kind, called, calling, application_context, context_items, user):
+def request(called, calling, proposals, user):
+    """Return the AssociateRequest of a requestor of ours; LocalError when an AE title is not one (PS3.5 6.2)."""
+    titles = _ae_title_octets(called) + _ae_title_octets(calling)
+    return AssociateRequest(called, calling, titles, proposals, user, APPLICATION_CONTEXT, True)
+
+
+def _associate(kind, titles, context_items, user):
     body = (
         put_u16_be(_PROTOCOL_VERSION)
         + b"\x00\x00"
-        + _ae_title_octets(called)
-        + _ae_title_octets(calling)
+        + titles
         + bytes(32)
-        + items.item(_APPLICATION_CONTEXT_ITEM, items.uid_octets(application_context))
+        + items.item(_APPLICATION_CONTEXT_ITEM, items.uid_octets(APPLICATION_CONTEXT))
         + context_items
         + items.item(_USER_INFORMATION_ITEM, items.encode(user))
     )
     return _header(kind, len(body)) + body
 
 
-def associate_request(request):
-    """Return `request`, an AssociateRequest, as an A-ASSOCIATE-RQ PDU; LocalError when a field does not fit."""
+def associate_request(asked):
+    """Return `asked`, an AssociateRequest, as an A-ASSOCIATE-RQ PDU; LocalError when a field does not fit."""
     contexts = []
-    for proposal in request.proposals:
+    for proposal in asked.proposals:
         parts = [put_u8(proposal.id), b"\x00\x00\x00"]
         parts.append(items.item(_ABSTRACT_SYNTAX_ITEM, items.uid_octets(proposal.abstract_syntax)))
         for uid in proposal.transfer_syntaxes:
             parts.append(items.item(_TRANSFER_SYNTAX_ITEM, items.uid_octets(uid)))
         contexts.append(items.item(_PROPOSED_CONTEXT_ITEM, b"".join(parts)))
-    return _associate(
-        framing.ASSOCIATE_RQ,
-        request.called,
-        request.calling,
-        request.application_context,
-        b"".join(contexts),
-        request.user,
-    )
+    return _associate(framing.ASSOCIATE_RQ, asked.titles, b"".join(contexts), asked.user)
 
 
 def associate_accept(accept):
-    """Return `accept`, an AssociateAccept, as an A-ASSOCIATE-AC PDU.
-
-    A blank AE title, which some old senders call, is echoed as blanks.
-    """
+    """Return `accept`, an AssociateAccept, as an A-ASSOCIATE-AC PDU."""
     contexts = []
     for answer in accept.answers:
         body = put_u8(answer.id) + b"\x00" + put_u8(answer.result) + b"\x00"
         body += items.item(_TRANSFER_SYNTAX_ITEM, items.uid_octets(answer.transfer_syntax))
         contexts.append(items.item(_ANSWERED_CONTEXT_ITEM, body))
-    return _associate(
-        framing.ASSOCIATE_AC,
-        accept.called or " ",
-        accept.calling or " ",
-        APPLICATION_CONTEXT,
-        b"".join(contexts),
-        accept.user,
-    )
+    return _associate(framing.ASSOCIATE_AC, accept.titles, b"".join(contexts), accept.user)
 
 
 def associate_reject(reject):
@@ -168,10 +157,9 @@ def data_header(context_id, length, is_command, is_last):
     return _header(framing.P_DATA_TF, length + 6) + put_u32_be(length + 2) + put_u8(context_id) + put_u8(control)
 
 
-def _associate_fields(body):
+def _require_fixed_part(body):
     if len(body) < _ASSOCIATE_FIXED_BYTES:
         raise PeerError("A-ASSOCIATE PDU of %d octets, at least %d are needed" % (len(body), _ASSOCIATE_FIXED_BYTES), 0)
-    return get_u16_be(body, 0), _ae_title(body[4:20]), _ae_title(body[20:36])
 
 
 def _read_proposal(body, begin, end):
@@ -192,7 +180,7 @@ def _read_proposal(body, begin, end):
 
 def read_associate_request(body):
     """Read the body of an A-ASSOCIATE-RQ PDU into an AssociateRequest; PeerError when it is malformed."""
-    version, called, calling = _associate_fields(body)
+    _require_fixed_part(body)
     application_context = ""
     proposals = []
     seen = set()
@@ -208,7 +196,16 @@ def read_associate_request(body):
             proposals.append(proposal)
         elif kind == _USER_INFORMATION_ITEM:
             user = items.decode(body, at, item_end)
-    return AssociateRequest(called, calling, tuple(proposals), user, application_context, bool(version & 1))
+    titles = bytes(body[4:36])
+    return AssociateRequest(
+        _ae_title(titles[:16]),
+        _ae_title(titles[16:]),
+        titles,
+        tuple(proposals),
+        user,
+        application_context,
+        bool(get_u16_be(body, 0) & 1),
+    )
 
 
 def _read_answer(body, begin, end):
@@ -224,7 +221,7 @@ def _read_answer(body, begin, end):
 
 def read_associate_accept(body):
     """Read the body of an A-ASSOCIATE-AC PDU into an AssociateAccept; PeerError when it is malformed."""
-    _, called, calling = _associate_fields(body)
+    _require_fixed_part(body)
     answers = []
     user = items.decode(b"", 0, 0)
     for kind, at, item_end in items.walk(body, _ASSOCIATE_FIXED_BYTES, len(body), "the A-ASSOCIATE-AC PDU"):
@@ -232,7 +229,7 @@ def read_associate_accept(body):
             answers.append(_read_answer(body, at, item_end))
         elif kind == _USER_INFORMATION_ITEM:
             user = items.decode(body, at, item_end)
-    return AssociateAccept(called, calling, tuple(answers), user)
+    return AssociateAccept(bytes(body[4:36]), tuple(answers), user)
 
 
 def read_associate_reject(body):

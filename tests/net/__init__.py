@@ -1,0 +1,1 @@
+"""Tests of edge/net against foreign peers on loopback."""
