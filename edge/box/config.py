@@ -1,0 +1,243 @@
+"""The configuration: one table of all keys, and the named tuples that the box reads its settings from.
+
+The table is the only source of defaults, kinds, ranges and meanings: `load` checks a file against it and words its
+mistakes from it, `reference` prints it, and the named tuples below take their fields from it.
+"""
+
+from collections import namedtuple
+
+from edge.box.values import (
+    ADDRESS,
+    AE_TITLE,
+    CALLER,
+    FOLDER,
+    HOST,
+    NAME,
+    TRANSFER_SYNTAX,
+    TRUTH,
+    UID,
+    choice,
+    seconds,
+    several,
+    size,
+    whole,
+)
+
+REQUIRED = object()  # in place of a default: the key must be there
+
+_KIB = 1 << 10
+_MIB = 1 << 20
+_GIB = 1 << 30
+_TIB = 1 << 40
+
+# name: the key in the file; field: the attribute in the named tuple; kind: values.Kind; default: as the box uses it, or
+# REQUIRED; meaning: for the reference; example: what the reference shows where there is no default
+Key = namedtuple("Key", ("name", "field", "kind", "default", "meaning", "example"))
+# name: the table in the file; repeated: whether it is a [[table]]; meaning: for the reference; keys: tuple of Key
+Section = namedtuple("Section", ("name", "repeated", "meaning", "keys"))
+
+
+def _key(name, kind, default, meaning, field=None, example=None):
+    return Key(name, field or name, kind, default, meaning, example)
+
+
+BOX = Section(
+    "box",
+    False,
+    "The box itself.",
+    (
+        _key("ae_title", AE_TITLE, "EDGE", "The AE title of the box: what modalities call, and what it calls itself."),
+        _key(
+            "state_dir",
+            FOLDER,
+            "./var",
+            "The folder of everything the box keeps: objects, journal, index. Relative to this file's folder.",
+        ),
+        _key(
+            "log_level",
+            choice("error", "warning", "info", "debug"),
+            "info",
+            "What goes to the log (stderr): this and all that is graver. No level shows patient data.",
+        ),
+    ),
+)
+
+DICOM = Section(
+    "dicom",
+    False,
+    "How modalities reach the box.",
+    (
+        _key("bind", ADDRESS, "0.0.0.0", "The address that the box listens on."),
+        _key("port", whole(0, 65535), 11112, "The TCP port it listens on; 0 takes any free one."),
+        _key(
+            "called_aliases",
+            several(AE_TITLE),
+            (),
+            'Further AE titles that the box answers to; with "*" among them it answers to any.',
+            example='["OLDSTORE"]',
+        ),
+        _key(
+            "accept_calling",
+            several(CALLER),
+            (),
+            "Who may send: AE titles, addresses and networks, or both. Empty: anyone, which is warned of.",
+            example='["CT1", "MR1@10.0.0.5", "10.0.1.0/24"]',
+        ),
+        _key(
+            "storage_sop_classes",
+            several(UID),
+            (),
+            "The storage SOP Classes that are taken. Empty: every one, private and unknown ones too.",
+            example='["1.2.840.10008.5.1.4.1.1.2"]',
+        ),
+        _key(
+            "transfer_syntaxes",
+            several(TRANSFER_SYNTAX),
+            (),
+            "Transfer syntaxes in order of preference, as UIDs or names. Empty: what costs a sender least comes first.",
+            example='["Explicit VR Little Endian", "1.2.840.10008.1.2.4.70"]',
+        ),
+        _key(
+            "other_transfer_syntaxes",
+            TRUTH,
+            True,
+            "Whether those that `transfer_syntaxes` does not list are taken too, after those that it does.",
+        ),
+        _key("max_associations", whole(1, 1000), 32, "Associations at a time; one more is refused as transient."),
+        _key(
+            "max_pdu_bytes",
+            size(4 * _KIB, 16 * _MIB),
+            128 * _KIB,
+            "The longest PDU that the box asks modalities to send.",
+        ),
+        _key("artim_s", seconds(1, 300), 30, "How long a new connection may take to ask for an association."),
+        _key("pdu_s", seconds(1, 3600), 30, "How long a PDU may take from its first octet to its last."),
+        _key("idle_timeout_s", seconds(1, 86400), 60, "How long an association may be silent before it is aborted."),
+        _key("drain_s", seconds(0, 3600), 20, "How long associations may go on when the box is told to stop."),
+    ),
+)
+
+LIMITS = Section(
+    "limits",
+    False,
+    "What the box takes on.",
+    (
+        _key("object_bytes", size(1 * _MIB, 1 * _TIB), 8 * _GIB, "The largest object that is taken."),
+        _key(
+            "reserve_bytes",
+            size(0, 1024 * _TIB),
+            512 * _MIB,
+            "Free space kept on the disk: below it new objects are refused (A700) and associations as temporary.",
+        ),
+        _key(
+            "quota_bytes",
+            size(0, 1024 * _TIB),
+            0,
+            "Space that all objects together may take; 0 sets no limit but the reserve.",
+        ),
+        _key(
+            "keep_delivered_days",
+            whole(0, 36500),
+            0,
+            "How long delivered objects are safe from removal, even when space runs low. Undelivered ones always are.",
+        ),
+        _key("per_address", whole(1, 1000), 16, "Connections at a time from one address."),
+        _key(
+            "conflict",
+            choice("hold", "send", "keep"),
+            "hold",
+            "When other bytes come under a SOP Instance UID that is there already, both are kept, and the newcomer is "
+            'held until a person decides ("hold"), sent like any object ("send"), or not sent ("keep").',
+        ),
+    ),
+)
+
+DESTINATION = Section(
+    "destination",
+    True,
+    "Where objects go; one table for each.",
+    (
+        _key("name", NAME, REQUIRED, "What routes, `edge send` and the queue call it.", example='"archive"'),
+        _key("kind", choice("dicom"), "dicom", 'The kind of destination: "dicom" is C-STORE.'),
+        _key("ae_title", AE_TITLE, REQUIRED, "Its AE title.", example='"PACS"'),
+        _key("host", HOST, REQUIRED, "Where it is.", example='"10.0.0.9"'),
+        _key("port", whole(1, 65535), 104, "Its TCP port."),
+        _key(
+            "calling_ae_title",
+            AE_TITLE,
+            None,
+            "What the box calls itself there; without it, the `ae_title` of [box].",
+            example='"EDGE"',
+        ),
+        _key("connect_timeout_s", seconds(1, 300), 10, "How long a connection, and an association, may take."),
+        _key("dimse_timeout_s", seconds(1, 3600), 60, "How long an answer to a request may take."),
+        _key(
+            "max_pdu_bytes",
+            size(4 * _KIB, 16 * _MIB),
+            128 * _KIB,
+            "The longest PDU to send, and to take, even where it allows longer ones.",
+        ),
+        _key("retry_first_s", seconds(0.1, 86400), 5, "The wait after a first failure; it doubles with each further."),
+        _key("retry_cap_s", seconds(1, 7 * 86400), 600, "The longest wait between two tries."),
+        _key(
+            "attempts",
+            whole(1, 1000),
+            12,
+            "How often an object is offered that is refused each time, until it is held. A link that is down never "
+            "counts.",
+        ),
+    ),
+)
+
+ROUTE = Section(
+    "route",
+    True,
+    "Which objects go where; one table for each. An object goes to the destinations of every route that fits it, and is "
+    "held when none does.",
+    (
+        _key(
+            "from",
+            several(AE_TITLE, 1),
+            (),
+            "The calling AE titles that it is for. Without it: everyone.",
+            field="calling",
+            example='["CT1"]',
+        ),
+        _key("to", several(NAME, 1), REQUIRED, "The names of its destinations.", example='["archive"]'),
+    ),
+)
+
+SECTIONS = (BOX, DICOM, LIMITS, DESTINATION, ROUTE)
+
+
+def _fields(section):
+    return [key.field for key in section.keys]
+
+
+Box = namedtuple("Box", _fields(BOX))
+Dicom = namedtuple("Dicom", _fields(DICOM))
+Limits = namedtuple("Limits", _fields(LIMITS))
+Destination = namedtuple("Destination", _fields(DESTINATION))
+Route = namedtuple("Route", _fields(ROUTE))
+# destinations: tuple of Destination; routes: tuple of Route
+Config = namedtuple("Config", ("box", "dicom", "limits", "destinations", "routes"))
+
+_SHAPES = {"box": Box, "dicom": Dicom, "limits": Limits, "destination": Destination, "route": Route}
+
+
+def build(section, values):
+    """Return the named tuple of `section`, of `values` ({field: value}), with defaults for those it does not have."""
+    return _SHAPES[section.name](*[values.get(key.field, key.default) for key in section.keys])
+
+
+def defaults():
+    """Return the Config of an empty file: no destination, no route, everything else at its default."""
+    return Config(build(BOX, {}), build(DICOM, {}), build(LIMITS, {}), (), ())
+
+
+def destination(config, name):
+    """Return the Destination of `config` that is called `name`, or None."""
+    for each in config.destinations:
+        if each.name == name:
+            return each
+    return None

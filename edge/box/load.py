@@ -1,0 +1,222 @@
+"""Read a configuration file: a Config, or every mistake in it at once, each with its line, its key and what was expected.
+"""
+
+import os
+from collections import namedtuple
+
+from edge.box import config
+from edge.box.values import ItemError, toml
+
+# line: int, counted from 1, or None; key: where in the file, in words; words: what is wrong, and what was expected
+Mistake = namedtuple("Mistake", ("line", "key", "words"))
+# config: config.Config; warnings: tuple of Mistake, what works but is hardly meant; path: str, or None without a file
+Loaded = namedtuple("Loaded", ("config", "warnings", "path"))
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `lines()` says why, one line for each mistake."""
+
+    def __init__(self, path, mistakes):
+        self.path = path
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line or 0))
+        super().__init__("\n".join(self.lines()))
+
+    def lines(self):
+        """Return the mistakes as lines of text, in the order of the file."""
+        return [say(self.path, mistake) for mistake in self.mistakes]
+
+
+def say(path, mistake):
+    """Return one line of text for a Mistake in the file at `path`."""
+    line = "" if mistake.line is None else ", line %d" % mistake.line
+    key = mistake.key and mistake.key + ": "
+    return "%s%s: %s%s" % (path or "the built-in defaults", line, key, mistake.words)
+
+
+def load(path=None):
+    """Return the Loaded configuration of the file at `path`; without one, that of an empty file. Raises ConfigError."""
+    if path is None:
+        found = config.defaults()
+        return Loaded(_anchored(found, os.getcwd()), tuple(_warnings(found, _Places({}))), None)
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except OSError as error:
+        raise ConfigError(path, [Mistake(None, "", "it cannot be read: %s" % error.strerror)]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, [Mistake(None, "", "it is not text in UTF-8, see octet %d" % error.start)]) from None
+    return parse(text, path)
+
+
+def parse(text, path):
+    """Return the Loaded configuration of `text`, which came from the file at `path`. Raises ConfigError."""
+    import tomllib  # costs a start without a file nothing
+
+    from edge.box import positions
+
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [_syntax_mistake(text, str(error))]) from None
+    reading = _Reading(_Places(positions.find(text)))
+    found = reading.read(document)
+    reading.cross_check(found)
+    if reading.mistakes:
+        raise ConfigError(path, reading.mistakes)
+    anchored = _anchored(found, os.path.dirname(os.path.abspath(path)))
+    return Loaded(anchored, tuple(_warnings(found, reading.places)), path)
+
+
+def _syntax_mistake(text, words):
+    """Return the Mistake that tomllib's message stands for: it names a line and column, or the end of the document."""
+    cause, _, place = words.rpartition(" (at ")
+    cause = cause[:1].lower() + cause[1:]
+    lines = text.split("\n")
+    if not place.startswith("line "):
+        return Mistake(len(lines), "", "this is not TOML: %s at the end of the file" % cause)
+    line, column = [int(each.split()[-1]) for each in place.rstrip(")").split(",")]
+    pointer = "\n    %s\n    %s^" % (lines[line - 1].rstrip("\r").replace("\t", " "), " " * (column - 1))
+    return Mistake(line, "", "this is not TOML: %s, at column %d%s" % (cause, column, pointer))
+
+
+def _anchored(found, folder):
+    state_dir = os.path.normpath(os.path.join(folder, os.path.expanduser(found.box.state_dir)))
+    return found._replace(box=found.box._replace(state_dir=state_dir))
+
+
+class _Places:
+    """Lines and names of keys, for messages."""
+
+    def __init__(self, lines):
+        self._lines = lines
+
+    def line(self, *path):
+        """Return the line of the key at `path`, or of the nearest that holds it; None when the file has neither."""
+        while path:
+            if path in self._lines:
+                return self._lines[path]
+            path = path[:-1]
+        return None
+
+
+def _header(section, number=None, name=""):
+    if not section.repeated:
+        return "[%s]" % section.name
+    return "[[%s]] %s" % (section.name, toml(name) if name else number + 1)
+
+
+def _key(header, name):
+    return "%s%s %s" % (header, "," if header.startswith("[[") else "", name)
+
+
+def _suggestion(word, words):
+    import difflib
+
+    near = difflib.get_close_matches(str(word).lower(), words, 1)
+    return '; did you mean "%s"?' % near[0] if near else "; there are: " + ", ".join(words)
+
+
+class _Reading:
+    """One pass over a parsed document, collecting mistakes."""
+
+    def __init__(self, places):
+        self.places = places
+        self.mistakes = []
+
+    def _wrong(self, path, key, words):
+        self.mistakes.append(Mistake(self.places.line(*path), key, words))
+
+    def _misfit(self, path, key, kind, found, reason):
+        self._wrong(path, key, "expected %s, found %s%s" % (kind.expected, found, reason and ": " + reason))
+
+    def read(self, document):
+        """Return the Config of `document`; where something is wrong, the default stands in and a mistake is noted."""
+        sections = {section.name: section for section in config.SECTIONS}
+        for name in document:
+            if name not in sections:
+                what = "table" if isinstance(document[name], (dict, list)) else "key"
+                self._wrong((name,), "", 'no such %s: "%s"%s' % (what, name, _suggestion(name, list(sections))))
+        found = {section.name: self._section(section, document) for section in config.SECTIONS}
+        return config.Config(found["box"], found["dicom"], found["limits"], found["destination"], found["route"])
+
+    def _section(self, section, document):
+        if section.repeated:
+            return self._tables(section, document.get(section.name, []))
+        table = document.get(section.name, {})
+        if not isinstance(table, dict):
+            self._wrong((section.name,), section.name, "expected a table, [%s], found %s" % (section.name, toml(table)))
+            table = {}
+        return self._table(section, table, (section.name,), _header(section))
+
+    def _tables(self, section, tables):
+        if not isinstance(tables, list) or not all([isinstance(table, dict) for table in tables]):
+            expected = "expected tables, each under [[%s]], found " % section.name
+            single = "one under [%s]" % section.name if isinstance(tables, dict) else toml(tables)
+            self._wrong((section.name,), section.name, expected + single)
+            return ()
+        found = []
+        for number, table in enumerate(tables):
+            name = table.get("name", "")
+            header = _header(section, number, name if isinstance(name, str) else "")
+            found.append(self._table(section, table, (section.name, number), header))
+        return tuple(found)
+
+    def _table(self, section, table, path, header):
+        known = {key.name: key for key in section.keys}
+        values = {}
+        for name, value in table.items():
+            key = known.get(name)
+            if key is None:
+                self._wrong((*path, name), header, 'no such key: "%s"%s' % (name, _suggestion(name, list(known))))
+                continue
+            try:
+                values[key.field] = key.kind.read(value)
+            except ItemError as unfit:
+                for item, reason in unfit.items:
+                    self._misfit((*path, name), _key(header, name), key.kind, toml(item) + " among them", reason)
+            except ValueError as unfit:
+                self._misfit((*path, name), _key(header, name), key.kind, toml(value), str(unfit))
+        for key in section.keys:
+            if key.default is config.REQUIRED and key.name not in table:
+                self._wrong(path, _key(header, key.name), "it is missing; expected " + key.kind.expected)
+        return config.build(section, values)
+
+    def cross_check(self, found):
+        """Note what is wrong between keys that are right each by itself."""
+        names = {}
+        for number, each in enumerate(found.destinations):
+            header = _header(config.DESTINATION, number, each.name if isinstance(each.name, str) else "")
+            if each.name in names and each.name is not config.REQUIRED:
+                words = "the name is taken by the one on line %s; expected a name of its own" % names[each.name]
+                self._wrong(("destination", number, "name"), header, words)
+            names.setdefault(each.name, self.places.line("destination", number))
+            if each.retry_first_s > each.retry_cap_s:
+                words = "expected at most retry_cap_s (%g), found %g" % (each.retry_cap_s, each.retry_first_s)
+                self._wrong(("destination", number, "retry_first_s"), _key(header, "retry_first_s"), words)
+        known = [name for name in names if name is not config.REQUIRED]
+        for number, each in enumerate(found.routes):
+            for name in () if each.to is config.REQUIRED else each.to:
+                if name not in names:
+                    hint = _suggestion(name, known) if known else "; there is no [[destination]] yet"
+                    words = 'no such destination: "%s"%s' % (name, hint)
+                    self._wrong(("route", number, "to"), _key(_header(config.ROUTE, number), "to"), words)
+
+
+def _warnings(found, places):
+    """Yield a Mistake for what can be meant, but is dangerous or of no effect."""
+    if not found.dicom.accept_calling:
+        words = "it is empty, so anyone who reaches the port may send; name those who should"
+        yield Mistake(places.line("dicom", "accept_calling"), "[dicom] accept_calling", words)
+    if not found.destinations:
+        yield Mistake(None, "[[destination]]", "there is none, so all that is received is kept here and held")
+    routed = {name for route in found.routes for name in route.to}
+    for number, each in enumerate(found.destinations):
+        if each.name not in routed:
+            words = "no [[route]] leads there; it gets only what `edge send %s` sends" % each.name
+            yield Mistake(places.line("destination", number), _header(config.DESTINATION, number, each.name), words)
+    seen = {}
+    for number, each in enumerate(found.routes):
+        line = places.line("route", number)
+        if each in seen:
+            yield Mistake(line, _header(config.ROUTE, number), "it says the same as the one on line %d" % seen[each])
+        seen.setdefault(each, line)

@@ -1,0 +1,230 @@
+"""What a value of the configuration may be: each kind says in words what it expects, and reads what TOML gave.
+
+A kind's `read` takes a value as the TOML parser gives it and returns it as the box uses it. It raises ValueError when
+the value is not what `expected` says; a message in the ValueError adds what was wrong with it.
+"""
+
+from collections import namedtuple
+
+from edge.box import admission
+from edge.dicom import syntax, uid
+
+# brief: words for a table; expected: words that follow "expected"; read: function of the TOML value; show: function
+# that turns a value as the box uses it back into what a person writes
+Kind = namedtuple("Kind", ("brief", "expected", "read", "show"))
+
+class ItemError(ValueError):
+    """Some items of a list are not what they should be. items: pairs of the item as TOML gives it and the reason."""
+
+    def __init__(self, items):
+        super().__init__()
+        self.items = items
+
+
+_UNITS = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3), ("B", 1))
+
+
+def toml(value):
+    """Return `value` as it stands in a TOML file, on one line and not longer than a person reads."""
+    if isinstance(value, bool):
+        shown = "true" if value else "false"
+    elif isinstance(value, str):
+        shown = '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    elif isinstance(value, (list, tuple)):
+        shown = "[%s]" % ", ".join([toml(item) for item in value])
+    elif isinstance(value, dict):
+        shown = "a table"
+    else:
+        shown = str(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
+def _is_number(value, *types):
+    return isinstance(value, types) and not isinstance(value, bool)
+
+
+def _text(value):
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+AE_TITLE = Kind(
+    "AE title",
+    "an AE title: 1 to 16 ASCII characters, not only spaces, no backslash",
+    admission.read_ae_title,
+    toml,
+)
+
+
+def whole(low, high):
+    """Return the kind of whole numbers from `low` to `high`."""
+
+    def read(value):
+        if not _is_number(value, int) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Kind("%d to %d" % (low, high), "a whole number from %d to %d" % (low, high), read, toml)
+
+
+def seconds(low, high):
+    """Return the kind of times from `low` to `high` seconds."""
+
+    def read(value):
+        if not _is_number(value, int, float) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    bounds = "%g to %g" % (low, high)
+    return Kind(bounds + " seconds", "a number of seconds from " + bounds, read, toml)
+
+
+def show_size(octets):
+    """Return a number of octets as a person writes it: 1048576 is "1 MiB"."""
+    for unit, factor in _UNITS[:4]:
+        if octets and octets % factor == 0:
+            return '"%d %s"' % (octets // factor, unit)
+    return str(octets)
+
+
+def _read_size(value):
+    if _is_number(value, int):
+        return value
+    number = _text(value).strip()
+    factor = 1
+    for unit, unit_factor in _UNITS:
+        if number.lower().endswith(unit.lower()):
+            number = number[: -len(unit)].strip()
+            factor = unit_factor
+            break
+    try:
+        return int(float(number) * factor)
+    except (ValueError, OverflowError):
+        raise ValueError from None
+
+
+def size(low, high):
+    """Return the kind of sizes from `low` to `high` octets, as a number or in words like "4 GiB"."""
+
+    def read(value):
+        octets = _read_size(value)
+        if not low <= octets <= high:
+            raise ValueError
+        return octets
+
+    bounds = "%s to %s" % (show_size(low).strip('"'), show_size(high).strip('"'))
+    return Kind("size, " + bounds, 'a size like "512 MiB" or a number of octets, from ' + bounds, read, show_size)
+
+
+def choice(*words):
+    """Return the kind of the one of `words`."""
+
+    def read(value):
+        if value not in words:
+            raise ValueError
+        return value
+
+    shown = [toml(word) for word in words]
+    return Kind(" or ".join(shown), "one of " + ", ".join(shown), read, toml)
+
+
+def _read_truth(value):
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+TRUTH = Kind("true or false", "true or false", _read_truth, toml)
+
+
+def _read_name(value):
+    name = _text(value)
+    if not name or len(name) > 64 or not all([each.isalnum() or each in "-_." for each in name]):
+        raise ValueError
+    return name
+
+
+NAME = Kind("name", "a name of up to 64 letters, digits and - _ .", _read_name, toml)
+
+
+def _read_folder(value):
+    if not _text(value) or "\0" in value:
+        raise ValueError
+    return value
+
+
+FOLDER = Kind("folder", "a folder", _read_folder, toml)
+
+
+def _read_host(value):
+    host = _text(value)
+    if admission.parse_address(host) is not None:
+        return host
+    if not host or len(host) > 253 or not all([each.isalnum() or each in "-_." for each in host]):
+        raise ValueError
+    if host.replace(".", "").isdigit():
+        raise ValueError("it has only digits, and is no address")
+    return host
+
+
+HOST = Kind("host name or address", "a host name or an IP address", _read_host, toml)
+
+
+def _read_address(value):
+    if admission.parse_address(_text(value)) is None:
+        raise ValueError
+    return value
+
+
+ADDRESS = Kind("address", 'an IP address of this machine, "0.0.0.0" (all of IPv4) or "::" (all)', _read_address, toml)
+
+
+def _read_uid(value):
+    if not uid.is_valid(_text(value)):
+        raise ValueError
+    return value
+
+
+UID = Kind("UID", "a UID", _read_uid, toml)
+
+
+def _read_transfer_syntax(value):
+    wanted = _text(value)
+    for known in syntax.TABLE.values():
+        if wanted.lower() == known.name.lower():
+            return known.uid
+    return _read_uid(wanted)
+
+
+TRANSFER_SYNTAX = Kind(
+    "UID or name", "a transfer syntax, by its UID or its name in PS3.6", _read_transfer_syntax, toml
+)
+
+CALLER = Kind(
+    "AE title, address or both",
+    'an AE title, an address ("10.0.0.5", "10.0.0.0/24"), or both ("CT1@10.0.0.5")',
+    admission.read_caller,
+    toml,
+)
+
+
+def several(kind, least=0):
+    """Return the kind of lists of at least `least` values of `kind`; one that stands alone counts as a list of one."""
+
+    def read(value):
+        items = value if isinstance(value, list) else [value]
+        if len(items) < least:
+            raise ValueError
+        values = []
+        unfit = []
+        for item in items:
+            try:
+                values.append(kind.read(item))
+            except ValueError as reason:
+                unfit.append((item, str(reason)))
+        if unfit:
+            raise ItemError(unfit)
+        return tuple(values)
+
+    return Kind("list: " + kind.brief, "a list, each item " + kind.expected, read, toml)
