@@ -285,7 +285,7 @@ class Link:
                     offset += sent
         except OSError as error:
             if isinstance(error, ShortFile) or error.errno == errno.EIO:
-                self.abort()
+                self.close()  # in the middle of a PDU, where an A-ABORT would be taken for payload
                 raise
             raise self._broken(error) from error
 
