@@ -37,14 +37,16 @@ class LinkFailure(Exception):
     """The link to a destination failed; nothing is said about any object.
 
     layer: the first that failed (NAME, TCP, TLS, ASSOCIATION, DIMSE); permanent: whether trying again without a change
-    at either end is pointless; reason: what happened and what to do, in words.
+    at either end is pointless; reason: what happened and what to do, in words; by_peer: whether the peer aborted in the
+    middle of a request, or had all of one and gave no answer to it, so that what was asked may be why.
     """
 
-    def __init__(self, layer, reason, permanent=False):
+    def __init__(self, layer, reason, permanent=False, by_peer=False):
         super().__init__(reason)
         self.layer = layer
         self.reason = reason
         self.permanent = permanent
+        self.by_peer = by_peer
 
 
 class ShortFile(OSError):
@@ -172,6 +174,10 @@ class Link:
             except OSError:
                 pass
         self.close()
+
+    def interrupt(self):
+        """Make whatever another thread is doing with this association fail at once."""
+        self._wire.cut()
 
     def close(self):
         """Close the transport, whatever state the association is in."""
@@ -341,7 +347,11 @@ class Link:
         if octets:
             self._send_parts([octets])
         while True:
-            response = self._wait(association.Data)
+            try:
+                response = self._wait(association.Data)
+            except LinkFailure as failure:
+                failure.by_peer = True
+                raise
             if response is None:
                 continue
             elements = response.elements
@@ -410,6 +420,7 @@ class Link:
     def _failure(self, event):
         """Return the LinkFailure that `event`, which ended the association, comes to."""
         layer = DIMSE if self._open else ASSOCIATION
+        by_peer = False
         if isinstance(event, association.Rejected):
             reject = event.reject
             permanent = reject.result == pdu.REJECTED_PERMANENT
@@ -418,6 +429,7 @@ class Link:
             return LinkFailure(layer, words, permanent)
         if isinstance(event, association.Aborted):
             words = "%s: %s" % (self.peer, event.words)
+            by_peer = event.by_peer and self._open
         elif isinstance(event, association.ReleaseAsked):
             self._association.release_answer()
             try:
@@ -432,7 +444,7 @@ class Link:
         except OSError:
             pass
         self.close()
-        return LinkFailure(layer, words)
+        return LinkFailure(layer, words, by_peer=by_peer)
 
 
 _REJECT_ADVICE = {

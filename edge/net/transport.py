@@ -83,6 +83,13 @@ class Wire:
         except OSError:
             pass
 
+    def cut(self):
+        """Make a receive or send that blocks in another thread fail."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
     def close(self):
         """Close the connection; what was sent still reaches the peer."""
         try:
