@@ -3,12 +3,19 @@
 from edge.dicom.errors import LocalError
 
 
+def _is_printable(octets):
+    for octet in octets:
+        if not 0x20 <= octet <= 0x7E:
+            return False
+    return True
+
+
 def strict(identifier):
     """Return `identifier` (str) as octets; LocalError when a character is not printable ASCII."""
-    for character in identifier:
-        if not 0x20 <= ord(character) <= 0x7E:
-            raise LocalError("%r holds a character that is not printable ASCII" % identifier)
-    return identifier.encode()
+    octets = identifier.encode()
+    if not _is_printable(octets):
+        raise LocalError("%r holds a character that is not printable ASCII" % identifier)
+    return octets
 
 
 def lossy(octets):
@@ -16,4 +23,12 @@ def lossy(octets):
 
     It is for identifiers of a peer: what comes out is safe to show and to log; NUL is padding, for the caller to strip.
     """
+    octets = bytes(octets)
+    if _is_printable(octets):
+        return octets.decode()
     return "".join([chr(octet) if 0x20 <= octet <= 0x7E or octet == 0 else "?" for octet in octets])
+
+
+def unpadded(octets):
+    """Return octets (bytes-like) as `lossy` does, without the NUL or spaces that they end with."""
+    return lossy(bytes(octets).rstrip(b"\0 "))

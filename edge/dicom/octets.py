@@ -90,6 +90,20 @@ def put_u32_be(value):
     return _pack(">I", 0xFFFFFFFF, value)
 
 
+def put_element_u16(group, number, value):
+    """Return an implicit VR little endian element that holds one 16-bit integer; LocalError when one does not fit."""
+    if not (0 <= value <= 0xFFFF and 0 <= group <= 0xFFFF and 0 <= number <= 0xFFFF):
+        raise LocalError("%d does not fit an unsigned integer of at most 65535" % value)
+    return pack("<HHIH", group, number, 2, value)
+
+
+def put_head_implicit(group, number, length):
+    """Return the eight octets before a value of `length` octets in implicit VR little endian."""
+    if not (0 <= length <= 0xFFFFFFFF and 0 <= group <= 0xFFFF and 0 <= number <= 0xFFFF):
+        raise LocalError("%d does not fit an unsigned integer of at most 4294967295" % length)
+    return pack("<HHI", group, number, length)
+
+
 def pad_even(octets, filler):
     """Return `octets` as bytes of even length, with the one-octet `filler` appended where it was odd."""
     if len(octets) & 1:

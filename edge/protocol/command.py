@@ -7,7 +7,15 @@ mean nothing here.
 
 from edge.dicom import ascii
 from edge.dicom.errors import LimitError, LocalError, PeerError
-from edge.dicom.octets import get_u16_le, get_u32_le, pad_even, put_u16_le, put_u32_le
+from edge.dicom.octets import (
+    get_u16_le,
+    head_implicit,
+    pad_even,
+    put_element_u16,
+    put_head_implicit,
+    put_u16_le,
+    put_u32_le,
+)
 
 GROUP_LENGTH = 0x0000
 AFFECTED_SOP_CLASS = 0x0002
@@ -119,9 +127,7 @@ def decode(octets):
     while at < end:
         if at + 8 > end:
             raise PeerError("%d octets at the end of a command set are too few for an element" % (end - at), at)
-        group = get_u16_le(octets, at)
-        number = get_u16_le(octets, at + 2)
-        length = get_u32_le(octets, at + 4)
+        group, number, length = head_implicit(octets, at, True)
         begin = at + 8
         at = begin + length
         if group != 0:
@@ -138,7 +144,7 @@ def decode(octets):
                 [(get_u16_le(octets, n), get_u16_le(octets, n + 2)) for n in range(begin, at - 3, 4)]
             )
         elif vr is not None:
-            elements[number] = ascii.lossy(octets[begin:at]).rstrip("\0 ")
+            elements[number] = ascii.unpadded(octets[begin:at])
     for number in (COMMAND_FIELD, DATA_SET_TYPE):
         if number not in elements:
             raise PeerError("the command set has no element (0000,%04X)" % number)
@@ -146,8 +152,6 @@ def decode(octets):
 
 
 def _value(number, vr, value):
-    if vr == "US":
-        return put_u16_le(value)
     if vr == "AT":
         return b"".join([put_u16_le(group) + put_u16_le(element) for group, element in value])
     if vr == "UI":
@@ -164,13 +168,15 @@ def encode(elements):
     Raises LocalError for an element that is not in the table or a value that does not fit it.
     """
     parts = []
-    size = 0
     for number in sorted(elements):
         vr = _VR.get(number)
         if vr is None:
             raise LocalError("(0000,%04X) is not an element of a command set" % number)
-        value = _value(number, vr, elements[number])
-        part = b"\0\0" + put_u16_le(number) + put_u32_le(len(value)) + value
-        size += len(part)
-        parts.append(part)
-    return b"\0\0\0\0\x04\0\0\0" + put_u32_le(size) + b"".join(parts)
+        if vr == "US":
+            parts.append(put_element_u16(0, number, elements[number]))
+        else:
+            value = _value(number, vr, elements[number])
+            parts.append(put_head_implicit(0, number, len(value)))
+            parts.append(value)
+    body = b"".join(parts)
+    return b"\0\0\0\0\x04\0\0\0" + put_u32_le(len(body)) + body

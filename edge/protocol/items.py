@@ -102,7 +102,7 @@ def item(kind, body):
 
 def read_uid(octets, begin, end):
     """Return the UID in `octets[begin:end]` as str, without the padding that some senders leave on it."""
-    return ascii.lossy(octets[begin:end]).rstrip("\0 ")
+    return ascii.unpadded(octets[begin:end])
 
 
 def uid_octets(uid):
@@ -185,7 +185,7 @@ def decode(octets, begin, end):
         elif kind == IMPLEMENTATION_CLASS_UID:
             class_uid = read_uid(octets, at, item_end)
         elif kind == IMPLEMENTATION_VERSION_NAME:
-            version_name = ascii.lossy(octets[at:item_end]).strip("\0 ")
+            version_name = ascii.unpadded(octets[at:item_end]).lstrip()
         elif kind == ASYNCHRONOUS_OPERATIONS:
             _exactly(octets, at, item_end, 4, "the asynchronous operations window item")
             asynchronous = Asynchronous(get_u16_be(octets, at), get_u16_be(octets, at + 2))

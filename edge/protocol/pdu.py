@@ -92,7 +92,7 @@ def _ae_title_octets(title):
 
 
 def _ae_title(octets):
-    return ascii.lossy(octets).strip("\0 ")
+    return ascii.unpadded(octets).lstrip()
 
 
 def request(called, calling, proposals, user):
