@@ -192,8 +192,8 @@ DESTINATION = Section(
 ROUTE = Section(
     "route",
     True,
-    "Which objects go where; one table for each. An object goes to the destinations of every route that fits it, and is "
-    "held when none does.",
+    "Which objects go where; one table for each. An object goes to the destinations of every route that fits it, and "
+    "is held when none does.",
     (
         _key(
             "from",

@@ -1,5 +1,4 @@
-"""Read a configuration file: a Config, or every mistake in it at once, each with its line, its key and what was expected.
-"""
+"""Read a configuration file: a Config, or every mistake in it, each with its line, its key and what was expected."""
 
 import os
 from collections import namedtuple

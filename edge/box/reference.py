@@ -1,7 +1,7 @@
 """The table of keys for people: as a configuration file to start from, and as tables for the README.
 
-`edge check-config --reference` prints the file; `python -m edge.box.reference README.md` puts the tables into the README,
-between the two comments that mark their place.
+`edge check-config --reference` prints the file; `python -m edge.box.reference README.md` puts the tables into the
+README, between the two comments that mark their place.
 """
 
 import sys
@@ -16,7 +16,7 @@ _WIDTH = 100
 
 
 def file():
-    """Return a TOML file that means the same as an empty one: every key in a comment, with its default or an example."""
+    """Return a TOML file that means what an empty one does: every key in a comment, with its default or an example."""
     parts = ["# Every key there is. A line that is commented out shows the default, or an example where it says so.\n"]
     for section in config.SECTIONS:
         header = ("# [[%s]]" if section.repeated else "[%s]") % section.name

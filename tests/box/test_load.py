@@ -151,14 +151,13 @@ def test_each_bad_item_of_a_list_is_reported():
 
 @pytest.mark.parametrize("value", ['"10.0.0"', '"10.0.0.300"', '"a b"', '""', "7", '"pacs/"'])
 def test_a_host_is_a_name_or_an_address(value):
-    assert "[[destination]] \"archive\", host: expected a host name or an IP address, found %s" % value in only_mistake(
-        destination(host=value)
-    )
+    words = '[[destination]] "archive", host: expected a host name or an IP address, found '
+    assert words + value in only_mistake(destination(host=value))
 
 
 def test_a_missing_key_is_reported_with_the_line_of_its_table():
     line = only_mistake('\n\n[[destination]]\nname = "archive"\nhost = "10.0.0.9"\n')
-    assert line.startswith('edge.toml, line 3: [[destination]] "archive", ae_title: it is missing; expected an AE title')
+    assert line.startswith('edge.toml, line 3: [[destination]] "archive", ae_title: it is missing; expected an AE')
 
 
 def test_a_route_to_nowhere_names_the_nearest_destination():
@@ -222,7 +221,8 @@ def test_a_file_that_cannot_be_read_is_one_mistake(tmp_path):
 def test_what_is_dangerous_or_of_no_effect_is_warned_of():
     warnings = [load.say("edge.toml", each) for each in load.parse(destination(), "edge.toml").warnings]
     assert warnings == [
-        "edge.toml: [dicom] accept_calling: it is empty, so anyone who reaches the port may send; name those who should",
+        "edge.toml: [dicom] accept_calling: it is empty, so anyone who reaches the port may send; name those who "
+        "should",
         'edge.toml, line 1: [[destination]] "archive": no [[route]] leads there; it gets only what `edge send archive` '
         "sends",
     ]

@@ -1,0 +1,126 @@
+"""Imports run downward through the house, and in one order within each room."""
+
+import sys
+
+import pytest
+
+from tests.house import source
+
+# Where each room stands. From F2 upwards it may import every room on a lower floor.
+FLOOR = {
+    "dicom": 0,
+    "protocol": 1,
+    "pixels": 1,
+    "morph": 1,
+    "spool": 1,
+    "board": 1,
+    "net": 2,
+    "forward": 3,
+    "media": 3,
+    "modality": 3,
+    "box": 3,
+    "console": 4,
+    "demo": 4,
+    "service": 5,
+}
+# On F0 and F1: exactly these rooms, and of other modules only those named (None: all of the standard library).
+LOW_ROOMS = {
+    "dicom": ((), ("struct", "binascii", "collections")),
+    "protocol": (("dicom",), ("collections",)),
+    "spool": (("dicom",), None),
+    "pixels": (("dicom",), None),
+    "morph": (("dicom",), None),
+    "board": ((), None),
+}
+NATIVE_IN = {"spool/checksum", "pixels/binding"}  # the files that may know of the C extension
+
+# The order of the files in a room: each imports only those before it.
+ORDER = {
+    "dicom": "errors octets ascii text syntax uid tags keywords element reader writer part10 skim",
+    "protocol": "framing items pdu contexts states association command status dimse echo store",
+    "spool": "errors disk checksum health journal index retry quota jobs intake",
+    "net": "transport inbound listener outbound",
+    "box": "admission values config positions load reference",
+}
+
+SOURCES = [each for each in source.edge_sources() if each.room]
+
+
+def rooms_imported(each):
+    """(room, file or "", line) of every import of another part of edge."""
+    for target, line in source.imports(each):
+        parts = target.split(".")
+        if parts[0] == "edge" and len(parts) > 1 and (source.EDGE / parts[1]).is_dir():
+            yield parts[1], parts[2] if len(parts) > 2 else "", line
+
+
+@pytest.mark.parametrize("each", SOURCES, ids=lambda each: str(each.path))
+def test_a_file_imports_only_rooms_below_its_own(each):
+    assert each.room in FLOOR, f"edge/{each.room} stands on no floor: give it one here and in the README's map"
+    for room, _, line in rooms_imported(each):
+        if room == each.room:
+            continue
+        allowed = room in LOW_ROOMS[each.room][0] if each.room in LOW_ROOMS else FLOOR[room] < FLOOR[each.room]
+        assert allowed, f"{each.path}:{line}: edge/{each.room} must not import edge/{room}"
+
+
+@pytest.mark.parametrize("each", [each for each in SOURCES if each.room in LOW_ROOMS], ids=lambda each: str(each.path))
+def test_a_low_room_imports_nothing_foreign(each):
+    allowed = LOW_ROOMS[each.room][1]
+    for target, line in source.imports(each):
+        top = target.split(".")[0]
+        if top == "edge":
+            continue
+        known = top in sys.stdlib_module_names if allowed is None else top in allowed
+        assert known, f"{each.path}:{line}: edge/{each.room} must not import {target}"
+
+
+@pytest.mark.parametrize("each", SOURCES, ids=lambda each: str(each.path))
+def test_only_the_binding_files_know_of_the_extension(each):
+    for target, line in source.imports(each):
+        if target.startswith("edge._native") or target == "edge":
+            native = target.startswith("edge._native") or _imports_native(each, line)
+            assert not native or f"{each.room}/{each.name}" in NATIVE_IN, f"{each.path}:{line}: imports edge._native"
+
+
+def _imports_native(each, line):
+    text = (source.PROJECT / each.path).read_text(encoding="utf-8").splitlines()[line - 1]
+    return "_native" in text
+
+
+@pytest.mark.parametrize("room", sorted({each.room for each in SOURCES}))
+def test_the_files_of_a_room_import_each_other_without_a_circle(room):
+    graph = {
+        each.name: {name for other, name, _ in rooms_imported(each) if other == room and name}
+        for each in SOURCES
+        if each.room == room
+    }
+    placed = set()
+    while len(placed) < len(graph):
+        free = {name for name in graph if name not in placed and graph[name] <= placed}
+        assert free, f"edge/{room}: a circle among {', '.join(sorted(set(graph) - placed))}"
+        placed |= free
+
+
+@pytest.mark.parametrize("room", ORDER)
+def test_the_files_of_a_room_import_only_those_before_them(room):
+    place = {name: number for number, name in enumerate(ORDER[room].split())}
+    for each in SOURCES:
+        if each.room != room or each.name not in place:
+            continue
+        for other, name, line in rooms_imported(each):
+            if other == room and name in place:
+                assert place[name] < place[each.name], f"{each.path}:{line}: {name} stands after {each.name}"
+
+
+def test_the_map_in_the_readme_names_every_room():
+    readme = (source.PROJECT / "README.md").read_text(encoding="utf-8")
+    for room in sorted({each.room for each in SOURCES}):
+        assert f"{room}/" in readme, f"README.md does not name edge/{room}/"
+
+
+def test_the_readme_shows_the_configuration_as_the_code_has_it():
+    from edge.box import reference
+
+    readme = (source.PROJECT / "README.md").read_text(encoding="utf-8")
+    assert reference.inserted(readme) == readme, "out of date: python -m edge.box.reference README.md"
