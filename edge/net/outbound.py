@@ -424,7 +424,8 @@ class Link:
         if isinstance(event, association.Rejected):
             reject = event.reject
             permanent = reject.result == pdu.REJECTED_PERMANENT
-            words = "%s: %s%s" % (self.peer, pdu.reject_words(reject), _REJECT_ADVICE.get((reject.source, reject.reason), ""))
+            advice = _REJECT_ADVICE.get((reject.source, reject.reason), "")
+            words = "%s: %s%s" % (self.peer, pdu.reject_words(reject), advice)
             self.close()
             return LinkFailure(layer, words, permanent)
         if isinstance(event, association.Aborted):

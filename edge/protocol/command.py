@@ -133,7 +133,8 @@ def decode(octets):
         if group != 0:
             raise PeerError("element (%04X,%04X) in a command set" % (group, number), begin - 8)
         if at > end:
-            raise PeerError("element (0000,%04X) of %d octets runs over the end of its command set" % (number, length), begin - 8)
+            message = "element (0000,%04X) of %d octets runs over the end of its command set" % (number, length)
+            raise PeerError(message, begin - 8)
         vr = _VR.get(number)
         if vr == "US":
             if length != 2:

@@ -122,7 +122,7 @@ class Framing:
             if self._left:
                 if have < _PDV_HEADER_BYTES:
                     if self._left < _PDV_HEADER_BYTES:
-                        raise PeerError("%d octets at the end of a P-DATA-TF PDU are too few for a PDV" % self._left, self._at())
+                        raise PeerError("%d octets at the end of a P-DATA-TF PDU hold no PDV" % self._left, self._at())
                     return None
                 if self._open_pdv():
                     return self._piece(0)
@@ -141,13 +141,15 @@ class Framing:
         length = get_u32_be(view, begin + 2)
         if kind == P_DATA_TF:
             if length > self._pdu_limit:
-                raise LimitError("P-DATA-TF PDU of %d octets, at most %d were agreed" % (length, self._pdu_limit), self._at())
+                message = "P-DATA-TF PDU of %d octets, at most %d were agreed" % (length, self._pdu_limit)
+                raise LimitError(message, self._at())
             if length < _PDV_HEADER_BYTES:
                 raise PeerError("P-DATA-TF PDU of %d octets holds no PDV" % length, self._at())
             self._left = length
         elif kind == ASSOCIATE_RQ or kind == ASSOCIATE_AC:
             if length > self._whole_limit:
-                raise LimitError("A-ASSOCIATE PDU of %d octets, the limit is %d" % (length, self._whole_limit), self._at())
+                message = "A-ASSOCIATE PDU of %d octets, the limit is %d" % (length, self._whole_limit)
+                raise LimitError(message, self._at())
             self._left = length
             self._whole = bytearray()
         elif ASSOCIATE_RJ <= kind <= ABORT:

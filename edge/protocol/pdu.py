@@ -30,15 +30,16 @@ NO_REASON = 2
 ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
 TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
 
-# called, calling: AE titles, str without padding; titles: both as the 32 octets of the PDU, which the acceptance echoes;
-# proposals: tuple of Proposal; user: items.UserInformation; application_context: str; version_1: bool, whether the peer
-# speaks version 1 of the protocol
+# called, calling: AE titles, str without padding; titles: both as the 32 octets of the PDU, which the acceptance
+# echoes; proposals: tuple of Proposal; user: items.UserInformation; application_context: str; version_1: bool, whether
+# the peer speaks version 1 of the protocol
 AssociateRequest = namedtuple(
     "AssociateRequest", ("called", "calling", "titles", "proposals", "user", "application_context", "version_1")
 )
 # titles: of the request; answers: tuple of Answer; user: items.UserInformation
 AssociateAccept = namedtuple("AssociateAccept", ("titles", "answers", "user"))
-# result: 1 permanent, 2 transient; source: 1 service user, 2 provider (ACSE), 3 provider (presentation); reason: by source
+# result: 1 permanent, 2 transient; source: 1 service user, 2 provider (ACSE), 3 provider (presentation); reason: by
+# source
 AssociateReject = namedtuple("AssociateReject", ("result", "source", "reason"))
 # source: 0 service user, 2 service provider; reason: 0 unless the provider's
 Abort = namedtuple("Abort", ("source", "reason"))
@@ -245,7 +246,8 @@ def read_abort(body):
 def reject_words(reject):
     """Say an AssociateReject in words."""
     lasting = "for good" if reject.result == REJECTED_PERMANENT else "for now"
-    reason = REJECT_REASONS.get((reject.source, reject.reason), "reason %d of source %d" % (reject.reason, reject.source))
+    unknown = "reason %d of source %d" % (reject.reason, reject.source)
+    reason = REJECT_REASONS.get((reject.source, reject.reason), unknown)
     return "rejected %s: %s" % (lasting, reason)
 
 

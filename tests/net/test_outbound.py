@@ -62,7 +62,8 @@ def test_a_large_data_set_is_copied_by_the_kernel_and_arrives_whole(tmp_path, ma
     payload = octets * 100
     large.write_bytes(b"head" + payload)
     received = []
-    with Provider(on_store=lambda event: received.append(event.request.DataSet.getvalue()) or 0, max_pdu=max_pdu) as peer:
+    keep = lambda event: received.append(event.request.DataSet.getvalue()) or 0
+    with Provider(keep, max_pdu=max_pdu) as peer:
         link = outbound.associate("127.0.0.1", peer.port, "US", "THEM", WANTED)
         assert store(link, "1.2.3.4", 4, len(payload), large).code == 0
         link.release()
@@ -73,7 +74,8 @@ def test_a_large_data_set_is_copied_by_the_kernel_and_arrives_whole(tmp_path, ma
 def test_a_data_set_from_chunks_arrives_whole(size):
     received = []
     payload = bytes(n * 7 & 0xFF for n in range(size))
-    with Provider(on_store=lambda event: received.append(event.request.DataSet.getvalue()) or 0, max_pdu=4096) as peer:
+    keep = lambda event: received.append(event.request.DataSet.getvalue()) or 0
+    with Provider(keep, max_pdu=4096) as peer:
         link = outbound.associate("127.0.0.1", peer.port, "US", "THEM", WANTED)
         chunks = (payload[begin : begin + 777] for begin in range(0, size, 777))
         assert link.store_from(link.accepted[1].id, CT, "1.2.3.4", chunks).code == 0
