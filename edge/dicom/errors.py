@@ -39,3 +39,9 @@ class LocalError(DicomError):
 
 class LimitError(DicomError):
     """What came from outside may be valid, but is larger, deeper or more than this box agreed to handle."""
+
+
+def note(notices, message, offset):
+    """Add a Notice to the list `notices`, once per message and no more than 32 of them: a broken file repeats itself."""
+    if len(notices) < 32 and message not in [known.message for known in notices]:
+        notices.append(Notice(message, offset))

@@ -7,13 +7,12 @@ reads it, but nothing is looked up in a dictionary.
 """
 
 from edge.dicom import element
-from edge.dicom.errors import LimitError, LocalError, Notice, PeerError, TruncatedError
+from edge.dicom.errors import LimitError, LocalError, PeerError, TruncatedError, note
 from edge.dicom.octets import head_explicit, length_32
 
 _FORMS = element.FORMS
 _UNDEFINED = element.UNDEFINED
 _INFLATED_AT_ONCE = 16384
-_NOTICES = 16
 
 # What may be open: an item, a sequence (or fragments), a UN element whose content is implicit VR little endian
 _ITEM, _SEQUENCE, _UNKNOWN = "item", "sequence", "unknown"
@@ -161,7 +160,7 @@ class Skim:
     def _look_at_first(self, octets, at):
         found = element.layout(bytes(octets[at : at + 8]), self._little)
         if found is not None and found != (self._little, self._explicit):
-            self._note("the data set is laid out otherwise than its transfer syntax says", 0)
+            note(self.notices, "the data set is laid out otherwise than its transfer syntax says", 0)
             self._little, self._explicit = found
 
     def _step_inside(self, tag, vr, length, offset):
@@ -176,7 +175,7 @@ class Skim:
             if is_open and is_open[-1] == _ITEM:
                 is_open.pop()
             return 0
-        if not is_open or (tag == element.ITEM) == (is_open[-1] == _ITEM):
+        if not is_open or (tag == element.ITEM) == (is_open[-1] == _ITEM) or 0xFFFE0000 <= tag < element.ITEM:
             raise PeerError("%s stands where it cannot stand" % element.name(tag), offset)
         if tag == element.ITEM:
             if length != _UNDEFINED:
@@ -208,12 +207,8 @@ class Skim:
 
     def _note_odd(self, tag, vr, offset):
         if tag == 0:
-            self._note("zeros after the data set", offset)
+            note(self.notices, "zeros after the data set", offset)
         elif vr == "":
-            self._note("an element without VR amid explicit VR", offset)
+            note(self.notices, "an element without VR amid explicit VR", offset)
         else:
-            self._note("unknown VR %s, taken for UN" % vr, offset)
-
-    def _note(self, message, offset):
-        if len(self.notices) < _NOTICES and message not in [notice.message for notice in self.notices]:
-            self.notices.append(Notice(message, offset))
+            note(self.notices, "unknown VR %s, taken for UN" % vr, offset)

@@ -10,6 +10,9 @@ _UNKNOWN = ("UN", "1")
 _PRIVATE_CREATOR = ("LO", "1")
 _GROUP_LENGTH = ("UL", "1")
 
+_recent = {}  # tag -> (VRs, VM): the items of a sequence ask for the same few again and again
+_RECENT_LIMIT = 256
+
 
 def position(tag):
     """Return where `tag` stands in the table (that of its repeating group, if it is of one), or -1."""
@@ -35,12 +38,12 @@ def tag_at(place):
 
 def kind(tag):
     """Return (VRs, VM) of `tag` as the standard writes them: ("US or SS", "1-n"); ("UN", "1") for what it has not."""
-    if tag & 0xFFFF == 0:
-        return _GROUP_LENGTH
-    if tag & 0x10000:
-        return _PRIVATE_CREATOR if 0x10 <= tag & 0xFFFF <= 0xFF else _UNKNOWN
-    place = position(tag)
-    return _UNKNOWN if place < 0 else KINDS[KINDS_OF[place]]
+    found = _recent.get(tag)
+    if found is None:
+        if len(_recent) >= _RECENT_LIMIT:
+            _recent.clear()
+        found = _recent[tag] = _look_up(tag)
+    return found
 
 
 def vr(tag, signed=False):
@@ -55,6 +58,15 @@ def vr(tag, signed=False):
     if "OW" in vrs:
         return "OW"
     return "SS" if signed else "US"
+
+
+def _look_up(tag):
+    if tag & 0xFFFF == 0:
+        return _GROUP_LENGTH
+    if tag & 0x10000:
+        return _PRIVATE_CREATOR if 0x10 <= tag & 0xFFFF <= 0xFF else _UNKNOWN
+    place = position(tag)
+    return _UNKNOWN if place < 0 else KINDS[KINDS_OF[place]]
 
 
 def _find(tag):
