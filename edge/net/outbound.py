@@ -145,6 +145,10 @@ class Link:
         """Whether the association stands, as far as this side knows."""
         return self._open
 
+    def is_quiet(self):
+        """Say whether the association stands and the peer has sent nothing since the last answer, not even its end."""
+        return self._open and self._wire.is_quiet()
+
     @property
     def accepted(self):
         """The contexts agreed on, a list of contexts.Accepted in ascending order of their IDs."""
@@ -192,30 +196,45 @@ class Link:
         self._association.command(context_id, echo.request(self._next_message_id()))
         return self._reply(self._association.outgoing()).code
 
-    def store(self, context_id, sop_class, sop_instance, fd, offset, length, priority=command.PRIORITY_MEDIUM):
+    def store(self, context_id, sop_class, sop_instance, fd, offset, length):
         """Send `length` octets of the file `fd` from `offset` on as the data set of a C-STORE; return its Reply.
 
         They must be in the transfer syntax of the context. Raises LinkFailure when the link breaks on the way, OSError
         when the file cannot be read.
         """
-        self._association.command(context_id, store.request(self._next_message_id(), sop_class, sop_instance, priority))
-        command_octets = self._association.outgoing()
-        limit = self._payload_limit()
-        if length > _TOGETHER_BYTES and limit >= _KERNEL_PDU_BYTES:
-            self._send_file(command_octets, context_id, fd, offset, length, limit)
-        else:
-            self._send_together(command_octets, context_id, fd, offset, length, limit)
-        return self._reply(b"")
+        self.begin_store(context_id, sop_class, sop_instance, fd, offset, length)
+        return self.reply()
 
-    def store_from(self, context_id, sop_class, sop_instance, chunks, priority=command.PRIORITY_MEDIUM):
+    def store_from(self, context_id, sop_class, sop_instance, chunks):
         """Send the data set that `chunks`, an iterator of bytes-like objects, makes up; return its Reply.
 
         Raises LinkFailure when the link breaks. What the iterator raises goes through, after the association has been
         aborted, since a data set cannot be taken back half sent.
         """
-        self._association.command(context_id, store.request(self._next_message_id(), sop_class, sop_instance, priority))
+        self.begin_store_from(context_id, sop_class, sop_instance, chunks)
+        return self.reply()
+
+    # The same in two steps: what a sender has to do besides, it does while the peer works on what was sent
+
+    def begin_store(self, context_id, sop_class, sop_instance, fd, offset, length):
+        """Send a C-STORE as `store` does, without waiting for its reply; `reply` has to be called next."""
+        command_octets = self._store_command(context_id, sop_class, sop_instance)
         limit = self._payload_limit()
-        held = bytearray(self._association.outgoing())
+        if length > _TOGETHER_BYTES and limit >= _KERNEL_PDU_BYTES:
+            self._send_file(command_octets, context_id, fd, offset, length, limit)
+        else:
+            self._send_together(command_octets, context_id, fd, offset, length, limit)
+
+    def begin_store_octets(self, context_id, sop_class, sop_instance, octets):
+        """Send a C-STORE whose data set is `octets`, without waiting for its reply."""
+        parts = [self._store_command(context_id, sop_class, sop_instance)]
+        self._add_payload(parts, context_id, memoryview(octets), self._payload_limit(), True)
+        self._send_parts(parts)
+
+    def begin_store_from(self, context_id, sop_class, sop_instance, chunks):
+        """Send a C-STORE as `store_from` does, without waiting for its reply."""
+        held = bytearray(self._store_command(context_id, sop_class, sop_instance))
+        limit = self._payload_limit()
         payload = bytearray()
         try:
             for chunk in chunks:
@@ -234,7 +253,14 @@ class Link:
             raise
         held += self._association.data_header(context_id, len(payload), True)
         self._send_parts([held, payload])
+
+    def reply(self):
+        """Return the Reply to the C-STORE that was begun last; LinkFailure when none comes."""
         return self._reply(b"")
+
+    def _store_command(self, context_id, sop_class, sop_instance):
+        self._association.command(context_id, store.request(self._next_message_id(), sop_class, sop_instance))
+        return self._association.outgoing()
 
     # How octets leave
 
@@ -243,7 +269,6 @@ class Link:
 
     def _send_together(self, command_octets, context_id, fd, offset, length, limit):
         parts = [command_octets]
-        header = self._association.data_header
         left = length
         while True:
             octets = memoryview(self._read(fd, min(left, _TOGETHER_BYTES // limit * limit or limit), offset))
@@ -252,18 +277,23 @@ class Link:
                 raise ShortFile(left)
             left -= len(octets)
             offset += len(octets)
-            if len(octets) <= limit:
-                parts.append(header(context_id, len(octets), not left))
-                parts.append(octets)
-            else:
-                for begin in range(0, len(octets), limit):
-                    payload = octets[begin : begin + limit]
-                    parts.append(header(context_id, len(payload), not left and begin + limit >= len(octets)))
-                    parts.append(payload)
+            self._add_payload(parts, context_id, octets, limit, not left)
             self._send_parts(parts)
             if not left:
                 return
             parts = []
+
+    def _add_payload(self, parts, context_id, octets, limit, is_last):
+        """Add `octets` (a view) to `parts` as PDUs of at most `limit` octets of payload."""
+        header = self._association.data_header
+        if len(octets) <= limit:
+            parts.append(header(context_id, len(octets), is_last))
+            parts.append(octets)
+            return
+        for begin in range(0, len(octets), limit):
+            payload = octets[begin : begin + limit]
+            parts.append(header(context_id, len(payload), is_last and begin + limit >= len(octets)))
+            parts.append(payload)
 
     def _read(self, fd, count, offset):
         try:
@@ -404,6 +434,8 @@ class Link:
                 return
             if count == 0:
                 engine.lost(now_ms)
+                return
+            if now_ms < deadline_ms:
                 return
         engine.abort("no answer")
         try:

@@ -9,8 +9,10 @@ import socket
 import struct
 import time
 
-_TIMED_OUT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ETIMEDOUT)
+_TIMED_OUT = (errno.EAGAIN, errno.EWOULDBLOCK)
 _SLACK_MS = 500  # a deadline that moved by less is not worth a system call
+_FOREVER_MS = 1 << 40
+_BULK_BYTES = 32768  # a sender that just had so much acknowledged is not one that waits with a small segment
 
 
 def now_ms():
@@ -35,7 +37,7 @@ class Wire:
         self.socket = connected
         self._recv_into = connected.recv_into
         self._setsockopt = connected.setsockopt
-        self._receive_ms = None
+        self._receive_ms = _FOREVER_MS  # what the kernel has been told
         connected.setblocking(True)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval(send_timeout_ms))
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -44,15 +46,21 @@ class Wire:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def receive_into(self, window, timeout_ms):
-        """Receive into `window`; return the octets received, 0 at the end, or None when `timeout_ms` passed."""
-        if self._receive_ms is None or abs(timeout_ms - self._receive_ms) > _SLACK_MS:
+        """Receive into `window`; return the octets received, 0 at the end, or None when nothing came in time.
+
+        That may be sooner than `timeout_ms`, where an earlier call was in more of a hurry: the caller looks at the clock.
+        """
+        if timeout_ms + _SLACK_MS < self._receive_ms:
             self._setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval(timeout_ms))
             self._receive_ms = timeout_ms
         try:
             count = self._recv_into(window)
         except OSError as error:
-            return None if error.errno in _TIMED_OUT else 0
-        if self._is_tcp:
+            if error.errno not in _TIMED_OUT:
+                return 0
+            self._receive_ms = _FOREVER_MS
+            return None
+        if count < _BULK_BYTES and self._is_tcp:
             try:
                 self._setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             except OSError:  # the connection broke after what was received, which still counts
@@ -82,6 +90,16 @@ class Wire:
             self.socket.shutdown(socket.SHUT_RD)
         except OSError:
             pass
+
+    def is_quiet(self):
+        """Say whether the connection stands and nothing has come that was not received."""
+        try:
+            self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def cut(self):
         """Make a receive or send that blocks in another thread fail."""
