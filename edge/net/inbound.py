@@ -162,8 +162,8 @@ class Inbound:
 
     def _take(self, data):
         message = self._messages.take(data)
-        if isinstance(message, dimse.Payload):
-            self._payload(message)
+        if message is data:
+            self._payload(data)
         elif message is not None:
             self._command(message)
 

@@ -2,7 +2,7 @@
 
     messages = Messages()
     for each association.Data:
-        event = messages.take(data)        # Command, Payload or None
+        event = messages.take(data)        # Command, the data itself, or None
 
 One message is under way at a time on an association without asynchronous operations; a peer that begins another in the
 middle of a data set has lost its place, and so have we: PeerError.
@@ -14,11 +14,8 @@ from edge.dicom.errors import LimitError, PeerError
 from edge.protocol import command
 
 # A command set is complete. context_id: int; elements: dict as command.decode makes it. When command.has_data_set says
-# so, Payloads of the same message follow.
+# so, pieces of the data set that belongs to it follow.
 Command = namedtuple("Command", ("context_id", "elements"))
-# A piece of the data set that belongs to the last Command. is_last: no more follow; view: good until the association's
-# next window()
-Payload = namedtuple("Payload", ("is_last", "view"))
 
 
 class Messages:
@@ -34,7 +31,7 @@ class Messages:
         return self._context_id is not None
 
     def take(self, data):
-        """Take one association.Data; return a Command, a Payload, or None when a command set is not yet complete.
+        """Take one association.Data; return a Command, or `data` itself when it is a piece of a data set, or None.
 
         Raises PeerError for a piece that has no place here, LimitError for a command set beyond command.SIZE_LIMIT.
         """
@@ -50,7 +47,7 @@ class Messages:
             if data.is_last:
                 self._in_data_set = False
                 self._context_id = None
-            return Payload(data.is_last, data.view)
+            return data
         if not data.is_command:
             raise PeerError("a data set that no command set announced")
         if len(self._octets) + len(data.view) > command.SIZE_LIMIT:

@@ -20,7 +20,7 @@ POLICY = contexts.Policy(takes_all, contexts.PREFERENCE, True)
 
 def request(wanted=((VERIFICATION, (IMPLICIT,)), (CT, (IMPLICIT, EXPLICIT))), user=USER):
     """Return an AssociateRequest from PEER to EDGE that proposes `wanted`."""
-    return pdu.AssociateRequest("EDGE", "PEER", contexts.propose(list(wanted)), user, pdu.APPLICATION_CONTEXT, True)
+    return pdu.request("EDGE", "PEER", contexts.propose(list(wanted)), user)
 
 
 def give(engine, octets, now_ms=0, step=None):

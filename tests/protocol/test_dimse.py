@@ -75,8 +75,8 @@ def test_a_message_is_put_together_and_its_data_set_passed_on():
     event = messages.take(Data(3, True, True, octets[20:]))
     asked = store.asked(event)
     assert (asked.context_id, asked.message_id, asked.sop_class, asked.sop_instance) == (3, 5, "1.2.3", "1.2.3.4")
-    assert messages.take(Data(3, False, False, b"ab")) == dimse.Payload(False, b"ab")
-    assert messages.take(Data(3, False, True, b"")) == dimse.Payload(True, b"")
+    assert messages.take(Data(3, False, False, b"ab")) == Data(3, False, False, b"ab")
+    assert messages.take(Data(3, False, True, b"")) == Data(3, False, True, b"")
     assert not messages.within()
 
 

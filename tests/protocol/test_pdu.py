@@ -15,6 +15,9 @@ FULL = items.user_information(
 )
 
 
+TITLES = b"CALLED          CALLING         "
+
+
 def body(octets):
     assert int.from_bytes(octets[2:6], "big") == len(octets) - 6
     return octets[6:]
@@ -27,13 +30,13 @@ def test_every_user_item_survives_writing_and_reading():
 
 def test_a_request_survives_writing_and_reading():
     proposals = contexts.propose([(CT, (EXPLICIT, IMPLICIT)), (VERIFICATION, (IMPLICIT,))])
-    request = pdu.AssociateRequest("CALLED SIXTEEN!!", "A", proposals, FULL, pdu.APPLICATION_CONTEXT, True)
+    request = pdu.request("CALLED SIXTEEN!!", "A", proposals, FULL)
     assert pdu.read_associate_request(body(pdu.associate_request(request))) == request
 
 
 def test_an_acceptance_survives_writing_and_reading():
     answers = (pdu.Answer(1, pdu.ACCEPTANCE, EXPLICIT), pdu.Answer(3, pdu.ABSTRACT_SYNTAX_NOT_SUPPORTED, ""))
-    accept = pdu.AssociateAccept("CALLED", "CALLING", answers, FULL)
+    accept = pdu.AssociateAccept(TITLES, answers, FULL)
     assert pdu.read_associate_accept(body(pdu.associate_accept(accept))) == accept
 
 
@@ -48,12 +51,12 @@ def test_128_contexts_are_numbered_with_the_odd_numbers_of_one_octet():
 
 
 def test_blank_titles_of_old_senders_are_read_and_echoed():
-    request = pdu.AssociateRequest("X", "Y", contexts.propose([(CT, (IMPLICIT,))]), FULL, pdu.APPLICATION_CONTEXT, True)
+    request = pdu.request("X", "Y", contexts.propose([(CT, (IMPLICIT,))]), FULL)
     octets = bytearray(body(pdu.associate_request(request)))
     octets[4:36] = b" " * 32
     read = pdu.read_associate_request(bytes(octets))
     assert (read.called, read.calling) == ("", "")
-    octets = pdu.associate_accept(pdu.AssociateAccept("", "", (), FULL))
+    octets = pdu.associate_accept(pdu.AssociateAccept(b" " * 32, (), FULL))
     assert octets[10:42] == b" " * 32
 
 
@@ -79,15 +82,14 @@ def refused(act, kind):
 
 def test_titles_and_names_that_do_not_fit_are_errors_of_ours():
     for called in ("SEVENTEEN LETTERS", "", "UML\xc4UT"):
-        request = pdu.AssociateRequest(called, "A", (), FULL, pdu.APPLICATION_CONTEXT, True)
-        assert refused(lambda: pdu.associate_request(request), LocalError)
+        assert refused(lambda: pdu.request(called, "A", (), FULL), LocalError)
     long_name = items.user_information(0, "2.25.1", "SEVENTEEN LETTERS")
     assert refused(lambda: items.encode(long_name), LocalError)
 
 
 def test_every_truncation_of_a_request_is_refused_or_read_as_less():
     proposals = contexts.propose([(CT, (EXPLICIT, IMPLICIT))])
-    whole = body(pdu.associate_request(pdu.AssociateRequest("C", "A", proposals, FULL, pdu.APPLICATION_CONTEXT, True)))
+    whole = body(pdu.associate_request(pdu.request("C", "A", proposals, FULL)))
     for end in range(len(whole)):
         try:
             pdu.read_associate_request(whole[:end])
@@ -97,7 +99,7 @@ def test_every_truncation_of_a_request_is_refused_or_read_as_less():
 
 def test_every_flipped_octet_of_a_request_gives_a_request_or_a_peer_error():
     proposals = contexts.propose([(CT, (EXPLICIT, IMPLICIT))])
-    whole = body(pdu.associate_request(pdu.AssociateRequest("C", "A", proposals, FULL, pdu.APPLICATION_CONTEXT, True)))
+    whole = body(pdu.associate_request(pdu.request("C", "A", proposals, FULL)))
     for at in range(len(whole)):
         for flip in (0x01, 0x80, 0xFF):
             try:
