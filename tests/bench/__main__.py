@@ -11,8 +11,12 @@ _MEMORY = "/dev/shm"
 
 
 def _arguments():
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the box against other software.")
-    parser.add_argument("--only", action="append", choices=list(rows.ROWS), help="measure this row only; may be repeated")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Measure the box against other software."
+    )
+    parser.add_argument(
+        "--only", action="append", choices=list(rows.ROWS), help="measure this row only; may be repeated"
+    )
     parser.add_argument("--quick", action="store_true", help="one round and a quarter of the material")
     parser.add_argument("--rounds", type=int, help="rounds of each run; figures are the median of them")
     parser.add_argument("--markdown", metavar="FILE", help="write the table for the README there, too")

@@ -22,7 +22,7 @@ BLOCK_BYTES = 1 << 20
 
 def new_uid():
     """A 2.25 UID that is always 44 characters long: the first digit of the number is forced to be 1."""
-    return "2.25.1" + f"{uuid.uuid4().int % 10 ** 38:038d}"
+    return "2.25.1" + f"{uuid.uuid4().int % 10**38:038d}"
 
 
 def _image(sop_class, instance, series, study, rows, columns):
@@ -136,7 +136,7 @@ def ct_fresh(paths, folder):
     fresh = []
     for path in paths:
         octets = path.read_bytes()
-        old = octets[octets.index(b"2.25.", 132):][:UID_LENGTH]
+        old = octets[octets.index(b"2.25.", 132) :][:UID_LENGTH]
         target = folder / path.name
         target.write_bytes(octets.replace(old, new_uid().encode()))
         fresh.append(target)
@@ -165,10 +165,11 @@ def multi_frame(path, size_bytes, side=1024):
     return path
 
 
-def digest(path):
-    """SHA-256 of a file, read in blocks."""
+def digest(path, offset=0):
+    """SHA-256 of a file from `offset` on, read in blocks."""
     total = hashlib.sha256()
     with open(path, "rb") as file:
+        file.seek(offset)
         while block := file.read(BLOCK_BYTES):
             total.update(block)
     return total.hexdigest()

@@ -37,8 +37,7 @@ def cpu_seconds(pid):
         ticks = int(fields[11]) + int(fields[12])
         waited_for_ticks = int(fields[13]) + int(fields[14])
         # schedstat of a process covers its first thread only; stat covers all of them, in coarser ticks
-        threads = len(os.listdir(f"/proc/{each}/task"))
-        total += (own_ns / 1e9 if threads == 1 else ticks / TICKS_PER_S) + waited_for_ticks / TICKS_PER_S
+        total += (own_ns / 1e9 if threads(each) == 1 else ticks / TICKS_PER_S) + waited_for_ticks / TICKS_PER_S
     return total
 
 
@@ -69,6 +68,11 @@ def settled_memory(pid, still_s=1.0, limit_s=30.0):
 def reset_peak(pid):
     """Let VmHWM start again at what is resident now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def threads(pid):
+    """How many threads a process has."""
+    return len(os.listdir(f"/proc/{pid}/task"))
 
 
 def bytes_written(pid):

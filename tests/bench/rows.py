@@ -125,9 +125,15 @@ def receive(bench):
         )
         cpu[kind] = theirs[2], ours[2]
         if kind == "big":
-            rows.append(Row("receive", f"receive {words}", "MB/s", "storescp +B", theirs[1] / 1e6, ours[1] / 1e6, 1.0, True, ""))
+            rows.append(
+                Row("receive", f"receive {words}", "MB/s", "storescp +B", theirs[1] / 1e6, ours[1] / 1e6, 1.0, True, "")
+            )
         else:
-            rows.append(Row("receive", f"receive {count} {words}", "objects/s", "storescp +B", theirs[0], ours[0], 1.0, True, ""))
+            rows.append(
+                Row(
+                    "receive", f"receive {count} {words}", "objects/s", "storescp +B", theirs[0], ours[0], 1.0, True, ""
+                )
+            )
     for kind, words in (("ct", "0.5 MB objects"), ("big", "1 GB object"), ("small", "40 KB objects")):
         target = None if kind == "small" else 0.75
         rows.append(Row("receive", f"CPU, {words}", "s per GB", "storescp +B", *cpu[kind], target, False, ""))
@@ -148,8 +154,17 @@ def nagle(bench):
         ours = [to_box(bench, [folder], count, tool, nagle=True)[0] for _ in range(bench.rounds)]
         name = Path(tool).name
         rows.append(
-            Row("nagle", f"receive {count} CT of 40 KB from {name} with Nagle on", "objects/s", "", None,
-                statistics.median(ours), 100, True, f"storescp: {theirs[0]:.0f} objects/s")
+            Row(
+                "nagle",
+                f"receive {count} CT of 40 KB from {name} with Nagle on",
+                "objects/s",
+                "",
+                None,
+                statistics.median(ours),
+                100,
+                True,
+                f"storescp: {theirs[0]:.0f} objects/s",
+            )
         )
     return rows
 
@@ -176,10 +191,22 @@ def durable(bench):
             lambda: to_box(bench, four, count, where=bench.disk)[0],
         )
         note = _disk_cost(bench, [folder], count, len(octets))
-        rows.append(Row("durable", f"durable, {words}, 1 association", "objects/s", "bare loop", theirs, one, 1.0, True, note))
+        rows.append(
+            Row("durable", f"durable, {words}, 1 association", "objects/s", "bare loop", theirs, one, 1.0, True, note)
+        )
         note = _disk_cost(bench, four, count, len(octets))
         rows.append(
-            Row("durable", f"durable, {words}, 4 associations", "objects/s", "1 association", one, parallel, 2.0, True, note)
+            Row(
+                "durable",
+                f"durable, {words}, 4 associations",
+                "objects/s",
+                "1 association",
+                one,
+                parallel,
+                2.0,
+                True,
+                note,
+            )
         )
     return rows
 
@@ -204,7 +231,9 @@ def _disk_cost(bench, groups, count, size):
         _send_all(dcmtk.STORESCU, box.port, groups, nagle=False)
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
-        calls = {name: int(number) for number, name in re.findall(r"(\d+)\s+(?:\d+\s+)?(f\w*sync)\n", _text(summary.name))}
+        calls = {
+            name: int(number) for number, name in re.findall(r"(\d+)\s+(?:\d+\s+)?(f\w*sync)\n", _text(summary.name))
+        }
         box.stop()
     shutil.rmtree(folder)
     syncs = ", ".join(f"{calls.get(name, 0) / count:.2f} {name}" for name in ("fsync", "fdatasync"))
@@ -297,9 +326,13 @@ def forward(bench):
         theirs, ours = measure.interleave(bench.rounds, lambda: by_dcmsend([folder], count), filled.forward)
         filled.remove()
         if kind == "big":
-            rows.append(Row("forward", f"forward {words}", "MB/s", "dcmsend", theirs[1] / 1e6, ours[1] / 1e6, 1.0, True, ""))
+            rows.append(
+                Row("forward", f"forward {words}", "MB/s", "dcmsend", theirs[1] / 1e6, ours[1] / 1e6, 1.0, True, "")
+            )
         else:
-            rows.append(Row("forward", f"forward {count} {words}", "objects/s", "dcmsend", theirs[0], ours[0], 1.0, True, ""))
+            rows.append(
+                Row("forward", f"forward {count} {words}", "objects/s", "dcmsend", theirs[0], ours[0], 1.0, True, "")
+            )
     return rows
 
 

@@ -112,8 +112,8 @@ def read_command(octets):
 class RawPeer:
     """A TCP connection to the service, and PDUs on it."""
 
-    def __init__(self, port, nodelay=True, timeout_s=20):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+    def __init__(self, port, nodelay=True, timeout_s=20, source="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout_s, (source, 0))
         if nodelay:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -200,7 +200,7 @@ class RawPeer:
         assert answer.kind == 6, f"expected an A-RELEASE-RP, got PDU type {answer.kind}"
 
     def is_closed(self):
-        """Wait for the service to close; True when it did, False when octets came instead or nothing within the limit."""
+        """Wait for the service to close; False when octets came instead, or nothing within the limit."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionError:

@@ -1,7 +1,7 @@
 """The running service, for tests and the bench: `edge serve` in a process of its own, with a configuration made here.
 
-    with Service(folder, destinations=[destination("archive", port)], routes=[route("archive")]) as box:
-        ... send to box.port, look at box.objects() and box.queue() ...
+with Service(folder, destinations=[destination("archive", port)], routes=[route("archive")]) as box:
+    ... send to box.port, look at box.objects() and box.queue() ...
 """
 
 import json
@@ -113,11 +113,10 @@ class Service:
         ready.set()
 
     def _find_pid(self, pid):
-        """The service's own process: what runs under `wrap`, or the one started."""
-        if not self.wrap:
+        """The service's own process: strace's child, or the one started."""
+        if not self.wrap or not Path(self.wrap[0]).name == "strace":
             return pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        return int(children[0]) if children else pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])
 
     def write_config(self):
         """Write the configuration file: for commands that need no running service."""
