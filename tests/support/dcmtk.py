@@ -46,8 +46,9 @@ class Storescp:
     def __enter__(self):
         # storescp keeps everything in its working folder that it has no other place for
         self._scratch = tempfile.TemporaryDirectory()
-        self._process = subprocess.Popen(self._command, env=self._env, cwd=self._scratch.name,
-                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            self._command, env=self._env, cwd=self._scratch.name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self.pid = self._process.pid
         process.wait_until(lambda: process.is_listening(self.port), 10, "storescp to listen")
         return self
