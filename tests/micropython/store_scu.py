@@ -82,7 +82,9 @@ def main(host, port, called, path):
     """Send the file `path` and return 0 when the peer has stored it."""
     with open(path, "rb") as file:
         head = read_head(file)
-        user = items.user_information(LIMITS.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME)
+        user = items.user_information(
+            LIMITS.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME
+        )
         proposals = contexts.propose([(head.meta.sop_class, (head.transfer_syntax.uid,))])
         engine = association.Association(LIMITS, now_ms())
         engine.associate(pdu.request(called, "STORE_SCU", proposals, user))
