@@ -92,6 +92,11 @@ def write(tag, vr, length, explicit=True):
     return head + code + _octets.put_u16_le(length)
 
 
+def is_long(vr):
+    """Say whether the length of a known `vr` takes 32 bits."""
+    return FORMS[CODES[vr]][1]
+
+
 def filler(vr):
     """Return the octet that a value of `vr` is padded with to even length."""
     return b"\0" if vr in _NUL_PADDED or vr in WIDTHS else b" "

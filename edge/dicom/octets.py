@@ -109,3 +109,42 @@ def pad_even(octets, filler):
     if len(octets) & 1:
         return bytes(octets) + filler
     return bytes(octets)
+
+
+# Numbers in values: kind -> (octets, struct's letter, lowest and highest; None for floating point)
+_KINDS = {
+    "US": (2, "H", 0, 0xFFFF),
+    "SS": (2, "h", -0x8000, 0x7FFF),
+    "UL": (4, "I", 0, 0xFFFFFFFF),
+    "SL": (4, "i", -0x80000000, 0x7FFFFFFF),
+    "UV": (8, "Q", 0, 0xFFFFFFFFFFFFFFFF),
+    "SV": (8, "q", -0x8000000000000000, 0x7FFFFFFFFFFFFFFF),
+    "FL": (4, "f", None, None),
+    "FD": (8, "d", None, None),
+}
+_LARGEST_FL = 3.4028235677973366e38  # what rounds to more than the largest float of 32 bits begins here
+
+
+def get_numbers(octets, kind, little):
+    """Read the whole numbers of `kind` (US SS UL SL UV SV FL FD) that `octets` hold; return a tuple."""
+    size, letter, _, _ = _KINDS[kind]
+    count = len(octets) // size
+    return unpack_from("%s%d%s" % ("<" if little else ">", count, letter), octets, 0) if count else ()
+
+
+def put_numbers(numbers, kind):
+    """Return `numbers` (a sequence) as octets of `kind`, little endian; LocalError when one does not fit or is none."""
+    _, letter, lowest, highest = _KINDS[kind]
+    for number in numbers:
+        if lowest is None:
+            fits = isinstance(number, (int, float)) and (kind == "FD" or _fits_fl(number))
+        else:
+            fits = isinstance(number, int) and lowest <= number <= highest
+        if not fits:
+            raise LocalError("%r is no number that %s can hold" % (number, kind))
+    return pack("<%d%s" % (len(numbers), letter), *numbers)
+
+
+def _fits_fl(number):
+    is_finite = number - number == 0
+    return not is_finite or -_LARGEST_FL < number < _LARGEST_FL
