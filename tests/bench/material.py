@@ -165,6 +165,12 @@ def multi_frame(path, size_bytes, side=1024):
     return path
 
 
+def data_set_offset(path):
+    """Where the data set of one of these files begins."""
+    with open(path, "rb") as file:
+        return 144 + int.from_bytes(file.read(144)[140:], "little")
+
+
 def digest(path, offset=0):
     """SHA-256 of a file from `offset` on, read in blocks."""
     total = hashlib.sha256()

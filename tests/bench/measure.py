@@ -75,6 +75,12 @@ def threads(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
 
 
+def octets_read(pid):
+    """Octets that a process has read, from sockets too."""
+    with open(f"/proc/{pid}/io", encoding="ascii") as file:
+        return int(file.readline().split()[1])
+
+
 def bytes_written(pid):
     """Bytes that a process and its children caused to be sent to the storage layer."""
     total = 0

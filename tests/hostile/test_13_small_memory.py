@@ -33,6 +33,4 @@ def delivered(box):
 
 
 def data_set_digest(path):
-    with open(path, "rb") as file:
-        head = file.read(144)
-        return material.digest(path, 144 + int.from_bytes(head[140:144], "little"))
+    return material.digest(path, material.data_set_offset(path))
