@@ -95,14 +95,17 @@ class HeadReader:
     """Find out what a file is from as few of its first octets as that takes, however it was written.
 
     Feed it the file from its beginning until `feed` says True; call `finish` when the file ends before that. Then:
-    `transfer_syntax` is the syntax.TransferSyntax that the data set really has, `data_set_offset` where it begins,
-    `meta` a FileMeta, `preamble` one of ABSENT, ZERO, TIFF, EXECUTABLE, OTHER, and `notices` the list of Notice.
+    `transfer_syntax` is the syntax.TransferSyntax that the data set really has, `data_set_offset` where it begins and
+    `meta_offset` where the File Meta Information does, `meta` a FileMeta, `preamble` one of ABSENT, ZERO, TIFF,
+    EXECUTABLE, OTHER, and `notices` the list of Notice.
+
     Raises PeerError when this is no DICOM file, TruncatedError when it ends within its head, LimitError when the
     File Meta Information is longer than `limit` octets.
     """
 
     def __init__(self, limit=65536):
         self.transfer_syntax = None
+        self.meta_offset = 0
         self.data_set_offset = None
         self.meta = None
         self.preamble = None
@@ -110,7 +113,6 @@ class HeadReader:
         self._limit = limit
         self._octets = bytearray()
         self._at = 0
-        self._first = 0
         self._ended = False
         self._values = {}
         self._little = True
@@ -166,7 +168,7 @@ class HeadReader:
             else:
                 self._note("no preamble: the file begins with its first element", 0)
         self._step = self._read_meta
-        self._first = self._at
+        self.meta_offset = self._at
         return True
 
     def _read_meta(self):
@@ -177,7 +179,7 @@ class HeadReader:
             if not self._has(1):
                 return self._end_meta()
             return False
-        if at == self._first and octets[at : at + 2] == b"\0\2":
+        if at == self.meta_offset and octets[at : at + 2] == b"\0\2":
             self._note("the File Meta Information is in big endian", at)
             self._little = False
         if octets[at : at + 2] != (b"\2\0" if self._little else b"\0\2"):
@@ -188,11 +190,11 @@ class HeadReader:
         tag, vr, length, size = found
         if length == element.UNDEFINED:
             raise PeerError("%s of the File Meta Information has no length" % element.name(tag), at)
-        if at + size + length - self._first > self._limit:
+        if at + size + length - self.meta_offset > self._limit:
             raise LimitError("the File Meta Information is longer than %d octets" % self._limit, at)
         if not self._has(size + length):
             return False
-        if vr == "" and at == self._first:
+        if vr == "" and at == self.meta_offset:
             self._note("the File Meta Information is in implicit VR", at)
         if length & 1:
             self._note("%s has an odd length" % element.name(tag), at)
@@ -205,15 +207,15 @@ class HeadReader:
         return True
 
     def _end_meta(self):
-        if self._at == self._first:
+        if self._at == self.meta_offset:
             self._note("no File Meta Information", self._at)
         elif self._group_end is None:
-            self._note("the File Meta Information has no group length", self._first)
+            self._note("the File Meta Information has no group length", self.meta_offset)
         elif self._group_end != self._at:
             self._note(
                 "the group length says that the File Meta Information ends at offset %d, it ends at %d"
                 % (self._group_end, self._at),
-                self._first,
+                self.meta_offset,
             )
         fields = [self._values.get(tag) for tag, _ in _TAGS]
         self.meta = FileMeta(*[None if value is None else uid.from_octets(value) for value in fields])
@@ -230,8 +232,8 @@ class HeadReader:
             known = syntax.lookup(declared)
             self.transfer_syntax = self._agreed(known, start)
         else:
-            if self._at != self._first:
-                self._note("the File Meta Information names no transfer syntax", self._first)
+            if self._at != self.meta_offset:
+                self._note("the File Meta Information names no transfer syntax", self.meta_offset)
             found = element.layout(start)
             if found is None:
                 raise PeerError("no data set begins here, and nothing says which transfer syntax it is in", self._at)

@@ -15,6 +15,7 @@ _LATIN_1, _UTF_8 = "ISOIR100", "ISOIR192"
 _CONTROLS = (
     (0x00, 0x1F), (0x7F, 0x9F), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069), (0xD800, 0xDFFF), (0xFEFF, 0xFEFF),
 )  # fmt: skip
+_NAMED = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}
 _ASCII_NAMES = ("", "ISOIR6", "ISO2022IR6")
 
 
@@ -86,6 +87,8 @@ def _has_surrogate(text):
 
 
 def _escape(code):
+    if code in _NAMED:
+        return _NAMED[code]
     return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
 
 
