@@ -1,5 +1,6 @@
 """Every sample of pydicom's goes through the box: received from foreign senders, kept, forwarded, always the same."""
 
+import re
 import subprocess
 from collections import namedtuple
 
@@ -97,6 +98,18 @@ def test_files_that_the_box_writes_pass_dcmftest(passages):
     said = subprocess.run(["dcmftest", *[str(each.kept) for each in passages]], capture_output=True, text=True)
     assert said.returncode == 0, said.stdout
     assert said.stdout.count("yes: ") == len(passages)
+
+
+def messages_of_dciodvfy(path):
+    said = subprocess.run(["dciodvfy", str(path)], capture_output=True, timeout=LIMIT_S)
+    lines = (said.stdout + said.stderr).decode("latin-1").splitlines()
+    return {re.sub(r"0x[0-9a-f]{8}", "", line).strip() for line in lines if line.startswith(("Error", "Warning"))}
+
+
+def test_dciodvfy_finds_nothing_in_what_the_box_writes_that_it_does_not_find_in_the_sample(passages):
+    for each in passages:
+        new = messages_of_dciodvfy(each.kept) - messages_of_dciodvfy(each.sample.path)
+        assert new == set(), each.sample.path.name
 
 
 def test_an_archive_without_compression_gets_uncompressed_samples_as_the_same_data_sets(all_samples, tmp_path):
