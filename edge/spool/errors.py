@@ -1,0 +1,46 @@
+"""What can go wrong in the spool, told apart by type; the words say the cause and the next step, never a patient.
+
+The network answers each with the status that belongs to it (PS3.4 B.2.3): Mismatch is A900, Unreadable is C000, NoSpace
+and Degraded are A700. The others are for the operator's eyes only.
+"""
+
+from errno import EDQUOT, EFBIG, ENOSPC
+
+from edge.dicom.errors import LimitError, LocalError, PeerError
+
+_FULL = (ENOSPC, EDQUOT, EFBIG)
+
+
+class Mismatch(PeerError):
+    """The data set says that it is another object than its command announced."""
+
+
+class Unreadable(PeerError):
+    """What was sent is not a data set in the transfer syntax that was agreed."""
+
+
+class NoSpace(LimitError):
+    """There is no room for it: the sender keeps its copy and tries again later."""
+
+
+class Degraded(LocalError):
+    """The disk refused to make something durable, so nothing may be acknowledged on the strength of it."""
+
+
+class Locked(LocalError):
+    """Another process has this spool open."""
+
+
+class Rotten(LocalError):
+    """A stored file is not what was received any more, or is gone: it is held and never sent."""
+
+
+class Unknown(LocalError):
+    """No such object or job is in the spool."""
+
+
+def from_os(error, doing):
+    """Return the NoSpace or Degraded that an OSError met while `doing` (words) stands for."""
+    if error.errno in _FULL:
+        return NoSpace("%s: %s; free some space, or let the space policy do it" % (doing, error.strerror))
+    return Degraded("%s: %s; look at the kernel's log and the health of the disk" % (doing, error.strerror or error))

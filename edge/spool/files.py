@@ -1,0 +1,81 @@
+"""Stored files: read back with constant memory, checked before they leave, set aside when they have rotted."""
+
+from edge.spool.checksum import crc32
+from edge.spool.disk import READ
+from edge.spool.jobs import ROTTEN
+
+CHUNK_BYTES = 256 << 10
+
+
+class Files:
+    """Opens the files of stored objects, and does not take their word for what is in them."""
+
+    def __init__(self, disk, objects_fd, quarantine_fd, journal, health, now):
+        self._disk = disk
+        self._objects_fd = objects_fd
+        self._quarantine_fd = quarantine_fd
+        self._journal = journal
+        self._health = health
+        self._now = now
+
+    def open(self, stored):
+        """Return a descriptor of an object's file, unchecked; OSError when it is not there."""
+        return self._disk.open(stored.path, READ, dir_fd=self._objects_fd)
+
+    def check(self, stored):
+        """Say whether the file of a StoredObject or a Job is what was received; when it is not, hold and report it."""
+        fault = self.fault(stored)
+        if fault is None:
+            return True
+        if getattr(stored, "hold", None) != ROTTEN:
+            self.hold_rotten(stored.object_id if hasattr(stored, "object_id") else stored.id, fault)
+        return False
+
+    def fault(self, stored):
+        """Return in words why an object's file is not what was received, or None when it is."""
+        try:
+            fd = self.open(stored)
+        except FileNotFoundError:
+            return "its file is gone; have it sent again"
+        except OSError as error:
+            return "its file cannot be opened: %s" % error.strerror
+        try:
+            size = self._disk.fstat(fd).st_size
+            if size != stored.offset + stored.size:
+                return "its file has %d octets instead of %d; have it sent again" % (size, stored.offset + stored.size)
+            if self.checksum(fd, stored.offset, stored.size) != stored.crc:
+                return "its file is not what was received any more; have it sent again, and look at the disk"
+        except OSError as error:
+            return "its file cannot be read: %s; look at the disk" % error.strerror
+        finally:
+            self._disk.close(fd)
+        return None
+
+    def checksum(self, fd, offset, length):
+        """Return the CRC-32 of `length` octets of an open file from `offset`."""
+        buffer = memoryview(bytearray(min(length, CHUNK_BYTES)))
+        crc = 0
+        while length > 0:
+            count = self._disk.preadv(fd, (buffer[: min(length, CHUNK_BYTES)],), offset)
+            if count == 0:
+                break
+            crc = crc32(buffer[:count], crc)
+            offset += count
+            length -= count
+        return crc
+
+    def hold_rotten(self, number, fault):
+        """Hold an object whose file is not what was received any more; `fault` says so in words."""
+        self._health.report("rotten", "object %d is held: %s" % (number, fault))
+        record = {"id": number, "cause": ROTTEN, "why": fault, "at": self._now()}
+        self._journal.append("hold", record, durable=False)
+
+    def set_aside(self, path):
+        """Move a file below objects/ that stands for nothing any more into quarantine/."""
+        try:
+            self._disk.rename(
+                path, path.replace("/", "_"), src_dir_fd=self._objects_fd, dst_dir_fd=self._quarantine_fd
+            )
+        except FileNotFoundError:
+            pass
+

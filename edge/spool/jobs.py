@@ -1,0 +1,294 @@
+"""Jobs: one object on its way to one destination, from waiting to delivered or held.
+
+A claim is kept in memory alone: it costs no write, and a crash forgets it, so that the job waits again. An outcome is a line
+of the journal, written at once, so that a killed process forgets none; it is durable with the next line that somebody
+waits for, at the latest before the next claim is answered. A power cut in between repeats those deliveries.
+
+Whoever has nothing to do sleeps on a condition of its destination until a job comes in, a deferred one is due, or the
+link may be tried again.
+"""
+
+import os
+from threading import Condition
+
+from edge.spool import errors, retry
+from edge.spool.index import DEFERRED, DELIVERED, HELD, READY
+
+# Priorities, as the DIMSE command counts urgency the other way round: the lowest goes first
+URGENT, NORMAL, LOW = 0, 1, 2
+
+_PAGE = 500
+
+
+def _roll():
+    return int.from_bytes(os.urandom(4), "little") / (1 << 32)
+
+
+# What became of an attempt
+SENT = "delivered"
+RETRY = "retry"  # the destination refused this object for now: one of its tries is spent
+REFUSED = "held"  # it will never take it like this: a person has to look
+RETURNED = "returned"  # the link failed, or it was not this object's turn after all: nothing is spent
+
+# Holds of whole objects: their jobs go when the object is released, not by themselves
+CONFLICT = "conflict"
+UNROUTED = "unrouted"
+FOUND = "found"
+ROTTEN = "rotten"
+OF_OBJECTS = (CONFLICT, UNROUTED, FOUND, ROTTEN)
+
+# What the listing calls a state, and the index's states that are meant
+WAITING, SENDING = "waiting", "sending"
+SHOWN = {"waiting": (READY, DEFERRED), "sending": (), "held": (HELD,), "delivered": (DELIVERED,)}
+_SHOWN_AS = {"ready": WAITING, "deferred": WAITING, "held": "held", "delivered": "delivered"}
+
+
+class _Lane:
+    """What is known in memory of one destination: who sleeps on it, what is being sent, how its link does."""
+
+    __slots__ = ("condition", "arrivals", "wakes", "claimed", "link")
+
+    def __init__(self):
+        self.condition = Condition()
+        self.arrivals = 0
+        self.wakes = 0
+        self.claimed = {}
+        self.link = retry.LINK_UP
+
+
+class Jobs:
+    """Hands out jobs, takes their outcomes, and answers what waits where; for any number of threads."""
+
+    def __init__(self, journal, index, roll=_roll):
+        self._journal = journal
+        self._index = index
+        self._roll = roll
+        self._lanes = {}
+        self._closing = False
+
+    def _lane(self, destination):
+        lane = self._lanes.get(destination)
+        if lane is None:
+            lane = self._lanes.setdefault(destination, _Lane())
+        return lane
+
+    # For the workers
+
+    def claim(self, destination, now, limit, schedule=retry.OBJECT):
+        """Return up to `limit` Jobs for `destination`, and count them as being sent until each is settled.
+
+        The most urgent first, then study by study in the order in which the studies began to arrive. Nothing
+        while the destination's link is waiting. Every outcome told before is durable when this returns; Degraded
+        or NoSpace when that cannot be had.
+        """
+        lane = self._lane(destination)
+        if retry.link_wait_s(lane.link, now):
+            return []
+        with self._index.lock:
+            jobs = self._index.claimable(destination, now, now + schedule.cap_s, limit, lane.claimed)
+            for job in jobs:
+                lane.claimed[job.object_id] = job.size
+        return jobs
+
+    def settle(self, job, outcome, now, status=None, cause=None, why=None, schedule=retry.OBJECT):
+        """Put down what became of a claimed job; return the state it is in now.
+
+        `outcome`: SENT, RETRY, REFUSED or RETURNED; `status`: of the response; `cause`: a word by which a person
+        may pick all jobs of a kind; `why`: the reason in words, without a patient. A job that has spent its tries
+        is held with them. Never raises for a disk that refuses: the outcome is kept in memory until it takes it.
+        """
+        lane = self._lane(job.destination)
+        state = "ready"
+        if outcome != RETURNED:
+            record = {"id": job.object_id, "to": job.destination, "at": now, "tries": job.tries + 1}
+            state = self._outcome(record, outcome, now, status, cause, why, schedule)
+            self._journal.append("job", record, durable=False)
+        lane.claimed.pop(job.object_id, None)
+        self._index.keep_up()
+        return _SHOWN_AS[state]
+
+    def _outcome(self, record, outcome, now, status, cause, why, schedule):
+        if status is not None:
+            record["status"] = status
+        if outcome == SENT:
+            state = "delivered"
+            if why is not None:
+                record["why"] = why
+        else:
+            if outcome == RETRY and retry.is_spent(schedule, record["tries"]):
+                outcome = REFUSED
+                why = "%s (tried %d times)" % (why, record["tries"])
+            if outcome == RETRY:
+                state = "deferred"
+                record["due"] = now + retry.delay_s(schedule, record["tries"], self._roll())
+            else:
+                state = "held"
+            record["cause"], record["why"] = cause, why
+        record["state"] = state
+        return state
+
+    def give_back(self, jobs, now):
+        """Let claimed jobs wait again as if they had never been claimed."""
+        for job in jobs:
+            self.settle(job, RETURNED, now)
+
+    def link_failed(self, destination, now, why, schedule=retry.LINK):
+        """Put down that the way to a destination failed; return its Link: nothing is claimed until `until`."""
+        lane = self._lane(destination)
+        was_up = lane.link.failures == 0
+        lane.link = retry.link_failed(lane.link, now, self._roll(), why, schedule)
+        if was_up:
+            self._journal.append("link", {"to": destination, "at": now, "up": False, "why": why}, durable=False)
+        return lane.link
+
+    def link_works(self, destination, now):
+        """Put down that the way to a destination works."""
+        lane = self._lane(destination)
+        if lane.link.failures:
+            down_s = round(now - lane.link.since)
+            lane.link = retry.LINK_UP
+            self._journal.append("link", {"to": destination, "at": now, "up": True, "down_s": down_s}, durable=False)
+
+    def link(self, destination):
+        """Return how the way to a destination does, a retry.Link."""
+        return self._lane(destination).link
+
+    def wait(self, destination, now, limit_s):
+        """Sleep until it is worth to claim for `destination` again, at most `limit_s` seconds."""
+        lane = self._lane(destination)
+        arrivals, wakes = lane.arrivals, lane.wakes
+        link_wait_s = retry.link_wait_s(lane.link, now)
+        if link_wait_s:
+            limit_s = min(limit_s, link_wait_s)
+        else:
+            if self._index.claimable(destination, now, now + retry.OBJECT.cap_s, 1, lane.claimed):
+                return
+            due = self._index.next_due(destination)
+            if due is not None:
+                limit_s = min(limit_s, max(0.0, due - now))
+        with lane.condition:
+            lane.condition.wait_for(
+                lambda: self._closing or lane.wakes != wakes or (not link_wait_s and lane.arrivals != arrivals), limit_s
+            )
+
+    def wake(self, destination):
+        """Let whoever sleeps on `destination` look again, also when its link is waiting: it is tried at once."""
+        lane = self._lane(destination)
+        with lane.condition:
+            lane.link = lane.link._replace(until=0.0)
+            lane.wakes += 1
+            lane.condition.notify_all()
+
+    def announce(self, lines):
+        """Wake those for whom something came in with these lines of the journal."""
+        for line in lines:
+            record = line.record
+            if line.kind == "job":
+                continue
+            if line.kind in ("object", "jobs"):
+                if "hold" not in record:
+                    for name, _ in record["jobs"]:
+                        self._arrived(name)
+            elif line.kind == "released":
+                for name in {name for _, name in record["jobs"]}:
+                    self._arrived(name)
+            elif line.kind == "unhold":
+                for name in list(self._lanes):
+                    self._arrived(name)
+
+    def _arrived(self, destination):
+        lane = self._lanes.get(destination)
+        if lane is not None:
+            with lane.condition:
+                lane.arrivals += 1
+                lane.condition.notify_all()
+
+    def close(self):
+        """Wake everybody for good."""
+        self._closing = True
+        for destination in list(self._lanes):
+            self.wake(destination)
+
+    # For people
+
+    def counts(self):
+        """Return {destination: {"waiting" | "sending" | "held" | "delivered": (jobs, octets)}}."""
+        with self._index.lock:
+            found = {}
+            for destination, states in self._index.counts().items():
+                claimed = self._lane(destination).claimed
+                sending = (len(claimed), sum(claimed.values()))
+                jobs, octets = (ready + deferred for ready, deferred in zip(states["ready"], states["deferred"]))
+                found[destination] = {
+                    WAITING: (max(0, jobs - sending[0]), max(0, octets - sending[1])),
+                    SENDING: sending,
+                    "held": states["held"],
+                    "delivered": states["delivered"],
+                }
+            return found
+
+    def listing(self, state=None, destination=None, after=None, limit=100):
+        """Return (JobRows, where the next page begins or None), the state of each as people know it.
+
+        `state`: "waiting" (with those being sent), "held", "delivered", or None for all; pages are cut alike whatever their
+        length, and none needs longer than another.
+        """
+        states = (READY, DEFERRED, HELD, DELIVERED) if state is None else SHOWN[state]
+        rows, after = self._index.jobs(states, destination, after, limit)
+        return [self._shown(row) for row in rows], after
+
+    def _shown(self, row):
+        if row.state in ("ready", "deferred") and row.object_id in self._lane(row.destination).claimed:
+            return row._replace(state=SENDING)
+        return row._replace(state=_SHOWN_AS[row.state])
+
+    def of_object(self, object_id):
+        """Return the JobRows of one object."""
+        return [self._shown(row) for row in self._index.jobs_of(object_id)]
+
+    def release(self, now, destination=None, cause=None, object_id=None, who=""):
+        """Let held jobs go again with all their tries; return how many. Those of one destination, cause or object.
+
+        Jobs whose whole object is held stay: it has to be released itself.
+        """
+        released, after = 0, None
+        while True:
+            if object_id is not None:
+                rows, after = self._index.jobs_of(object_id), None
+            else:
+                rows, after = self._index.jobs((HELD,), destination, after, _PAGE)
+            jobs = [
+                (row.object_id, row.destination)
+                for row in rows
+                if row.state == "held"
+                and row.cause not in OF_OBJECTS
+                and destination in (None, row.destination)
+                and cause in (None, row.cause)
+            ]
+            if jobs:
+                self._journal.append("released", {"jobs": jobs, "at": now, "who": who})
+                released += len(jobs)
+            if after is None:
+                return released
+
+    def hold(self, now, object_id, destination, cause, why, who=""):
+        """Hold one job that waits."""
+        row = self._index.job(object_id, destination)
+        if row.state not in ("ready", "deferred"):
+            raise errors.Unknown("object %d is not waiting for %s: it is %s" % (object_id, destination, row.state))
+        record = {"id": object_id, "to": destination, "at": now, "tries": row.tries, "state": "held", "who": who}
+        record.update(cause=cause, why=why)
+        self._journal.append("job", record)
+
+    def drop(self, now, object_id, destination, who):
+        """Give one job up for good, because a person says so: the object counts as if it had never been meant to go there."""
+        row = self._index.job(object_id, destination)
+        if row.state == "delivered":
+            raise errors.Unknown("object %d was delivered to %s already" % (object_id, destination))
+        self._journal.append("dropped", {"id": object_id, "to": destination, "at": now, "who": who, "why": row.why})
+
+    def prioritise(self, now, object_id, destination, priority, who=""):
+        """Let one job go before or behind others: URGENT, NORMAL or LOW."""
+        self._index.job(object_id, destination)
+        record = {"jobs": [(object_id, destination)], "priority": priority, "at": now, "who": who}
+        self._journal.append("priority", record)

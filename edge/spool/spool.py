@@ -1,0 +1,253 @@
+"""The spool as a whole: one object that owns the disk, the journal and the index of one state directory.
+
+    state_dir/
+      objects/2026-11-23/<SOP Instance UID>.dcm   what was received, as Part 10 files; `.2.dcm` for other octets of that UID
+      partial/                                    what is being received; emptied when the spool is opened
+      quarantine/                                 what stands for nothing any more, for a person to look at
+      journal/0000000001.log ...                  what happened: the truth, beside the files themselves
+      index.db                                    a cache of the journal; may be deleted while the spool is closed
+      lock                                        held by the one process that has the spool open
+"""
+
+import fcntl
+import os
+import time
+from collections import namedtuple
+
+from edge.spool import errors, jobs, recovery, retry
+from edge.spool.adopt import Adoption
+from edge.spool.compaction import Compaction
+from edge.spool.disk import FILE_MODE, Disk
+from edge.spool.files import Files
+from edge.spool.health import Health
+from edge.spool.index import Index
+from edge.spool.intake import Intake
+from edge.spool.journal import OPENED, SEGMENT_BYTES, Journal, Survey
+from edge.spool.quota import Quota
+from edge.spool.scrub import Scrub
+from edge.spool.shelf import FOLDER_ENTRIES, Shelf
+from edge.spool.turns import Turns
+
+# reserve_bytes: free space below which nothing new is taken; reserve_files: the same for file names; quota_bytes: what
+# all objects may take, 0 for no limit; keep_delivered_s: how long delivered objects are safe from removal; conflict:
+# what becomes of other octets under a known UID, "hold", "send" or "keep"; folder_entries: files in one folder;
+# segment_bytes: of the journal; journal_bytes: how much of it is kept beyond what lives
+Limits = namedtuple(
+    "Limits",
+    "reserve_bytes reserve_files quota_bytes keep_delivered_s conflict folder_entries segment_bytes journal_bytes",
+    defaults=(512 << 20, 256, 0, 0, "hold", FOLDER_ENTRIES, SEGMENT_BYTES, 32 << 20),
+)
+
+_IDENTITY_OCTETS = 8
+
+
+class Spool:
+    """What was received and is to be sent, in one state directory, for any number of threads.
+
+    `intake` takes objects in, `jobs` hands them out, `index` answers what there is, `journal` what happened, `health` what is
+    wrong; `quota`, `scrub`, `compaction` keep house when `tidy` is called now and then.
+    """
+
+    @classmethod
+    def open(cls, state_dir, limits=Limits(), now=time.time, disk=None):
+        """Return the Spool in `state_dir`, made if need be, in the state in which the last crash left it, repaired.
+
+        `now`: function, the time in seconds since 1970. Locked when another process has it open; Degraded, NoSpace
+        or OSError when the disk refuses what is needed.
+        """
+        spool = cls.__new__(cls)
+        spool._fds = []
+        spool.index = None
+        spool._open(os.path.abspath(state_dir), limits, now, disk or Disk())
+        return spool
+
+    def _open(self, path, limits, now, disk):
+        self.path = path
+        self.limits = limits
+        self.now = now
+        self.disk = disk
+        self.health = Health(now)
+        try:
+            self._open_folders()
+            self._open_records()
+            self._recover()
+        except BaseException:
+            if self.index is not None:
+                self.index.let_go()
+            self._close_folders()
+            raise
+
+    def _open_folders(self):
+        disk, path = self.disk, self.path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self._state_fd = self._folder(path)
+        self._lock()
+        self._partial_fd = self._folder(path + "/partial")
+        self._objects_fd = self._folder(path + "/objects")
+        self._quarantine_fd = self._folder(path + "/quarantine")
+        self._fds.append(disk.open_folder(path + "/journal"))
+        for name in disk.listdir(path + "/partial"):
+            disk.unlink(name, dir_fd=self._partial_fd)
+
+    def _folder(self, path):
+        fd = self.disk.open_folder(path)
+        self._fds.append(fd)
+        return fd
+
+    def _close_folders(self):
+        while self._fds:
+            self.disk.close(self._fds.pop())
+
+    def _lock(self):
+        """Hold the lock of the state directory, and write into it who does."""
+        disk = self.disk
+        fd = disk.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE, dir_fd=self._state_fd)
+        self._fds.append(fd)
+        try:
+            disk.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = disk.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise errors.Locked(
+                "%s is in use by process %s: stop it first, or talk to it over its control socket" % (self.path, holder)
+            )
+        disk.ftruncate(fd, 0)
+        disk.pwrite_all(fd, b"%d\n" % os.getpid(), 0)
+
+    def _open_records(self):
+        """Open journal and index, and bring the index to where the journal is."""
+        disk, path, now, health, limits = self.disk, self.path, self.now, self.health, self.limits
+        survey = Survey(disk, path + "/journal")
+        self.index = index = Index(disk, path + "/index.db", health)
+        is_empty = not survey.ends and not survey.damages
+        if is_empty and (index.place > (0, 0) or any(self._names())):
+            survey.damages.append("the journal is missing")
+        identity = survey.spool or index.spool or os.urandom(_IDENTITY_OCTETS).hex()
+        if index.spool != identity or survey.ends and index.place[0] < min(survey.ends):
+            index.clear(identity)
+        if index.place > (0, 0) and survey.ends and not survey.holds(*index.place):
+            survey.damages.append("the journal ends before what the index knows of it")
+        self._rebuilt = index.place == (0, 0)
+        self.journal = journal = Journal(
+            disk, path + "/journal", survey, identity, now, self._accept, health, limits.segment_bytes, index.place[0]
+        )
+        index.journal = journal
+        self.jobs = jobs.Jobs(journal, index)
+        index.replay(survey.lines(*index.place))
+        self._survey = survey
+
+    def _accept(self, lines):
+        self.index.accept(lines)
+        self.jobs.announce(lines)
+
+    def _names(self):
+        """Yield the names of the files below objects/."""
+        for folder in self.disk.listdir(self.path + "/objects"):
+            try:
+                yield from self.disk.listdir("%s/objects/%s" % (self.path, folder))
+            except NotADirectoryError:
+                pass
+
+    def _recover(self):
+        """Deal with what a crash has left, then say that the spool is open."""
+        disk, path, now, health, limits = self.disk, self.path, self.now, self.health, self.limits
+        journal, index, survey = self.journal, self.index, self._survey
+        turns = Turns()
+        self.turns = turns
+        self.compaction = Compaction(journal, index, health, limits.journal_bytes, now)
+        self.files = Files(disk, self._objects_fd, self._quarantine_fd, journal, health, now)
+        self.shelf = Shelf(disk, path + "/objects", self._folder_begun, limits.folder_entries)
+        self.quota = Quota(
+            disk, self._state_fd, self._objects_fd, journal, index, self.shelf, turns, health, limits, now
+        )
+        self.intake = Intake(
+            disk, self._partial_fd, journal, index, self.shelf, self.quota, turns, health, limits, now,
+            self.compaction, self.files,
+        )  # fmt: skip
+        self.adopt = Adoption(disk, self.intake).adopt
+        self.scrub = Scrub(index, self.files)
+        last = journal.last
+        self.quota.bury()
+        self.recovered = (0, 0, 0)
+        if not survey.clean or survey.damages or self._rebuilt:
+            look = recovery.Recovery(disk, self._objects_fd, journal, index, self.files, self.intake.next_id, now)
+            everywhere = self._rebuilt or bool(survey.damages)
+            self.recovered = look.look_through(path + "/objects", everywhere, bool(survey.damages))
+        if survey.damages:
+            health.report("journal", survey.damages[0])
+            self.compaction.everything(last - 1, path + "/quarantine")
+        record = {"at": now(), "damages": survey.damages[:10], "discarded": self.recovered[0]}
+        record.update(adopted=self.recovered[1], set_aside=self.recovered[2], rebuilt=self._rebuilt)
+        journal.append(OPENED, record)
+        del self._survey
+
+    def _folder_begun(self, name):
+        self.journal.append("folder", {"name": name, "first": self.intake.last_id + 1}, durable=False)
+
+    # What others ask for
+
+    def objects(self, after=0, limit=100, held=False, study=None):
+        """Return a page of StoredObjects; see Index.objects."""
+        return self.index.objects(after, limit, held, study)
+
+    def path_of(self, stored):
+        """Return the path of the file of a StoredObject or a Job."""
+        return "%s/objects/%s" % (self.path, stored.path)
+
+    def hold_rotten(self, object_id, why):
+        """Hold an object whose file turned out not to be what was received; `why` says so in words."""
+        self.files.hold_rotten(object_id, why)
+
+    def queue(self, object_id, destinations, priority=jobs.NORMAL, who=""):
+        """Give an object jobs for these destinations, beside those it has; what nobody wanted is held no longer."""
+        stored = self.index.get(object_id)
+        self.turns.enter(stored.uid)
+        try:
+            stored = self.index.get(object_id)
+            record = {"id": object_id, "at": self.now(), "jobs": [(name, priority) for name in destinations], "who": who}
+            if stored.hold in (jobs.UNROUTED, jobs.FOUND):
+                record["unhold"] = True
+            elif stored.hold is not None:
+                raise errors.Unknown("object %d is held (%s): release or remove it first" % (object_id, stored.hold))
+            self.journal.append("jobs", record)
+        finally:
+            self.turns.leave(stored.uid)
+
+    def release(self, object_id, who=""):
+        """Hold an object no longer; its jobs that waited for that go. Rotten when its file is still not what was received."""
+        stored = self.index.get(object_id)
+        if stored.hold == jobs.ROTTEN:
+            fault = self.files.fault(stored)
+            if fault is not None:
+                raise errors.Rotten("object %d stays held: %s" % (object_id, fault))
+        self.journal.append("unhold", {"id": object_id, "at": self.now(), "who": who})
+
+    def remove(self, object_id, who):
+        """Remove an object and its jobs for good, delivered or not, because a person says so."""
+        stored = self.index.get(object_id)
+        self.turns.enter(stored.uid)
+        try:
+            self.quota.remove([object_id], "by hand", self.now(), who)
+        finally:
+            self.turns.leave(stored.uid)
+
+    def tidy(self):
+        """Keep house: sync outcomes, bring the index up, make room, retire old segments. Never raises for the disk's sake."""
+        try:
+            self.journal.sync()
+            self.index.drain()
+            self.quota.sweep()
+            self.compaction.keep_up()
+        except (errors.LocalError, errors.LimitError, OSError) as error:
+            self.health.report("house", "keeping house failed: %s" % error)
+        else:
+            self.health.clear("house")
+
+    def close(self):
+        """Leave everything in order: nobody may be using the spool any more but those who sleep on `jobs`."""
+        self.jobs.close()
+        try:
+            self.index.close()
+            self.journal.close()
+        finally:
+            self.shelf.close()
+            self._close_folders()
