@@ -1,13 +1,74 @@
-"""The command line: `edge COMMAND`, for people and scripts."""
+"""The command line: reads what was typed, does it, and words what came of it for a person or a program."""
 
+import os
 import sys
 
 from edge import VERSION
+from edge.console import arguments, commands, text
+from edge.console.commands import COMMANDS, DONE, INTERRUPTED, MISCONFIGURED, MISUSED
 
 
-def main():
-    """Run one command of `sys.argv` and return its exit code."""
-    if sys.argv[1:] == ["--version"]:
+def main(words, rooms):
+    """Run the command line `words` (without the program's name) and return its exit code.
+
+    rooms: {"serve": ..., "demo": ...}, the commands that live on upper floors, each a function of (Loaded
+    configuration, options) that returns an exit code.
+    """
+    try:
+        return _run(words, rooms)
+    except arguments.UsageError as error:
+        return text.complain(str(error), MISUSED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is still in the buffer must not fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(words, rooms):
+    if not words:
+        print(arguments.overview(commands.INTRO, COMMANDS, commands.OUTRO), file=sys.stderr)
+        return MISUSED
+    if words[0] == "--version":
         print("edge " + VERSION)
-        return 0
-    return 2
+        return DONE
+    if words[0] in ("--help", "-h", "help"):
+        print(_help(words[1:]))
+        return DONE
+    asked = arguments.read(COMMANDS, words)
+    if "help" in asked.options:
+        print(arguments.page(asked.command))
+        return DONE
+    name = asked.command.name
+    path = asked.options.get("config") or os.environ.get("EDGE_CONFIG") or None
+    if name in rooms:
+        return _with_config(path, lambda loaded: rooms[name](loaded, asked.options))
+    from edge.console import actions, boxwork  # not before they are needed: `serve` is not to carry them
+
+    if name == "dump":
+        return actions.dump(asked)
+    if name == "check-config":
+        return actions.check_config(asked, asked.arguments[0] if asked.arguments else path)
+    if name == "echo":
+        return _with_config(path, lambda loaded: actions.echo(asked, loaded))
+    return _with_config(path, lambda loaded: boxwork.run(asked, loaded))
+
+
+def _help(words):
+    if words:
+        return arguments.page(arguments.read(COMMANDS, [words[0], "--help"]).command)
+    return arguments.overview(commands.INTRO, COMMANDS, commands.OUTRO)
+
+
+def _with_config(path, action):
+    """Return what `action` returns for the loaded configuration, or the exit code of one that cannot be used."""
+    from edge.box import load
+
+    try:
+        loaded = load.load(path)
+    except load.ConfigError as error:
+        for line in error.lines():
+            print(line, file=sys.stderr)
+        return MISCONFIGURED
+    return action(loaded)

@@ -1,0 +1,165 @@
+"""What each command does that needs no box: check a configuration, ask a device for an echo, print a data set."""
+
+import sys
+import time
+
+from edge.box import config, load
+from edge.console import text
+from edge.console.arguments import UsageError
+from edge.console.commands import DONE, FAILED, MISCONFIGURED
+
+_CHUNK_BYTES = 1 << 18
+
+
+def check_config(asked, path):
+    """Check the configuration at `path` (None: the built-in defaults) and say what it comes to, or what is wrong."""
+    if "reference" in asked.options:
+        from edge.box import reference
+
+        sys.stdout.write(reference.file())
+        return DONE
+    try:
+        loaded = load.load(path)
+    except load.ConfigError as error:
+        if "json" in asked.options:
+            text.print_json({"path": path, "good": False, "mistakes": _mistakes(error.mistakes), "warnings": []})
+        else:
+            for line in error.lines():
+                print(line, file=sys.stderr)
+            print("%s: %s" % (path, text.count(len(error.mistakes), "mistake")), file=sys.stderr)
+        return MISCONFIGURED
+    if "json" in asked.options:
+        text.print_json({"path": path, "good": True, "mistakes": [], "warnings": _mistakes(loaded.warnings)})
+        return DONE
+    for warning in loaded.warnings:
+        print("warning: " + load.say(path, warning))
+    print("%s: good" % (path or "the built-in defaults"))
+    for line in summary(loaded.config):
+        print("  " + line)
+    return DONE
+
+
+def _mistakes(mistakes):
+    return [{"line": each.line, "key": each.key, "words": each.words} for each in mistakes]
+
+
+def summary(settings):
+    """Return what a config.Config comes to, as lines for a person."""
+    dicom = settings.dicom
+    callers = [caller.words for caller in dicom.accept_calling]
+    lines = [
+        "receives  as %s on %s port %d, from %s"
+        % (settings.box.ae_title, dicom.bind, dicom.port, text.listing(callers, "or") or "anyone"),
+        "keeps     in %s" % settings.box.state_dir,
+    ]
+    for each in settings.destinations:
+        lines.append("sends     to %s: %s" % (each.name, address_words(each)))
+    for each in settings.routes:
+        whose = "what %s sends" % text.listing(each.calling, "or") if each.calling else "everything"
+        lines.append("routes    %s to %s" % (whose, text.listing(each.to)))
+    return lines
+
+
+def address_words(destination):
+    """Return "PACS at 10.0.0.9 port 104"."""
+    return "%s at %s port %d" % (destination.ae_title, destination.host, destination.port)
+
+
+def echo(asked, loaded):
+    """Send C-ECHO to what was named and say what came back."""
+    from edge.net import outbound
+    from edge.protocol import status
+
+    target = _echo_target(asked, loaded.config)
+    peer = "%s at %s port %d" % (target.ae_title, target.host, target.port)
+    began = time.monotonic()
+    try:
+        code = _verify(target)
+    except outbound.LinkFailure as failure:
+        if "json" in asked.options:
+            text.print_json({"answered": False, "layer": failure.layer, "reason": failure.reason})
+        else:
+            text.complain("%s: %s" % (peer, failure.reason), FAILED)
+        return FAILED
+    took_ms = round((time.monotonic() - began) * 1000)
+    if "json" in asked.options:
+        text.print_json({"answered": True, "status": code, "milliseconds": took_ms})
+    elif code == status.SUCCESS:
+        print("%s answered in %d ms" % (peer, took_ms))
+    else:
+        text.complain("%s answered, but with status %04X: %s" % (peer, code, status.words(code)), FAILED)
+    return DONE if code == status.SUCCESS else FAILED
+
+
+def _verify(target):
+    from edge.net import outbound
+    from edge.protocol import contexts, echo
+
+    terms = outbound.Terms(
+        round(target.connect_timeout_s * 1000), round(target.dimse_timeout_s * 1000), target.max_pdu_bytes
+    )
+    offered = [(echo.SOP_CLASS, contexts.PREFERENCE[:2])]
+    link = outbound.associate(target.host, target.port, target.calling_ae_title, target.ae_title, offered, terms)
+    try:
+        return link.echo()
+    finally:
+        link.release()
+
+
+def _echo_target(asked, settings):
+    """Return the config.Destination that the arguments name, or one made of HOST and PORT."""
+    if len(asked.arguments) == 2:
+        host, port = asked.arguments
+        values = {"name": host, "host": host, "ae_title": "ANY-SCP", "port": _port(port)}
+        target = config.build(config.DESTINATION, values)
+    else:
+        target = named(settings, asked.arguments[0])
+    called = asked.options.get("called", target.ae_title)
+    calling = asked.options.get("calling", target.calling_ae_title or settings.box.ae_title)
+    for option, title in (("--called", called), ("--calling", calling)):
+        try:
+            config.AE_TITLE.read(title)
+        except ValueError as unfit:
+            raise UsageError("%s %s: expected %s, but %s" % (option, title, config.AE_TITLE.expected, unfit)) from None
+    return target._replace(ae_title=called, calling_ae_title=calling)
+
+
+def _port(words):
+    try:
+        port = int(words)
+    except ValueError:
+        port = 0
+    if not 1 <= port <= 65535:
+        raise UsageError("PORT: expected a whole number from 1 to 65535, found %s" % words)
+    return port
+
+
+def named(settings, name):
+    """Return the config.Destination called `name`; UsageError, with the names there are, when there is none."""
+    found = config.destination(settings, name)
+    if found is None:
+        known = text.listing([each.name for each in settings.destinations], "or")
+        hint = "there is: " + known if known else "the configuration has none; was --config left out?"
+        raise UsageError("no destination is called %s; %s" % (name, hint))
+    return found
+
+
+def dump(asked):
+    """Print the data set in a file, as far as it can be read."""
+    from edge.dicom import dump as dumping
+    from edge.dicom.errors import DicomError
+    from edge.spool.inflate import inflater
+
+    path = asked.arguments[0]
+    try:
+        with open(path, "rb", buffering=0) as file:
+            chunks = iter(lambda: file.read(_CHUNK_BYTES), b"")
+            for line in dumping.lines(chunks, inflater()):
+                print(line)
+    except DicomError as error:
+        return text.complain("%s: %s" % (path, error), FAILED)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return text.complain("%s cannot be read: %s" % (path, error.strerror.lower()), FAILED)
+    return DONE

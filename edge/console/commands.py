@@ -1,0 +1,192 @@
+"""The table of commands: what there is to type, and what the help says about it."""
+
+from edge.console.arguments import Command, Option
+
+CONFIG = Option("--config", "FILE", "The configuration (TOML); without it $EDGE_CONFIG, or the built-in defaults.")
+JSON = Option("--json", None, "Print JSON for a program instead of a table for a person.")
+
+# Exit codes: every one there is
+DONE, FAILED, MISUSED, MISCONFIGURED, IN_USE = 0, 1, 2, 3, 4
+INTERRUPTED = 130
+EXIT_CODES = (
+    (DONE, "done"),
+    (FAILED, "not done, or not all of it; stderr says why and what to do"),
+    (MISUSED, "the command line was not understood"),
+    (MISCONFIGURED, "the configuration cannot be read or has mistakes; all of them are on stderr"),
+    (IN_USE, "another edge works on the same state folder"),
+    (INTERRUPTED, "stopped at once by a second Ctrl-C; 143: by a second SIGTERM"),
+)
+
+INTRO = """\
+usage: edge COMMAND [ARGUMENT...] [--config FILE]
+
+Receive DICOM objects from a modality, keep them safe, and forward them to every destination."""
+
+OUTRO = "exit codes:\n%s\n\n`edge COMMAND --help` says more about each." % "\n".join(
+    ["  %3d  %s" % each for each in EXIT_CODES]
+)
+
+COMMANDS = (
+    Command(
+        "serve",
+        "[--config FILE]",
+        "run the box: receive, keep, forward",
+        (
+            "Runs until SIGTERM or Ctrl-C. It prints where to send and where objects lie, then a line that starts with "
+            "`ready`. The log goes to stderr.",
+            "When told to stop it takes no new associations, lets those under way finish for as long as `drain_s` "
+            "says, and exits with 0. Told a second time, it ends at once; nothing acknowledged is lost either way.",
+        ),
+        0,
+        0,
+        (CONFIG,),
+        ("edge serve --config /etc/edge/edge.toml",),
+    ),
+    Command(
+        "send",
+        "DESTINATION PATH... [--json] [--config FILE]",
+        "queue files or folders for a destination",
+        (
+            "Takes DICOM files, and those in folders and the folders below them, into the box and queues them for "
+            "DESTINATION, a name in the configuration. Each is copied and made durable before the next one is looked "
+            "at. What is no DICOM object is left out, and said.",
+            "With the box running, its files go to it; without, they wait in the state folder for its next start.",
+        ),
+        2,
+        None,
+        (JSON, CONFIG),
+        ("edge send archive study/ image.dcm",),
+    ),
+    Command(
+        "queue",
+        "[--destination NAME] [--state STATE] [--all] [--json] [--config FILE]",
+        "list what waits for which destination, and why",
+        (
+            "Lists jobs: one object on its way to one destination. Those that were delivered are only counted, unless "
+            "they are asked for.",
+        ),
+        0,
+        0,
+        (
+            Option("--destination", "NAME", "Only those for this destination."),
+            Option("--state", "STATE", "Only those that are waiting, held or delivered; waiting counts sending, too."),
+            Option("--all", None, "Those that were delivered, too; --json always has them."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge queue", "edge queue --state held --json"),
+    ),
+    Command(
+        "objects",
+        "[--json] [--config FILE]",
+        "list what the box keeps",
+        ("Lists every object the box keeps, the oldest first, with those that are held and why.",),
+        0,
+        0,
+        (JSON, CONFIG),
+        ("edge objects",),
+    ),
+    Command(
+        "status",
+        "[--json] [--config FILE]",
+        "say how the box does",
+        (
+            "Says whether the box runs, what is wrong with it, how much room is left, and how each destination does. "
+            "Exits with 1 when something is wrong.",
+        ),
+        0,
+        0,
+        (JSON, CONFIG),
+        ("edge status",),
+    ),
+    Command(
+        "release",
+        "[--object ID] [--destination NAME] [--json] [--config FILE]",
+        "let held objects and jobs go again",
+        (
+            "Without options: every job that is held after too many tries. An object that is held as a whole (no route "
+            "took it, or other bytes came under its UID) has to be named, with the ID that `edge objects` shows; if no "
+            "route takes it, name the destination as well.",
+        ),
+        0,
+        0,
+        (
+            Option("--object", "ID", "Only this object and its jobs."),
+            Option("--destination", "NAME", "Only jobs for this destination; with --object: send it there."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge release --destination archive", "edge release --object 17 --destination archive"),
+    ),
+    Command(
+        "echo",
+        "HOST PORT | DESTINATION [--called AE] [--calling AE] [--json] [--config FILE]",
+        "ask another DICOM device whether it answers",
+        (
+            "Opens an association, sends C-ECHO and says what came back, or which layer failed: the name, the "
+            "connection, the association or the answer.",
+        ),
+        1,
+        2,
+        (
+            Option("--called", "AE", "The AE title to call; ANY-SCP for a HOST PORT without it."),
+            Option("--calling", "AE", "The AE title to call ourselves; without it the one of [box]."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge echo 10.0.0.9 104 --called PACS", "edge echo archive"),
+    ),
+    Command(
+        "dump",
+        "FILE [--config FILE]",
+        "print a data set",
+        (
+            "Prints every element of a DICOM file, well-formed or not, and what had to be tolerated to read it. A file "
+            "of any size is read in the same small memory.",
+        ),
+        1,
+        1,
+        (CONFIG,),
+        ("edge dump image.dcm | less",),
+    ),
+    Command(
+        "check-config",
+        "[FILE] [--reference] [--json] [--config FILE]",
+        "check a configuration, and say every mistake in it",
+        ("Checks FILE (or the one that --config names) and reports every mistake with its line, key, and cure.",),
+        0,
+        1,
+        (
+            Option("--reference", None, "Print every key with its meaning and default, as a file to start from."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge check-config edge.toml", "edge check-config --reference > edge.toml"),
+    ),
+    Command(
+        "reindex",
+        "[--json] [--config FILE]",
+        "rebuild the index from the stored files and the journal",
+        (
+            "The index is a cache of the objects and the journal. This makes it anew: nothing is sent twice for it, "
+            "and what is on the disk stays as it is.",
+        ),
+        0,
+        0,
+        (JSON, CONFIG),
+        ("edge reindex",),
+    ),
+    Command(
+        "demo",
+        "[--from FOLDER] [--config FILE]",
+        "a whole day in a minute, on this machine alone",
+        (
+            "Simulates a modality, a bad link and an archive around a box of its own, shows what happens, and proves "
+            "at the end that every object arrived with identical pixels. It touches no other box.",
+        ),
+        0,
+        0,
+        (Option("--from", "FOLDER", "Send the DICOM files in this folder instead of phantoms."), CONFIG),
+        ("edge demo", "edge demo --from /media/cdrom"),
+    ),
+)

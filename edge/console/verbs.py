@@ -1,0 +1,209 @@
+"""Every action of an operator on a box, once: what the command line, and every other skin, asks for by name.
+
+A verb is a generator: it yields rows (dicts that JSON can carry) and returns a summary, also a dict. It runs inside the
+service, or, when none runs, in the command's own process on the spool itself. Times are seconds since 1970.
+"""
+
+from collections import namedtuple
+
+from edge.box import config
+from edge.dicom.errors import DicomError
+from edge.spool import errors
+from edge.spool.index import ALL, ON_HOLD
+from edge.spool.intake import Source
+
+# What a verb works on. config: config.Config; spool: Spool; associations: function, the summaries of those that are
+# open, or None when no service runs
+Box = namedtuple("Box", ("config", "spool", "associations"))
+
+_PAGE = 200
+_BY_HAND = Source("", "", "by hand")
+
+
+class Refused(Exception):
+    """The verb cannot be done; str() says why and what to do."""
+
+
+def queue(box, request):
+    """Yield a row for each job; return how many of each state each destination has, and how the way to it does."""
+    after = None
+    while True:
+        rows, after = box.spool.jobs.listing(request.get("state"), request.get("destination"), after, _PAGE)
+        for row in rows:
+            yield {
+                "object": row.object_id,
+                "sop_instance": row.uid,
+                "destination": row.destination,
+                "state": row.state,
+                "attempts": row.tries,
+                "next_try": row.due or None,
+                "since": row.since,
+                "status": None if row.status is None else "%04X" % row.status,
+                "cause": row.cause,
+                "error": row.why,
+            }
+        if after is None:
+            return {"destinations": _destinations(box)}
+
+
+def _destinations(box):
+    found = []
+    counts = box.spool.jobs.counts()
+    for name in sorted({each.name for each in box.config.destinations} | set(counts)):
+        link = box.spool.jobs.link(name)
+        jobs = {state: tally[0] for state, tally in counts.get(name, {}).items()}
+        found.append(
+            {
+                "name": name,
+                "configured": config.destination(box.config, name) is not None,
+                "jobs": {state: jobs.get(state, 0) for state in ("waiting", "sending", "held", "delivered")},
+                "up": not link.failures,
+                "failures": link.failures,
+                "next_try": link.until or None,
+                "error": link.why,
+            }
+        )
+    return found
+
+
+def objects(box, request):
+    """Yield a row for each object that is kept; return how many there are and how much they take."""
+    after = 0
+    while True:
+        page = box.spool.objects(after, _PAGE)
+        for stored in page:
+            after = stored.id
+            yield {
+                "id": stored.id,
+                "sop_instance": stored.uid,
+                "copy": stored.copy,
+                "sop_class": stored.sop_class,
+                "transfer_syntax": stored.syntax,
+                "path": box.spool.path_of(stored),
+                "bytes": stored.size,
+                "received": stored.received,
+                "calling": stored.calling,
+                "called": stored.called,
+                "address": stored.address,
+                "modality": stored.modality,
+                "number": stored.number,
+                "series": stored.series,
+                "study": stored.study,
+                "study_date": stored.date,
+                "study_description": stored.description,
+                "accession": stored.accession,
+                "patient_id": stored.patient_id,
+                "patient_name": stored.patient_name,
+                "hold": stored.hold,
+                "error": stored.why,
+            }
+        if len(page) < _PAGE:
+            return _kept(box)
+
+
+def _kept(box):
+    count, octets = box.spool.index.total(ALL)
+    return {"objects": count, "bytes": octets, "held": box.spool.index.total(ON_HOLD)[0]}
+
+
+def status(box, request):
+    """Return how the box does; yields a row for each association that is open."""
+    spool = box.spool
+    now = spool.now()
+    open_now = box.associations() if box.associations is not None else ()
+    for each in open_now:
+        yield {
+            "calling": each.peer.calling,
+            "called": each.peer.called,
+            "address": each.peer.address,
+            "stored": each.stored,
+            "refused": each.refused,
+            "bytes": each.payload_bytes,
+        }
+    free_octets, _ = spool.quota.free()
+    return {
+        "running": box.associations is not None,
+        "now": now,
+        "state_dir": box.config.box.state_dir,
+        "troubles": [{"key": each.key, "since": each.since, "error": each.words} for each in spool.health.troubles()],
+        "kept": _kept(box),
+        "free_bytes": free_octets,
+        "reserve_bytes": spool.limits.reserve_bytes,
+        "takes_objects": spool.quota.has_room(),
+        "destinations": _destinations(box),
+    }
+
+
+def release(box, request):
+    """Let what is held go again; return how many jobs."""
+    spool = box.spool
+    number, name = request.get("object"), request.get("destination")
+    if name is not None:
+        _known(box, name)
+    released = 0
+    if number is not None:
+        try:
+            released = _release_object(spool, number, name)
+        except (errors.Unknown, errors.Rotten) as error:
+            raise Refused(str(error)) from None
+    released += spool.jobs.release(spool.now(), name, None, number, "command line")
+    if number is None:
+        spool.health.clear("conflict")
+    return {"released": released}
+    yield  # a verb without rows is a generator all the same
+
+
+def _release_object(spool, number, name):
+    stored = spool.index.get(number)
+    jobs = len(spool.jobs.of_object(number))
+    if name is not None and stored.hold in (None, "unrouted", "found"):
+        spool.queue(number, [name], who="command line")
+        return 0 if stored.hold is None and jobs == len(spool.jobs.of_object(number)) else 1
+    if stored.hold is None:
+        return 0
+    if stored.hold in ("unrouted", "found") and not jobs:
+        raise Refused("object %d has no destination: name one with --destination" % number)
+    spool.release(number, "command line")
+    return jobs
+
+
+def reindex(box, request):
+    """Make the index anew; return what is in it then."""
+    box.spool.index.rebuild()
+    return _kept(box)
+    yield  # a verb without rows is a generator all the same
+
+
+def take(box, name, path, file):
+    """Take one file (a descriptor) in for the destination `name`; return its row. `path` is what to call it."""
+    row = {"path": path, "taken": False, "object": None, "verdict": None, "state": None, "error": None}
+    try:
+        stored = box.spool.adopt(file, [name], _BY_HAND)
+    except DicomError as error:
+        row["error"] = str(error)
+        return row
+    except OSError as error:
+        row["error"] = "it cannot be read: %s" % (error.strerror or error)
+        return row
+    row.update(taken=True, object=stored.object_id, verdict=stored.verdict)
+    for job in box.spool.jobs.of_object(stored.object_id):
+        if job.destination == name:
+            row["state"] = job.state
+    held = box.spool.index.get(stored.object_id)
+    if held.hold is not None:
+        row.update(state="held", error=held.why)
+    return row
+
+
+def _known(box, name):
+    """Raise Refused when no destination is called `name`."""
+    if config.destination(box.config, name) is None:
+        raise Refused("no destination is called %s in the configuration that the box runs with" % name)
+
+
+VERBS = {"queue": queue, "objects": objects, "status": status, "release": release, "reindex": reindex}
+
+
+def may_send(box, name):
+    """Raise Refused when nothing can be queued for `name`."""
+    _known(box, name)

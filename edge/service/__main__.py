@@ -1,0 +1,26 @@
+"""The way in: `edge`, or `python -m edge.service`. Commands that live on this floor are handed down to the console."""
+
+import sys
+
+from edge.console import commandline
+
+
+def main():
+    """Run the command line that the process was started with and return its exit code."""
+    return commandline.main(sys.argv[1:], {"serve": _serve, "demo": _demo})
+
+
+def _serve(loaded, options):
+    from edge.service import serve
+
+    return serve.run(loaded)
+
+
+def _demo(loaded, options):
+    from edge.demo import day
+
+    return day.run(loaded, options.get("from"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

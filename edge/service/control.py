@@ -1,0 +1,119 @@
+"""The box's end of the control socket: a thread for each conversation, a few at a time, each with a limit of patience."""
+
+import logging
+import os
+import socket
+import threading
+
+from edge.console import control, verbs
+from edge.console.commands import FAILED, MISUSED
+from edge.dicom.errors import DicomError
+
+_log = logging.getLogger("edge.service")
+
+_AT_ONCE = 8
+_PATIENCE_S = 60
+
+
+class Server:
+    """Listens on the socket in the state folder and does what it is asked, until `stop`."""
+
+    def __init__(self, box):
+        self._box = box
+        self._state_dir = box.config.box.state_dir
+        self._room = threading.BoundedSemaphore(_AT_ONCE)
+        self._socket = self._bind()
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+
+    def _bind(self):
+        """Return the listening socket; a name left by a box that was killed makes way: the state folder is ours."""
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with control.address(self._state_dir) as name:
+            try:
+                os.unlink(name)
+            except FileNotFoundError:
+                pass
+            before = os.umask(0o177)
+            try:
+                server.bind(name)
+            finally:
+                os.umask(before)
+        server.listen(_AT_ONCE)
+        return server
+
+    def start(self):
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self):
+        """Answer no more; conversations under way are cut when the process ends."""
+        with control.address(self._state_dir) as name:
+            os.unlink(name)
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self):
+        while True:
+            try:
+                connected, _ = self._socket.accept()
+            except OSError:
+                return
+            self._room.acquire()
+            threading.Thread(target=self._converse, args=(connected,), name="conversation", daemon=True).start()
+
+    def _converse(self, connected):
+        connected.settimeout(_PATIENCE_S)
+        channel = control.Channel(connected)
+        try:
+            asked = channel.receive()
+            if asked is not None:
+                self._answer(channel, asked[0])
+        except (OSError, ValueError) as error:
+            _log.info("a conversation on the control socket ended early: %s", error)
+        except Exception:
+            _log.exception("a conversation on the control socket failed inside this box")
+            channel.fail("it failed inside the box; see its log", FAILED)
+        finally:
+            channel.close()
+            self._room.release()
+
+    def _answer(self, channel, request):
+        verb = request.get("verb") if isinstance(request, dict) else None
+        try:
+            if verb == "send":
+                self._take_files(channel, request)
+            elif verb in verbs.VERBS:
+                self._tell(channel, verbs.VERBS[verb](self._box, request))
+            else:
+                known = ", ".join(["send", *verbs.VERBS])
+                channel.send({"failed": "no verb %s; there are: %s" % (verb, known), "code": MISUSED})
+        except (verbs.Refused, DicomError) as refusal:
+            channel.send({"failed": str(refusal), "code": FAILED})
+
+    def _tell(self, channel, rows):
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration as end:
+                channel.send({"done": end.value})
+                return
+            channel.send({"row": row})
+
+    def _take_files(self, channel, request):
+        name = request.get("destination")
+        verbs.may_send(self._box, name)
+        channel.send({"ready": True})
+        while True:
+            received = channel.receive()
+            if received is None:
+                return
+            message, file = received
+            if file is None:
+                channel.send({"done": {}})
+                return
+            try:
+                row = verbs.take(self._box, name, message.get("path"), file)
+            finally:
+                os.close(file)
+            channel.send({"row": row})

@@ -1,0 +1,66 @@
+"""What the box says when it is ready: where to send, where objects lie, what to do next."""
+
+import fcntl
+import os
+import socket
+import struct
+
+from edge import VERSION
+
+_SIOCGIFADDR = 0x8915
+_LOOPBACK = "127.0.0.1"
+
+
+def addresses(bind):
+    """Return the addresses (str) of this machine at which a socket bound to `bind` is reached, the likeliest first."""
+    if bind not in ("0.0.0.0", "::"):
+        return [bind]
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, name in socket.if_nameindex():
+            try:
+                answer = fcntl.ioctl(probe, _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+            except OSError:
+                continue  # an interface without an IPv4 address
+            found.append(socket.inet_ntoa(answer[20:24]))
+    return sorted(found, key=lambda address: address.startswith("127.")) or [_LOOPBACK]
+
+
+def lines(loaded, port, waiting):
+    """Return the block as lines. waiting: {destination: jobs that wait}."""
+    settings = loaded.config
+    title = settings.box.ae_title
+    here = addresses(settings.dicom.bind)
+    also = " (also %s)" % ", ".join(here[1:]) if here[1:] else ""
+    yield "edge %s" % VERSION
+    yield "  send to    %s at %s port %d%s" % (title, here[0], port, also)
+    yield "  from       %s" % _callers(settings)
+    yield "  objects    %s" % os.path.join(settings.box.state_dir, "objects")
+    yield "  forwards   %s" % _forwards(settings, waiting)
+    yield "  try it     storescu -aec %s %s %d FILE.dcm" % (_quoted(title), here[0], port)
+    command = "edge queue" + (" --config %s" % _quoted(loaded.path) if loaded.path else "")
+    yield "  look       %s, likewise objects and status; Ctrl-C stops the box" % command
+
+
+def _callers(settings):
+    callers = [caller.words for caller in settings.dicom.accept_calling]
+    return ", ".join(callers) or "anyone who reaches the port; to narrow it: accept_calling under [dicom]"
+
+
+def _forwards(settings, waiting):
+    if not settings.destinations:
+        return "nowhere yet, objects are kept and held; to begin: edge check-config --reference > edge.toml"
+    words = []
+    for each in settings.destinations:
+        count = waiting.get(each.name, 0)
+        words.append(
+            "%s (%s at %s port %d%s)"
+            % (each.name, each.ae_title, each.host, each.port, ", %d waiting" % count if count else "")
+        )
+    return ", ".join(words)
+
+
+def _quoted(word):
+    """Return `word` as it is typed in a shell."""
+    plain = word and all([each.isalnum() or each in "-_./:@" for each in word])
+    return word if plain else "'%s'" % word.replace("'", "'\\''")

@@ -1,0 +1,61 @@
+"""What the box does beside its work: keep the spool tidy, and look through what lies there for rot."""
+
+import logging
+import threading
+import time
+
+_log = logging.getLogger("edge.service")
+
+_TIDY_S = 10  # between two tidyings
+_SCRUB_OCTETS = 8 << 20  # of one look at stored files, when nothing else goes on
+_ROUND_S = 86400  # from the beginning of one look at everything to the next
+
+
+class Housekeeping:
+    """A thread that tidies the spool every few seconds; `is_busy` says whether scrubbing would be in the way."""
+
+    def __init__(self, spool, is_busy):
+        self._spool = spool
+        self._is_busy = is_busy
+        self._stopping = threading.Event()
+        self._known = set()  # troubles that were logged
+        self._round = None  # when the present look at everything began
+        self._rounds = 0
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self):
+        """Begin to keep house."""
+        self._thread.start()
+
+    def stop(self):
+        """Keep house no more; returns when what is under way is done."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._stopping.wait(_TIDY_S):
+            try:
+                self._spool.tidy()
+                self._scrub()
+                self._log_troubles()
+            except Exception:
+                _log.exception("keeping house failed inside this box")
+
+    def _scrub(self):
+        now = time.monotonic()
+        if self._is_busy():
+            return
+        if self._round is None or now - self._round >= _ROUND_S:
+            self._round = now
+            self._rounds = self._spool.scrub.rounds
+        if self._spool.scrub.rounds == self._rounds:
+            self._spool.scrub.step(_SCRUB_OCTETS)
+
+    def _log_troubles(self):
+        """Log each trouble of the spool once when it appears and once when it is over."""
+        present = {trouble.key: trouble.words for trouble in self._spool.health.troubles()}
+        for key in present.keys() - self._known:
+            _log.error("trouble: %s", present[key])
+        for key in self._known - present.keys():
+            _log.warning("no trouble any more: %s", key)
+        self._known = set(present)

@@ -1,0 +1,134 @@
+"""Run the box: open everything, say that it is ready, serve until told to stop, and leave everything in order."""
+
+import errno
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+
+from edge.box import load
+from edge.console import verbs
+from edge.console.commands import DONE, FAILED, IN_USE
+from edge.console.text import complain
+from edge.service import control, greeting, wiring
+from edge.service.housekeeping import Housekeeping
+from edge.spool import errors
+
+_log = logging.getLogger("edge.service")
+
+_FORWARD_S = 10  # how long an object that is being forwarded may go on when the box stops
+
+
+class _Stopped(Exception):
+    """The box was told to stop before it was ready."""
+
+
+def run(loaded):
+    """Serve with a Loaded configuration; return the exit code."""
+    _log_to_stderr(loaded.config.box.log_level)
+    for warning in loaded.warnings:
+        _log.warning("%s", load.say(loaded.path, warning))
+    try:
+        return _Service(loaded).run()
+    except _Stopped:
+        return DONE
+    except errors.Locked as error:
+        return complain(str(error), IN_USE)
+    except (errors.Degraded, errors.NoSpace) as error:
+        return complain(str(error), FAILED)
+    except OSError as error:
+        return complain(_words(error, loaded.config), FAILED)
+
+
+def _words(error, settings):
+    """Say in words what a system call refused on the way to being ready, and what to do."""
+    port = "port %d on %s" % (settings.dicom.port, settings.dicom.bind)
+    if error.errno == errno.EADDRINUSE:
+        return "%s is taken: another program listens there; stop it, or set another port under [dicom]" % port
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "%s is no address of this machine; set bind under [dicom]" % settings.dicom.bind
+    if error.errno == errno.EACCES and error.filename is None:
+        return "%s may be listened on by root alone; set a port above 1023 under [dicom]" % port
+    what = error.filename or settings.box.state_dir
+    return "%s: %s; set state_dir under [box] to a folder that can be written" % (what, (error.strerror or "").lower())
+
+
+class _LevelFormatter(logging.Formatter):
+    """Lines that begin with the level: what a person greps for, and what a journal sorts by."""
+
+    def format(self, record):
+        record.levelname = record.levelname.lower()
+        return super().format(record)
+
+
+def _log_to_stderr(level):
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LevelFormatter("%(levelname)-7s %(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+
+
+class _Service:
+    """Everything that runs, in the order in which it begins; it ends the other way round."""
+
+    def __init__(self, loaded):
+        self._loaded = loaded
+        self._began = time.monotonic()
+        self._listener = None
+
+    def run(self):
+        """Begin, serve, end; return the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told_to_stop)
+        settings = self._loaded.config
+        spool = wiring.open_spool(settings)
+        try:
+            return self._serve(settings, spool)
+        finally:
+            spool.close()
+
+    def _told_to_stop(self, number, frame):
+        """Stop in order; told again, the process ends as signals have it by default: at once."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+        if self._listener is None:
+            raise _Stopped
+        self._listener.stop()
+
+    def _serve(self, settings, spool):
+        listener = wiring.make_listener(settings, spool)
+        workers = wiring.make_workers(settings, spool)
+        server = control.Server(verbs.Box(settings, spool, listener.associations))
+        housekeeping = Housekeeping(spool, lambda: bool(listener.associations()))
+        self._listener = listener
+        for each in (server, housekeeping, *workers):
+            each.start()
+        try:
+            self._say_ready(spool, listener.port)
+            listener.run()
+            _log.info("stopping: no new associations")
+        finally:
+            server.stop()
+            self._stop_workers(workers)
+            housekeeping.stop()
+        _log.info("stopped; what was not delivered goes on at the next start")
+        return DONE
+
+    def _stop_workers(self, workers):
+        for each in workers:
+            each.stop()
+        end = time.monotonic() + _FORWARD_S
+        for each in workers:
+            each.join(max(0, end - time.monotonic()))
+
+    def _say_ready(self, spool, port):
+        waiting = {name: states["waiting"][0] for name, states in spool.jobs.counts().items()}
+        for line in greeting.lines(self._loaded, port, waiting):
+            print(line)
+        gc.collect()
+        gc.freeze()  # what is there now stays: nothing of it need be looked at again
+        took_s = time.monotonic() - self._began
+        print("ready: DICOM on port %d after %.2f s, process %d" % (port, took_s, os.getpid()), flush=True)

@@ -1,0 +1,103 @@
+"""Every room's settings made from the one configuration, and the box put together from its rooms."""
+
+from edge.box import admission
+from edge.dicom import uid
+from edge.forward import worker
+from edge.forward.dicom import DicomTarget
+from edge.forward.route import Router
+from edge.net import listener, outbound
+from edge.protocol import association, contexts, echo
+from edge.spool.intake import Source
+from edge.spool.spool import Limits, Spool
+
+_DAY_S = 86400
+
+
+def _ms(seconds):
+    return round(seconds * 1000)
+
+
+def open_spool(settings):
+    """Return the Spool of a config.Config."""
+    limits = settings.limits
+    return Spool.open(
+        settings.box.state_dir,
+        Limits(
+            reserve_bytes=limits.reserve_bytes,
+            quota_bytes=limits.quota_bytes,
+            keep_delivered_s=limits.keep_delivered_days * _DAY_S,
+            conflict=limits.conflict,
+        ),
+    )
+
+
+def make_listener(settings, spool):
+    """Return the bound Listener of a config.Config; OSError when its address or port cannot be had."""
+    return listener.Listener(
+        listener_settings(settings),
+        spool.intake.begin,
+        spool.quota.has_room,
+        lambda peer: Source(peer.calling, peer.called, peer.address),
+        Router([(route.calling, route.to) for route in settings.routes]),
+    )
+
+
+def listener_settings(settings):
+    """Return the listener.Settings of a config.Config."""
+    dicom = settings.dicom
+    callers = dicom.accept_calling
+    return listener.Settings(
+        address=dicom.bind,
+        port=dicom.port,
+        called=() if "*" in dicom.called_aliases else (settings.box.ae_title, *dicom.called_aliases),
+        admits=lambda calling, address: admission.admits(callers, calling, address),
+        knows=lambda address: admission.knows(callers, address),
+        policy=policy(dicom),
+        max_associations=dicom.max_associations,
+        per_address=settings.limits.per_address,
+        object_limit=settings.limits.object_bytes,
+        limits=association.DEFAULT_LIMITS._replace(
+            max_pdu_bytes=dicom.max_pdu_bytes,
+            artim_ms=_ms(dicom.artim_s),
+            idle_ms=_ms(dicom.idle_timeout_s),
+            pdu_ms=_ms(dicom.pdu_s),
+        ),
+        drain_ms=_ms(dicom.drain_s),
+    )
+
+
+def policy(dicom):
+    """Return the contexts.Policy of the [dicom] settings.
+
+    What no setting narrows is taken by what it is not: private and unknown storage classes cannot be listed, so that
+    every abstract syntax counts as storage that is not known to be something else.
+    """
+    if dicom.storage_sop_classes:
+        taken = frozenset((*dicom.storage_sop_classes, echo.SOP_CLASS))
+        takes = taken.__contains__
+    else:
+        takes = _may_be_storage
+    preference = dicom.transfer_syntaxes
+    if dicom.other_transfer_syntaxes or not preference:
+        preference += tuple([each for each in contexts.PREFERENCE if each not in preference])
+    return contexts.Policy(takes, preference, dicom.other_transfer_syntaxes)
+
+
+def _may_be_storage(sop_class):
+    return sop_class == echo.SOP_CLASS or uid.is_storage(sop_class) or uid.name(sop_class) == sop_class
+
+
+def make_workers(settings, spool):
+    """Return a Worker for each destination, not started."""
+    return [make_worker(settings, spool, each) for each in settings.destinations]
+
+
+def make_worker(settings, spool, destination):
+    """Return the Worker of one config.Destination."""
+    terms = outbound.Terms(
+        _ms(destination.connect_timeout_s), _ms(destination.dimse_timeout_s), destination.max_pdu_bytes
+    )
+    calling = destination.calling_ae_title or settings.box.ae_title
+    target = DicomTarget(destination.host, destination.port, destination.ae_title, calling, terms)
+    schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
+    return worker.Worker(spool, destination.name, target, *schedules)
