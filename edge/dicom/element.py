@@ -120,7 +120,7 @@ def layout(octets, little=True):
         # Data sets begin with a low group: one that is low only the other way round is of the other byte order
         little = not little
         group = swapped
-    if code in FORMS:
+    if code in FORMS or _is_two_capitals(code):
         return little, True
     length = _octets.head_implicit(octets, 0, little)[2]
     if length == UNDEFINED or length < 0x10000 and group <= 0xFF:

@@ -297,11 +297,13 @@ class Reader:
         return Chunk(self._view[at : at + count])
 
     def _read_padding(self):
-        padding = bytes(self._view[self._at :])
-        if any(self._held) or any(padding):
-            raise PeerError("octets that are no element follow the data set", self._offset)
+        padding = bytes(self._held) + bytes(self._view[self._at :])
         self._held = bytearray()
-        self._consume(len(padding))
+        self._at = len(self._view)
+        self._offset += len(padding)
+        rest = len(padding.lstrip(b"\0"))
+        if rest:
+            raise PeerError("octets that are no element follow the data set", self._offset - rest)
         return None
 
     def _read_delimiter(self, tag, length, offset):

@@ -53,7 +53,7 @@ class _BegunAnew:
             self._input += bytes(octets)
             self._stream = deflate.DeflateIO(io.BytesIO(self._input), deflate.RAW, 15)
             self._read(self._given)
-        output = self._read(limit)
+        output = self._read(limit) if self._stream else b""
         self._given += len(output)
         return output
 
@@ -67,7 +67,7 @@ class _BegunAnew:
                 else:
                     self._is_complete = True
         except EOFError:
-            pass
+            self._stream = None  # asked again, it would say that this was the regular end
         except OSError as error:
             raise PeerError("the deflated data set is damaged: %s" % error)
         return bytes(output)
