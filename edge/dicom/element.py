@@ -79,17 +79,15 @@ def write(tag, vr, length, explicit=True):
 
     Items and delimiters (group FFFE) have no VR whatever `vr` says.
     """
-    head = _octets.put_u16_le(tag >> 16) + _octets.put_u16_le(tag & 0xFFFF)
     if not explicit or tag >> 16 == 0xFFFE:
-        return head + _octets.put_u32_le(length)
+        return _octets.put_head_implicit(tag >> 16, tag & 0xFFFF, length)
     code = CODES.get(vr)
     if code is None:
         raise LocalError("%r is not a VR of PS3.5 6.2" % vr)
-    if FORMS[code][1]:
-        return head + code + b"\0\0" + _octets.put_u32_le(length)
-    if length > 0xFFFF:
+    is_long = FORMS[code][1]
+    if length > 0xFFFF and not is_long:
         raise LocalError("a value of VR %s has at most 65534 octets, this one has %d" % (vr, length))
-    return head + code + _octets.put_u16_le(length)
+    return _octets.put_head_explicit(tag, code, length, is_long)
 
 
 def is_long(vr):

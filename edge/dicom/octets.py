@@ -97,6 +97,18 @@ def put_element_u16(group, number, value):
     return pack("<HHIH", group, number, 2, value)
 
 
+def put_head_explicit(tag, code, length, is_long):
+    """Return the head of an explicit VR little endian element: 8 octets, or 12 where `is_long` (PS3.5 7.1.2).
+
+    tag: group and number as one integer; code: the VR as two octets; LocalError when the length does not fit its field.
+    """
+    if not (0 <= tag <= 0xFFFFFFFF and 0 <= length <= (0xFFFFFFFF if is_long else 0xFFFF)):
+        raise LocalError("a length of %d does not fit the head of its element" % length)
+    if is_long:
+        return pack("<HH2sHI", tag >> 16, tag & 0xFFFF, code, 0, length)
+    return pack("<HH2sH", tag >> 16, tag & 0xFFFF, code, length)
+
+
 def put_head_implicit(group, number, length):
     """Return the eight octets before a value of `length` octets in implicit VR little endian."""
     if not (0 <= length <= 0xFFFFFFFF and 0 <= group <= 0xFFFF and 0 <= number <= 0xFFFF):
