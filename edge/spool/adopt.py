@@ -20,8 +20,8 @@ class Adoption:
     def adopt(self, file, destinations, source=BY_HAND, priority=NORMAL):
         """Take the data set of `file` (a path, or an open descriptor, which stays open) in; return its Stored.
 
-        It is copied as it is, behind a new head. `destinations`: their names, or a route. Raises Unreadable when it is no
-        DICOM file, or OSError when it cannot be read; NoSpace and Degraded as for any object.
+        It is copied as it is, behind a new head. `destinations`: their names, or a route. Raises Unreadable when it
+        is no DICOM file, or OSError when it cannot be read; NoSpace and Degraded as for any object.
         """
         if isinstance(file, int):
             return self._adopt(file, destinations, source, priority)

@@ -1,10 +1,11 @@
 """Keeps the journal bounded: what still lives in the oldest segment is written again at the end, then the segment goes.
 
 The theory. What lives is every object that is in the spool, with its jobs as they are; the index knows them. Between
-the moment at which the index is asked and the moment at which the answer is written, other threads go on writing lines
-about the same objects, which then stand before the line that describes the state before them. A line "keeping" is therefore
-written first: whoever replays applies what stands between it and a "kept" line once more behind that line. Every line
-sets a state, so that applying it twice is harmless. Where the object is known already, a "kept" line says nothing new.
+the moment at which the index is asked and the moment at which the answer is written, other threads go on writing
+lines about the same objects, which then stand before the line that describes the state before them. A line "keeping"
+is therefore written first: whoever replays applies what stands between it and a "kept" line once more behind that
+line. Every line sets a state, so that applying it twice is harmless. Where the object is known already, a "kept" line
+says nothing new.
 """
 
 from _thread import allocate_lock
@@ -33,7 +34,7 @@ class Compaction:
         return self._journal.octets > self._keep_bytes + 2 * LIVE_LINE_BYTES * objects
 
     def keep_up(self):
-        """Retire a segment if one is due; looks only when another was begun, and never raises for a disk that refuses."""
+        """Retire a segment if one is due, looking only when another was begun; never raises for the disk's sake."""
         if self._journal.last != self._looked_at and self._lock.acquire(blocking=False):
             try:
                 self._looked_at = self._journal.last

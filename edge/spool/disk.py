@@ -4,8 +4,8 @@ Everything in this room that changes or reads files goes through a Disk, so that
 lose, tear or refuse what a real disk would. The calls are those of `os`, bound as attributes: the seam costs nothing on
 the way of a byte. Only SQLite goes around it, and SQLite holds nothing that the journal and the files do not.
 
-A write may be short without an error (a signal, a quota); `write_all` is the way to write. A failed fsync means that the
-kernel may have dropped the pages and marked them clean: the next fsync of that descriptor would succeed and mean
+A write may be short without an error (a signal, a quota); `write_all` is the way to write. A failed fsync means that
+the kernel may have dropped the pages and marked them clean: the next fsync of that descriptor would succeed and mean
 nothing. Whoever meets one closes the descriptor and never takes its word again.
 """
 

@@ -27,6 +27,10 @@ class Degraded(LocalError):
     """The disk refused to make something durable, so nothing may be acknowledged on the strength of it."""
 
 
+class Incompatible(LocalError):
+    """What lies in the spool was written by a newer version, in a form that this one does not know."""
+
+
 class Locked(LocalError):
     """Another process has this spool open."""
 

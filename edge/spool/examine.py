@@ -1,4 +1,4 @@
-"""What is in a file that came from somewhere else than the network: whose object it is, and whether all of it is there."""
+"""What is in a file that did not come over the network: which object it is, and whether all of it is there."""
 
 from collections import namedtuple
 
@@ -11,9 +11,11 @@ from edge.spool.intake import LAST_WANTED, WANTED
 
 CHUNK_BYTES = 256 << 10
 _INFLATE_LIMIT = 1 << 40
+_UIDS = ((0x00080016, "sop_class", "SOP Class"), (0x00080018, "sop_instance", "SOP Instance"))  # tag, in meta, words
 
-# sop_class, sop_instance, transfer_syntax: str; offset: where the data set begins; size: octets of the data set; values:
-# tag -> raw octets of what identifies it; source_ae: who sent it or wrote it, "" when nobody is named; notices: words
+# sop_class, sop_instance, transfer_syntax: str; offset: where the data set begins; size: octets of the data set;
+# values: tag -> raw octets of what identifies it; source_ae: who sent it or wrote it, "" when nobody is named;
+# notices: words
 Found = namedtuple("Found", "sop_class sop_instance transfer_syntax offset size values source_ae notices")
 
 
@@ -47,19 +49,19 @@ def identify(disk, fd):
         except TruncatedError:
             pass  # what identifies it may be there all the same
     names = []
-    for tag, in_meta, what in ((0x00080016, meta.sop_class, "SOP Class"), (0x00080018, meta.sop_instance, "SOP Instance")):
-        name = uid.from_octets(seeker.values.get(tag, b"")) or in_meta or ""
+    for tag, in_meta, what in _UIDS:
+        name = uid.from_octets(seeker.values.get(tag, b"")) or getattr(meta, in_meta) or ""
         if not name:
             raise PeerError("the file does not say its %s UID: no data set of an object is in it" % what)
         names.append(name)
     size = disk.fstat(fd).st_size - offset
-    source_ae = (meta.sending_ae or meta.source_ae or "") if meta is not None else ""
+    source_ae = meta.sending_ae or meta.source_ae or ""
     notices = [notice.message for notice in reader.notices]
     return Found(*names, known.uid, offset, size, seeker.values, source_ae, notices)
 
 
 def check_whole(disk, fd, found):
-    """Return the CRC-32 of the data set that was found; PeerError, LimitError or TruncatedError when it is not whole."""
+    """Return the CRC-32 of the data set that was found; DicomError when it is not whole."""
     known = syntax.lookup(found.transfer_syntax)
     reader = Reader(known, 0, inflate=inflater() if known.deflated else None, inflate_limit=_INFLATE_LIMIT)
     crc = 0

@@ -57,8 +57,11 @@ _TAGS = (
 WANTED = frozenset(_TAGS + (_SOP_CLASS, _SOP_INSTANCE, _CHARSETS))
 LAST_WANTED = 0x00200013
 
+_MEDIA_SOP_INSTANCE = b"\x02\x00\x03\x00UI"  # as it begins in a head
+_HEADS_AT_HAND = 64
 _TEXT_LIMIT = 256  # characters of any one value that the index keeps
 _BEHIND_BYTES = 8 << 20  # how much of a large object may be dirty in memory before the disk is told to begin
+_CONFLICT_WORDS = "another object with the same SOP Instance UID is in the spool: compare them, then release or remove"
 
 
 class Intake:
@@ -79,6 +82,7 @@ class Intake:
         self.files = files
         self.last_id = index.next_id - 1
         self._lock = allocate_lock()
+        self._heads = {}
         self._next_partial = itertools.count(1).__next__
 
     def next_id(self):
@@ -92,11 +96,25 @@ class Intake:
 
         All str; `source`: a Source; `priority`: of its jobs. The octets that follow are its data set.
         """
+        self.index.keep_up()
+        self.compaction.keep_up()
         self.quota.admit()
-        head = part10.head(
-            sop_class, sop_instance, transfer_syntax, *(title if title.isascii() else None for title in source[:2])
-        )
+        head = self._head(sop_class, sop_instance, transfer_syntax, source)
         return Arrival(self, head, sop_class, sop_instance, transfer_syntax, source, priority)
+
+    def _head(self, sop_class, sop_instance, transfer_syntax, source):
+        """Return the head of a new file: of the same kind, it differs in nothing but the SOP Instance UID."""
+        key = (sop_class, len(sop_instance), transfer_syntax, source[:2])
+        known = self._heads.get(key)
+        if known is None or not sop_instance.isascii():
+            titles = [title if title.isascii() else None for title in source[:2]]
+            head = part10.head(sop_class, sop_instance, transfer_syntax, titles[0], titles[0], titles[1])
+            at = head.index(_MEDIA_SOP_INSTANCE, part10.PREAMBLE_OCTETS + 4) + len(_MEDIA_SOP_INSTANCE) + 2
+            if len(self._heads) >= _HEADS_AT_HAND:
+                self._heads = {}
+            self._heads[key] = (head[:at], head[at + len(sop_instance) :])
+            return head
+        return b"%b%b%b" % (known[0], sop_instance.encode("ascii"), known[1])
 
     def create(self):
         """Return (name, descriptor) of a new partial file."""
@@ -178,24 +196,20 @@ class Arrival:
     def commit(self, route):
         """Make the object durable and return its Stored; from then on it may be acknowledged.
 
-        `route(facts)` returns the list of destinations (names, or pairs of name and priority) or, as str, why nobody gets
-        the object and a person has to look. Raises Mismatch, Unreadable, NoSpace or Degraded: then nothing of the
-        object is left in the spool.
+        `route(facts)` returns the list of destinations (names, or pairs of name and priority) or, as str, why nobody
+        gets the object and a person has to look. Raises Mismatch, Unreadable, NoSpace or Degraded: then nothing of
+        the object is left in the spool.
         """
-        intake = self._intake
+        turns = self._intake.turns
         try:
             self._judge()
-            facts = self._facts()
-            intake.turns.enter(self.sop_instance)
+            turns.enter(self.sop_instance)
             try:
-                stored = self._settle(facts, route)
+                return self._settle(self._facts(), route)
             finally:
-                intake.turns.leave(self.sop_instance)
+                turns.leave(self.sop_instance)
         finally:
             self.abandon()
-        intake.index.keep_up()
-        intake.compaction.keep_up()
-        return stored
 
     def abandon(self):
         """Drop what was received so far. After `commit`, or a second time, it does nothing."""
@@ -243,7 +257,7 @@ class Arrival:
             verdict = CONFLICT
             policy = intake.limits.conflict
             if policy == "hold":
-                hold = (CONFLICT, "other octets are in the spool under the same SOP Instance UID: compare, then release or remove")
+                hold = (CONFLICT, _CONFLICT_WORDS)
             elif policy == "keep":
                 hold, jobs = None, []
         copy = 1 + max((stored.copy for stored in known), default=0)
@@ -257,7 +271,7 @@ class Arrival:
             record["hold"] = hold
         number = self._place("object", record, copy)
         if verdict == CONFLICT:
-            intake.health.report("conflict", "objects with other octets under a known SOP Instance UID came in: see what is held")
+            intake.health.report("conflict", "object %d: %s" % (number, _CONFLICT_WORDS))
         return Stored(number, verdict)
 
     def _place(self, kind, record, copy):
@@ -341,11 +355,17 @@ class Arrival:
         return Stored(twin.id, IDENTICAL)
 
 
+def _pairs(answer, priority):
+    """Yield (name, priority) of what a route returned."""
+    for each in answer:
+        yield (each, priority) if isinstance(each, str) else each
+
+
 def _routed(answer, priority):
     """Return (hold, jobs) as a line has them for what a route answered."""
     if isinstance(answer, str):
         return (UNROUTED, answer), []
-    jobs = [(each, priority) if isinstance(each, str) else tuple(each) for each in answer]
+    jobs = list({name: (name, level) for name, level in _pairs(answer, priority)}.values())
     if not jobs:
         return (UNROUTED, "no route takes this object: add one, or send it by hand"), []
     return None, jobs

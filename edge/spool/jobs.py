@@ -1,8 +1,8 @@
 """Jobs: one object on its way to one destination, from waiting to delivered or held.
 
-A claim is kept in memory alone: it costs no write, and a crash forgets it, so that the job waits again. An outcome is a line
-of the journal, written at once, so that a killed process forgets none; it is durable with the next line that somebody
-waits for, at the latest before the next claim is answered. A power cut in between repeats those deliveries.
+A claim is kept in memory alone: it costs no write, and a crash forgets it, so that the job waits again. An outcome is
+a line of the journal, written at once, so that a killed process forgets none; it is durable with the next line that
+somebody waits for, at the latest before the next claim is answered. A power cut in between repeats those deliveries.
 
 Whoever has nothing to do sleeps on a condition of its destination until a job comes in, a deferred one is due, or the
 link may be tried again.
@@ -12,7 +12,7 @@ import os
 from threading import Condition
 
 from edge.spool import errors, retry
-from edge.spool.index import DEFERRED, DELIVERED, HELD, READY
+from edge.spool.tables import DEFERRED, DELIVERED, HELD, READY
 
 # Priorities, as the DIMSE command counts urgency the other way round: the lowest goes first
 URGENT, NORMAL, LOW = 0, 1, 2
@@ -230,8 +230,8 @@ class Jobs:
     def listing(self, state=None, destination=None, after=None, limit=100):
         """Return (JobRows, where the next page begins or None), the state of each as people know it.
 
-        `state`: "waiting" (with those being sent), "held", "delivered", or None for all; pages are cut alike whatever their
-        length, and none needs longer than another.
+        `state`: "waiting" (with those being sent), "held", "delivered", or None for all; pages are cut alike whatever
+        their length, and none needs longer than another.
         """
         states = (READY, DEFERRED, HELD, DELIVERED) if state is None else SHOWN[state]
         rows, after = self._index.jobs(states, destination, after, limit)
@@ -281,7 +281,7 @@ class Jobs:
         self._journal.append("job", record)
 
     def drop(self, now, object_id, destination, who):
-        """Give one job up for good, because a person says so: the object counts as if it had never been meant to go there."""
+        """Give one job up for good, because a person says so, as if the object had never been meant to go there."""
         row = self._index.job(object_id, destination)
         if row.state == "delivered":
             raise errors.Unknown("object %d was delivered to %s already" % (object_id, destination))

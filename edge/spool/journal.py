@@ -6,15 +6,6 @@ own to commit. Threads that commit at the same time share that sync: the first b
 the others have queued, they wait; whoever is first in the queue when it is done leads next. A line may name a folder
 whose names have to be durable before it: the leader syncs each folder once for all of its lines.
 
-A line reads
-
-    CRC-32 (8 hex digits), space, sequence number, space, synced, space, kind, space, a JSON object, newline
-
-The checksum covers what follows its space. `synced` is the offset in this segment below which everything was known to
-be durable when the line was written. That tells two kinds of bad octets apart: when some intact line says that the bad
-place had been synced before, the journal is damaged and acknowledged lines are lost; when none does, a crash tore what
-nobody was told yet. From the first torn octet on, the rest is void.
-
 Lines that nobody waits for (an outcome, a remark) are written at once and synced with the next line that somebody
 does wait for, or by `sync`: a killed process loses none of them, a power cut only what the index has not applied.
 
@@ -25,206 +16,16 @@ being written down. Old segments go when their living records were written again
 bounded; the sequence of segment numbers and the lines "retired" prove that nothing else is missing.
 """
 
-import json
 from _thread import allocate_lock
 
 from edge.spool import errors
 from edge.spool.checksum import crc32
 from edge.spool.disk import FILE_MODE, FRESH_FILE, READ, READ_WRITE
+from edge.spool.lines import CLOSED, FILE_NAME, FORMAT, RETIRED, SEGMENT, UNWRITTEN, Line, encode, read_segment
 
 SEGMENT_BYTES = 1 << 20
-LINE_LIMIT = 64 << 10
-FORMAT = 1
-UNWRITTEN = 1 << 62  # the sequence number of a line that stands nowhere yet: behind every other
 
-_NAME = "%010d.log"
 _SPARE = "spare"
-
-# Kinds that the journal itself writes
-SEGMENT = "segment"
-RETIRED = "retired"
-OPENED = "opened"
-CLOSED = "closed"
-
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-
-
-class Line:
-    """One line: its kind, its record (a dict), and where it stands."""
-
-    __slots__ = ("kind", "record", "body", "sequence", "synced", "segment", "start", "end")
-
-    def __init__(self, kind, record, body=None):
-        self.kind = kind
-        self.record = record
-        self.body = body
-        self.sequence = UNWRITTEN
-
-    def __repr__(self):
-        return "<line %d %s in segment %d at %d>" % (self.sequence, self.kind, self.segment, self.start)
-
-
-def encode(kind, record):
-    """Return what stands on a line for `record`, but for checksum, sequence and place; LimitError when too long."""
-    body = b"%s %s\n" % (kind.encode(), _encode(record).encode())
-    if len(body) > LINE_LIMIT - 64:
-        raise errors.LimitError("a journal line of %d octets is longer than %d" % (len(body), LINE_LIMIT - 64))
-    return body
-
-
-def read_line(octets, start, segment=0):
-    """Return the Line that begins at `start` of a segment's octets, or None when no intact line does."""
-    end = octets.find(b"\n", start, start + LINE_LIMIT) + 1
-    if end - start < 16 or octets[start + 8] != 0x20:
-        return None
-    try:
-        expected = int(octets[start : start + 8], 16)
-    except ValueError:
-        return None
-    if crc32(memoryview(octets)[start + 9 : end]) != expected:
-        return None
-    try:
-        sequence, synced, kind, text = octets[start + 9 : end].split(b" ", 3)
-        line = Line(kind.decode("ascii"), json.loads(text), b"%s %s" % (kind, text))
-        line.sequence, line.synced = int(sequence), int(synced)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(line.record, dict):
-        return None
-    line.segment, line.start, line.end = segment, start, end
-    return line
-
-
-def next_line(octets, start, segment=0, limit=None):
-    """Return the first intact Line that begins after a newline at or behind `start`, or None."""
-    limit = len(octets) if limit is None else limit
-    while True:
-        start = octets.find(b"\n", start, limit) + 1
-        if not start:
-            return None
-        line = read_line(octets, start, segment)
-        if line is not None:
-            return line
-
-
-def read_segment(octets, segment=0, start=0, limit=None, damages=None):
-    """Yield every intact Line of a segment's octets from `start` up to `limit`, whatever the octets are.
-
-    With a `limit` (the next segment says where this one ends) everything below it was durable: what cannot be read there
-    is damage. Without one this is the last segment: its end is the first place with no intact line, unless an
-    intact line further on says that this place had been synced. Each damage is added to `damages`, a list of words.
-    """
-    damages = [] if damages is None else damages
-    sealed = limit is not None
-    limit = min(len(octets), limit) if sealed else len(octets)
-    at = start
-    while at < limit:
-        line = read_line(octets, at, segment)
-        if line is None or line.end > limit:
-            if not sealed and not _damaged(octets, at):
-                return
-            line = next_line(octets, at, segment, limit)
-            words = "segment %d of the journal is damaged from octet %d to %d"
-            words %= (segment, at, limit if line is None else line.start)
-            if words not in damages:
-                damages.append(words)
-            if line is None:
-                return
-        yield line
-        at = line.end
-
-
-def _damaged(octets, bad):
-    """Say whether an intact line behind `bad` proves that what stood there had been durable."""
-    at = bad
-    while True:
-        line = next_line(octets, at)
-        if line is None:
-            return False
-        if line.synced > bad:
-            return True
-        at = line.end - 1
-
-
-class Survey:
-    """What lies in a journal's folder: the segments, where each ends, and what is wrong with them in words."""
-
-    def __init__(self, disk, path):
-        self._disk = disk
-        self._path = path
-        self.damages = []
-        self.spool = None
-        self.clean = False
-        self.sequence = 0
-        self.retired = 0
-        self.ends = {}  # segment number -> offset behind its last line, None where the next one does not say
-        self.leftovers = []  # segments that were retired and not removed yet
-        numbers = sorted(int(name[:-4]) for name in disk.listdir(path) if name[:-4].isdigit() and name[-4:] == ".log")
-        if numbers:
-            self._survey(numbers)
-
-    def _survey(self, numbers):
-        before = None
-        ends = {}
-        for number in numbers:
-            octets = self._read(number, LINE_LIMIT)
-            head = read_line(octets, 0, number)
-            if head is None or head.kind != SEGMENT or head.record.get("segment") != number:
-                self.damages.append("segment %d of the journal has no readable beginning" % number)
-                end = None
-            else:
-                end = head.record["before"]
-                self.spool = head.record["spool"]
-                self.retired = max(self.retired, head.record["retired"])
-            if before is not None:
-                if number != before + 1:
-                    self.damages.append("segments %d to %d of the journal are missing" % (before + 1, number - 1))
-                    end = None
-                ends[before] = end
-            before = number
-        last = None
-        for last in read_segment(self._read(before), before, 0, None, self.damages):
-            self._follow(last)
-        ends[before] = 0 if last is None else last.end
-        self.clean = last is not None and last.kind == CLOSED
-        self.leftovers = [number for number in ends if number <= self.retired]
-        self.ends = {number: end for number, end in ends.items() if number > self.retired}
-        first = min(self.ends, default=None)
-        if first is not None and first != self.retired + 1:
-            self.damages.append("segments %d to %d of the journal are missing" % (self.retired + 1, first - 1))
-
-    def _follow(self, line):
-        self.sequence = line.sequence
-        if line.kind == RETIRED:
-            self.retired = max(self.retired, line.record["upto"])
-
-    def _read(self, number, length=None):
-        fd = self._disk.open("%s/%s" % (self._path, _NAME % number), READ)
-        try:
-            size = self._disk.fstat(fd).st_size
-            return self._disk.pread_all(fd, size if length is None else min(length, size), 0)
-        finally:
-            self._disk.close(fd)
-
-    def holds(self, segment, offset):
-        """Say whether the journal reaches up to this place, or the index that names it knows more than the journal."""
-        if segment not in self.ends:
-            return False
-        end = self.ends[segment]
-        return end is None or offset <= end
-
-    def lines(self, segment=0, offset=0):
-        """Yield every Line behind this place, oldest first; what is damaged is left out and added to `damages`."""
-        for number in sorted(self.ends):
-            if number < segment:
-                continue
-            limit = self.ends[number]
-            octets = self._read(number)
-            if limit is None:
-                limit = len(octets.rstrip(b"\0"))
-            for line in read_segment(octets, number, offset if number == segment else 0, limit, self.damages):
-                self.sequence = max(self.sequence, line.sequence)
-                yield line
 
 
 class _Entry:
@@ -244,9 +45,9 @@ class _Entry:
 class Journal:
     """Appends lines and makes them durable, for any number of threads at once.
 
-    `accept(lines)` is called with what was written, in order, before any of its threads goes on. Lines that nobody waits
-    for are accepted before they are durable: `synced_sequence` says up to which line all are. `behind`: the new segment's
-    number is higher than this one, too.
+    `accept(lines)` is called with what was written, in order, before any of its threads goes on. Lines that nobody
+    waits for are accepted before they are durable: `synced_sequence` says up to which line all are. `behind`: the new
+    segment's number is higher than this one, too.
     """
 
     def __init__(self, disk, path, survey, spool, now, accept, health, segment_bytes=SEGMENT_BYTES, behind=0):
@@ -274,7 +75,7 @@ class Journal:
             disk.unlink(_SPARE, dir_fd=self._folder_fd)
             self.has_spare = False
         for number in survey.leftovers:
-            disk.unlink(_NAME % number, dir_fd=self._folder_fd)
+            disk.unlink(FILE_NAME % number, dir_fd=self._folder_fd)
         if survey.clean and not survey.damages:
             self._continue_segment()
         else:
@@ -292,8 +93,8 @@ class Journal:
     def append(self, kind, record, durable=True, folder=None):
         """Write a line and return its Line; with `durable`, only once the line would survive a power cut.
 
-        `folder`, when given, is an open folder (`fd`) whose names are made durable first. Raises NoSpace or Degraded when the
-        line is not durable: then it counts as never written. A line nobody waits for is never refused: while
+        `folder`, when given, is an open folder (`fd`) whose names are made durable first. Raises NoSpace or Degraded
+        when the line is not durable: then it counts as never written. A line nobody waits for is never refused: while
         the disk refuses, it is kept in memory and written as soon as it can be.
         """
         line = Line(kind, record, encode(kind, record))
@@ -378,7 +179,7 @@ class Journal:
         return None
 
     def _put(self, lines):
-        """Write `lines`, which are owed, at the end of the segment in one call; what does not fit goes into the next."""
+        """Write `lines`, which are owed, at the end of the segment in one call; the rest goes into the next one."""
         sequence, at, out = self.sequence, self._end, []
         for line in lines:
             rest = b"%d %d %s" % (sequence + 1, self._synced, line.body)
@@ -436,14 +237,14 @@ class Journal:
 
     def _continue_segment(self):
         """Go on in the segment that was left in order."""
-        self._fd = self._disk.open(_NAME % self.last, READ_WRITE, dir_fd=self._folder_fd)
+        self._fd = self._disk.open(FILE_NAME % self.last, READ_WRITE, dir_fd=self._folder_fd)
         self._room = self._disk.fstat(self._fd).st_size
         self._end = self._synced = self._ends.pop(self.last)
         self.prepare()
 
     def _sync_segment(self, number):
         """Make what was read of a segment durable: a killed process may have left lines that no sync followed."""
-        fd = self._disk.open(_NAME % number, READ_WRITE, dir_fd=self._folder_fd)
+        fd = self._disk.open(FILE_NAME % number, READ_WRITE, dir_fd=self._folder_fd)
         try:
             self._disk.fsync(fd)
         finally:
@@ -465,15 +266,17 @@ class Journal:
         if not self.has_spare:
             self._make_spare()
         self.has_spare = False
-        record = {"segment": number, "before": self._ends.get(self.last) or 0, "retired": self.retired, "format": FORMAT}
-        record.update(spool=self._spool, at=self._now())
+        record = {
+            "segment": number, "before": self._ends.get(self.last) or 0, "retired": self.retired, "format": FORMAT,
+            "spool": self._spool, "at": self._now(),
+        }  # fmt: skip
         rest = b"%d 0 %s" % (self.sequence + 1, encode(SEGMENT, record))
         fd = self._disk.open(_SPARE, READ_WRITE, dir_fd=self._folder_fd)
         try:
             room = self._disk.fstat(fd).st_size
             self._disk.pwrite_all(fd, b"%08x %s" % (crc32(rest), rest), 0)
             self._disk.fdatasync(fd)
-            name = _NAME % number
+            name = FILE_NAME % number
             self._disk.rename(_SPARE, name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
             self._disk.fsync(self._folder_fd)
         except OSError:
@@ -532,7 +335,7 @@ class Journal:
         self.retired = upto
         for number in range(self.oldest, upto + 1):
             self._ends.pop(number, None)
-            name = _NAME % number
+            name = FILE_NAME % number
             if aside is None:
                 self._remove(name)
             elif self._disk.exists(name, self._folder_fd):
@@ -554,7 +357,7 @@ class Journal:
     def lines_of(self, number, damages=None):
         """Yield the lines of one segment, oldest first; what of it cannot be read is added to `damages`, in words."""
         try:
-            fd = self._disk.open(_NAME % number, READ, dir_fd=self._folder_fd)
+            fd = self._disk.open(FILE_NAME % number, READ, dir_fd=self._folder_fd)
         except FileNotFoundError:
             return
         try:

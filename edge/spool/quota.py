@@ -7,7 +7,7 @@ that makes a modality keep its copy, and goes on by itself when there is room ag
 from _thread import allocate_lock
 
 from edge.spool import errors
-from edge.spool.index import ALL, DONE
+from edge.spool.ledger import ALL, DONE
 
 _AT_ONCE = 64
 _SLACK_BYTES = 64 << 20  # how much more than the reserve is made free when anything has to be removed
@@ -71,7 +71,7 @@ class Quota:
         if octets < limits.reserve_bytes:
             return self._words(octets)
         if names is not None and names < limits.reserve_files:
-            return "the file system has room for %d more files only: nothing new is received until some are gone" % names
+            return "the disk has room for %d more files only: nothing new is received until some are gone" % names
         if limits.quota_bytes and self._index.total(ALL)[1] >= limits.quota_bytes:
             return "the objects take the %d MB that quota_bytes allows" % (limits.quota_bytes >> 20)
         if not self._journal.has_spare and not self._journal.prepare():

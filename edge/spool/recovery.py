@@ -1,10 +1,11 @@
 """What a crash can have left behind, and what is done about it when the spool is opened.
 
-A final name without a line in the journal: the crash came between the rename and the line, so nobody was told that the
-object is safe, and its file may be torn. As long as the journal is whole it is discarded; its sender has a copy and
-will send it again. Where the journal is damaged or missing, the line may have been lost with it: then the file
-is looked at. One that is whole is adopted and held, because nobody knows any more where it was meant to go; anything else is
-moved to quarantine/. Only folders that were in use lately are looked through, unless the index had to be rebuilt.
+A final name without a line in the journal: the crash came between the rename and the line, so nobody was told that
+the object is safe, and its file may be torn. As long as the journal is whole it is discarded; its sender has a copy
+and will send it again. Where the journal is damaged or missing, the line may have been lost with it: then the file is
+looked at. One that is whole is adopted and held, because nobody knows any more where it was meant to go; anything
+else is moved to quarantine/. Only folders that were in use lately are looked through, unless the index had to be
+rebuilt.
 """
 
 from edge.dicom.errors import DicomError

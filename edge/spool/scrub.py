@@ -1,4 +1,4 @@
-"""Looks at stored files when there is nothing better to do, before somebody needs them and they turn out to have rotted."""
+"""Looks at stored files while there is nothing better to do, before somebody needs one that has rotted."""
 
 _PAGE = 50
 

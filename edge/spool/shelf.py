@@ -45,7 +45,7 @@ class Shelf:
         self._open = {}
 
     def take(self, now):
-        """Return the Folder in use, counting one more entry; `give` it back afterwards. OSError when it cannot be made."""
+        """Return the Folder in use, counting one more entry; `give` it back. OSError when it cannot be made."""
         with self._lock:
             minute = now // 60
             if minute != self._minute:

@@ -1,12 +1,12 @@
 """The spool as a whole: one object that owns the disk, the journal and the index of one state directory.
 
     state_dir/
-      objects/2026-11-23/<SOP Instance UID>.dcm   what was received, as Part 10 files; `.2.dcm` for other octets of that UID
-      partial/                                    what is being received; emptied when the spool is opened
+      objects/2026-11-23/<SOP Instance UID>.dcm   what was received, as Part 10 files; `.2.dcm` for other octets of
+      that UID partial/                                    what is being received; emptied when the spool is opened
       quarantine/                                 what stands for nothing any more, for a person to look at
-      journal/0000000001.log ...                  what happened: the truth, beside the files themselves
-      index.db                                    a cache of the journal; may be deleted while the spool is closed
-      lock                                        held by the one process that has the spool open
+      journal/0000000001.log ...                  what happened: the truth, beside the files themselves index.db
+      a cache of the journal; may be deleted while the spool is closed lock
+      held by the one process that has the spool open
 """
 
 import fcntl
@@ -22,7 +22,8 @@ from edge.spool.files import Files
 from edge.spool.health import Health
 from edge.spool.index import Index
 from edge.spool.intake import Intake
-from edge.spool.journal import OPENED, SEGMENT_BYTES, Journal, Survey
+from edge.spool.journal import SEGMENT_BYTES, Journal
+from edge.spool.lines import OPENED, Survey
 from edge.spool.quota import Quota
 from edge.spool.scrub import Scrub
 from edge.spool.shelf import FOLDER_ENTRIES, Shelf
@@ -44,8 +45,8 @@ _IDENTITY_OCTETS = 8
 class Spool:
     """What was received and is to be sent, in one state directory, for any number of threads.
 
-    `intake` takes objects in, `jobs` hands them out, `index` answers what there is, `journal` what happened, `health` what is
-    wrong; `quota`, `scrub`, `compaction` keep house when `tidy` is called now and then.
+    `intake` takes objects in, `jobs` hands them out, `index` answers what there is, `journal` what happened, `health`
+    what is wrong; `quota`, `scrub`, `compaction` keep house when `tidy` is called now and then.
     """
 
     @classmethod
@@ -203,7 +204,8 @@ class Spool:
         self.turns.enter(stored.uid)
         try:
             stored = self.index.get(object_id)
-            record = {"id": object_id, "at": self.now(), "jobs": [(name, priority) for name in destinations], "who": who}
+            record = {"id": object_id, "at": self.now(), "jobs": [(name, priority) for name in destinations]}
+            record["who"] = who
             if stored.hold in (jobs.UNROUTED, jobs.FOUND):
                 record["unhold"] = True
             elif stored.hold is not None:
@@ -213,7 +215,7 @@ class Spool:
             self.turns.leave(stored.uid)
 
     def release(self, object_id, who=""):
-        """Hold an object no longer; its jobs that waited for that go. Rotten when its file is still not what was received."""
+        """Hold an object no longer, nor its jobs; Rotten when its file is still not what was received."""
         stored = self.index.get(object_id)
         if stored.hold == jobs.ROTTEN:
             fault = self.files.fault(stored)
@@ -231,7 +233,7 @@ class Spool:
             self.turns.leave(stored.uid)
 
     def tidy(self):
-        """Keep house: sync outcomes, bring the index up, make room, retire old segments. Never raises for the disk's sake."""
+        """Keep house: sync outcomes, make room, retire old segments of the journal; never raises for the disk."""
         try:
             self.journal.sync()
             self.index.drain()
