@@ -1,0 +1,477 @@
+"""Applies the lines of the journal to the tables of the index, each line once.
+
+Every line sets a state. In the same transaction that applies lines stands the place in the journal up to which they
+were applied, so that a line is applied once, whatever a crash or a rebuilt index makes of it. Counts are kept beside
+the rows, in the same transaction too: nobody ever counts a queue by going through it.
+"""
+
+import os
+import sqlite3
+
+from edge.spool import errors
+from edge.spool.disk import FILE_MODE
+from edge.spool.tables import DEFERRED, DELIVERED, HELD, READY, SCHEMA, STATES, TABLES
+
+# Counts of objects stand under a destination that cannot be: all, those on hold, those that every destination has
+OF_OBJECTS = 0
+ALL, ON_HOLD, DONE = 0, 1, 2
+
+_FILES = ("", "-wal", "-shm")
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-256", "mmap_size=0", "temp_store=MEMORY")
+_STUDIES_AT_HAND = 256
+
+
+class Ledger:
+    """The database: one connection, to be used by one thread at a time. Its holder minds that."""
+
+    def __init__(self, disk, path):
+        self._disk = disk
+        self._path = path
+        self._connection = None
+        try:
+            self._connect()
+        except sqlite3.DatabaseError:
+            self.discard()
+            self._connect()
+
+    # Opening and closing
+
+    def _connect(self):
+        self._disk.close(self._disk.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        self._connection = sqlite3.connect(
+            self._path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        self.execute = self._connection.execute
+        for pragma in _PRAGMAS:
+            self.execute("PRAGMA " + pragma).close()
+        version = self.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            self.execute("BEGIN")
+            for statement in TABLES.split(";"):
+                self.execute(statement)
+            self.execute("INSERT INTO place VALUES(1, '', 0, 0, 1)")
+            self.execute("PRAGMA user_version=%d" % SCHEMA)
+            self.execute("COMMIT")
+        elif version != SCHEMA:
+            raise sqlite3.DatabaseError("the index has schema %d, and this edge makes schema %d" % (version, SCHEMA))
+        self._load()
+
+    def _load(self):
+        """Read what is kept at hand; forget what was not committed."""
+        self.spool, segment, offset, self.next_id = self.execute(
+            "SELECT spool, segment, offset, next_id FROM place"
+        ).fetchone()
+        self.place = (segment, offset)
+        self.destinations = dict(self.execute("SELECT name, id FROM destinations"))
+        self.names = {number: name for name, number in self.destinations.items()}
+        self.tallies = {(row[0], row[1]): (row[2], row[3]) for row in self.execute("SELECT * FROM tallies")}
+        self.has_doomed = self.execute("SELECT 1 FROM doomed LIMIT 1").fetchone() is not None
+        self._changes = {}
+        self._studies = {}
+        self._growth = {}
+        self._since = None  # the lines after the last "keeping", while that matters
+        self._replaying = False
+
+    def discard(self):
+        """Close the database, and remove its files."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        for suffix in _FILES:
+            try:
+                self._disk.unlink(self._path + suffix)
+            except FileNotFoundError:
+                pass
+
+    def clear(self, spool):
+        """Begin an empty database, for the journal of the spool with this identity."""
+        self.discard()
+        self._connect()
+        self.execute("UPDATE place SET spool = ?", (spool,))
+        self.spool = spool
+
+    def close(self):
+        """Close the database as it is."""
+        self._connection.close()
+
+    def checkpoint(self):
+        """Make durable what was applied."""
+        self.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+
+    # Transactions
+
+    def replay(self, lines, at_once=512):
+        """Apply lines that are read from the journal, in transactions that a small memory can hold."""
+        self._replaying = True
+        try:
+            batch = []
+            for line in lines:
+                batch.append(line)
+                if len(batch) == at_once:
+                    self.apply(batch)
+                    batch = []
+            self.apply(batch)
+        finally:
+            self._replaying, self._since = False, None
+
+    def apply(self, lines):
+        """Apply those of `lines` that are new in one transaction, and with them the place it has come to."""
+        lines = [line for line in lines if (line.segment, line.end) > self.place]
+        if not lines:
+            return
+        place = (lines[-1].segment, lines[-1].end)
+        with Transaction(self):
+            for line in lines:
+                apply = _APPLY.get(line.kind)
+                if apply is not None:
+                    try:
+                        apply(self, line.record)
+                    except (KeyError, TypeError, ValueError, IndexError) as error:
+                        raise errors.Incompatible("%r cannot be understood: %r" % (line, error))
+                    if self._since is not None:
+                        self._since.append(line)
+            self.execute("UPDATE place SET segment = ?, offset = ?, next_id = ?", place + (self.next_id,))
+        self.place = place
+
+    def flush(self):
+        """Write the counts that changed; part of every transaction."""
+        for study, growth in self._growth.items():
+            if growth:
+                self.execute("UPDATE studies SET objects = objects + ? WHERE id = ?", (growth, study))
+                if growth < 0:
+                    self.execute("DELETE FROM studies WHERE id = ? AND objects <= 0", (study,))
+        tallies = {}
+        for key, (jobs, octets) in self._changes.items():
+            if jobs or octets:
+                had_jobs, had_octets = self.tallies.get(key, (0, 0))
+                tallies[key] = (had_jobs + jobs, had_octets + octets)
+                self.execute("INSERT OR REPLACE INTO tallies VALUES(?, ?, ?, ?)", key + tallies[key])
+        return tallies
+
+    def begin(self):
+        self.execute("BEGIN IMMEDIATE")
+
+    def commit(self):
+        tallies = self.flush()
+        self.execute("COMMIT")
+        self.tallies.update(tallies)
+        self._changes = {}
+        if any(growth < 0 for growth in self._growth.values()) or len(self._studies) > _STUDIES_AT_HAND:
+            self._studies = {}
+        self._growth = {}
+
+    def roll_back(self):
+        if self._connection.in_transaction:
+            self.execute("ROLLBACK")
+        replaying = self._replaying
+        self._load()
+        self._replaying = replaying
+
+    # Counts, and rows that are made when first needed
+
+    def count(self, destination, state, jobs, octets):
+        """Count so many jobs and octets more for a destination and a state."""
+        key = (destination, state)
+        had = self._changes.get(key)
+        self._changes[key] = (jobs, octets) if had is None else (had[0] + jobs, had[1] + octets)
+
+    def _count_object(self, sign, size, hold, still_open, jobs):
+        self.count(OF_OBJECTS, ALL, sign, sign * size)
+        if hold is not None:
+            self.count(OF_OBJECTS, ON_HOLD, sign, sign * size)
+        elif jobs and not still_open:
+            self.count(OF_OBJECTS, DONE, sign, sign * size)
+
+    def _destination(self, name):
+        number = self.destinations.get(name)
+        if number is None:
+            number = self.execute("INSERT INTO destinations(name) VALUES(?)", (name,)).lastrowid
+            self.destinations[name] = number
+            self.names[number] = name
+        return number
+
+    def _study(self, record):
+        """Return the number of the record's study, with one object more counted in it."""
+        study = record["study"]
+        uid = study[0] or record["uid"]
+        number = self._studies.get(uid)
+        if number is None:
+            row = self.execute("SELECT id FROM studies WHERE uid = ?", (uid,)).fetchone()
+            if row is None:
+                number = record.get("study_id") or record["id"]
+                self.execute("INSERT INTO studies VALUES(?, ?, 0, ?, ?, ?, ?, ?)", (number, uid, *study[1:]))
+            else:
+                number = row[0]
+            self._studies[uid] = number
+        self._growth[number] = self._growth.get(number, 0) + 1
+        return number
+
+    # Objects come, change and go
+
+    def _object(self, record):
+        number, size, jobs = record["id"], record["size"], record["jobs"]
+        hold, why = record.get("hold") or (None, None)
+        self.next_id = max(self.next_id, number + 1)
+        study = self._study(record)
+        still_open = 0
+        for job in jobs:
+            if len(job) == 2:
+                name, priority = job
+                state, rest = (READY, _NEVER_TRIED) if hold is None else (HELD, (0, 0, record["at"], None, hold, why))
+            else:
+                name, priority, state, *rest = job
+                state = STATES[state]
+            still_open += state != DELIVERED
+            self._insert_job(number, name, state, priority, study, rest, size)
+        self.execute(
+            "INSERT INTO objects VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                number, record["uid"], record["copy"], record["class"], record["syntax"], record["path"],
+                record["offset"], size, record["crc"], record["head_crc"], record["at"], *record["source"],
+                record["series"], record["modality"], record["number"], hold, why, study, len(jobs), still_open,
+            ),
+        )  # fmt: skip
+        self._count_object(1, size, hold, still_open, len(jobs))
+        self._spare_path(record["path"])
+
+    def _keeping(self, record):
+        """Remember the lines from here on while they are replayed: see compaction."""
+        self._since = None if record.get("done") or not self._replaying else []
+
+    def _kept(self, record):
+        """Put in all that was known of an object, unless it is there: then its own lines were."""
+        number = record["id"]
+        self.next_id = max(self.next_id, number + 1)
+        if self._size(number) is not None:
+            return
+        since, self._since = self._since or [], None
+        if not any(line.kind == "removed" and number in line.record["ids"] for line in since):
+            self._object(record)
+            for line in since:
+                about = _about(number, line.record)
+                if about is not None and line.kind != "kept":
+                    _APPLY[line.kind](self, about)
+        self._since = since
+
+    def _size(self, number):
+        """Return the octets of an object's data set, or None when it is not there."""
+        row = self.execute("SELECT size FROM objects WHERE id = ?", (number,)).fetchone()
+        return None if row is None else row[0]
+
+    def _removed(self, record):
+        for number in record["ids"]:
+            row = self.execute(
+                "SELECT path, size, hold, open, jobs, study_id FROM objects WHERE id = ?", (number,)
+            ).fetchone()
+            if row is None:
+                continue
+            path, size, hold, still_open, jobs, study = row
+            for destination, state in self.execute("SELECT destination, state FROM jobs WHERE object = ?", (number,)):
+                self.count(destination, state, -1, -size)
+            self.execute("DELETE FROM jobs WHERE object = ?", (number,))
+            self.execute("DELETE FROM objects WHERE id = ?", (number,))
+            self.execute("INSERT OR REPLACE INTO doomed VALUES(?)", (path,))
+            self.has_doomed = True
+            self._count_object(-1, size, hold, still_open, jobs)
+            self._growth[study] = self._growth.get(study, 0) - 1
+
+    def _moved(self, record):
+        """Another file stands for the object now."""
+        self.execute(
+            "UPDATE objects SET path = ?, offset = ?, head_crc = ? WHERE id = ?",
+            (record["path"], record["offset"], record["head_crc"], record["id"]),
+        )
+        self._spare_path(record["path"])
+
+    def _spare_path(self, path):
+        """Strike a path off the list of files to be removed: another object's file has it now."""
+        if self.has_doomed:
+            self.execute("DELETE FROM doomed WHERE path = ?", (path,))
+
+    def _change_object(self, number, open_change=0, jobs_change=0, hold=False, why=None):
+        """Change an object's counters or its hold (False: as it is), and the counts with it."""
+        size, had_hold, had_why, had_open, had_jobs = self.execute(
+            "SELECT size, hold, why, open, jobs FROM objects WHERE id = ?", (number,)
+        ).fetchone()
+        if hold is False:
+            hold, why = had_hold, had_why
+        self._count_object(-1, size, had_hold, had_open, had_jobs)
+        self._count_object(1, size, hold, had_open + open_change, had_jobs + jobs_change)
+        self.execute(
+            "UPDATE objects SET hold = ?, why = ?, open = ?, jobs = ? WHERE id = ?",
+            (hold, why, had_open + open_change, had_jobs + jobs_change, number),
+        )
+
+    def _hold(self, record):
+        """Hold an object, and those of its jobs that wait."""
+        number = record["id"]
+        if self._size(number) is None:
+            return
+        self._change_object(number, 0, 0, record["cause"], record["why"])
+        waiting = "SELECT destination, tries FROM jobs WHERE object = ? AND state < ?"
+        for destination, tries in self.execute(waiting, (number, HELD)).fetchall():
+            job = {"id": number, "to": self.names[destination], "state": "held", "tries": tries, "at": record["at"]}
+            self._job(dict(job, cause=record["cause"], why=record["why"]))
+
+    def _unhold(self, record):
+        """Hold an object no longer, nor the jobs that were held because it was."""
+        number = record["id"]
+        row = self.execute("SELECT hold FROM objects WHERE id = ?", (number,)).fetchone()
+        if row is None:
+            return
+        self._change_object(number, 0, 0, None)
+        held = "SELECT destination FROM jobs WHERE object = ? AND state = ? AND cause = ?"
+        for (destination,) in self.execute(held, (number, HELD, row[0])).fetchall():
+            name = self.names[destination]
+            self._job({"id": number, "to": name, "state": "ready", "tries": 0, "at": record["at"]})
+
+    def _folder(self, record):
+        """Note that a folder is in use from this object on."""
+        self.execute(
+            "INSERT INTO folders VALUES(?1, ?2, ?2) ON CONFLICT(name) DO UPDATE SET used_id = excluded.used_id",
+            (record["name"], record["first"]),
+        )
+
+    # Jobs
+
+    def _insert_job(self, number, name, state, priority, study, rest, size):
+        destination = self._destination(name)
+        self.execute(
+            "INSERT INTO jobs VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, destination, state, priority, study, *rest),
+        )
+        self.count(destination, state, 1, size)
+
+    def _jobs(self, record):
+        """Add jobs to an object; those it has stay as they are. With `unhold`, it is held no longer."""
+        number = record["id"]
+        row = self.execute("SELECT size, study_id FROM objects WHERE id = ?", (number,)).fetchone()
+        if row is None:
+            return
+        size, study = row
+        added = 0
+        for name, priority in record["jobs"]:
+            if self._state(number, self._destination(name)) is None:
+                self._insert_job(number, name, READY, priority, study, _NEVER_TRIED, size)
+                added += 1
+        if added or record.get("unhold"):
+            self._change_object(number, added, added, None if record.get("unhold") else False)
+
+    def _state(self, number, destination):
+        """Return (state of a job, octets of its object), or None when there is no such job."""
+        return self.execute(
+            "SELECT j.state, o.size FROM jobs j JOIN objects o ON o.id = j.object"
+            " WHERE j.object = ? AND j.destination = ?", (number, destination)
+        ).fetchone()  # fmt: skip
+
+    def _job(self, record):
+        """Set the state of one job."""
+        number, destination = record["id"], self._destination(record["to"])
+        row = self._state(number, destination)
+        if row is None:
+            return
+        had, size = row
+        state = STATES[record["state"]]
+        self.execute(
+            "UPDATE jobs SET state = ?, tries = ?, due = ?, since = ?, status = ?, cause = ?, why = ?"
+            " WHERE object = ? AND destination = ?",
+            (
+                state, record["tries"], record.get("due", 0), record["at"], record.get("status"), record.get("cause"),
+                record.get("why"), number, destination,
+            ),
+        )  # fmt: skip
+        if had != state:
+            self.count(destination, had, -1, -size)
+            self.count(destination, state, 1, size)
+            change = (state != DELIVERED) - (had != DELIVERED)
+            if change:
+                self._change_object(number, change)
+
+    def _released(self, record):
+        """Let jobs go again with all their tries, whatever kept them."""
+        for number, name in record["jobs"]:
+            self._job({"id": number, "to": name, "state": "ready", "tries": 0, "at": record["at"]})
+
+    def _dropped(self, record):
+        """Forget one job."""
+        number, destination = record["id"], self._destination(record["to"])
+        row = self._state(number, destination)
+        if row is not None:
+            state, size = row
+            self.execute("DELETE FROM jobs WHERE object = ? AND destination = ?", (number, destination))
+            self.count(destination, state, -1, -size)
+            self._change_object(number, -1 if state != DELIVERED else 0, -1)
+
+    def _priority(self, record):
+        for number, name in record["jobs"]:
+            self.execute(
+                "UPDATE jobs SET priority = ? WHERE object = ? AND destination = ?",
+                (record["priority"], number, self._destination(name)),
+            )
+
+    def promote(self, destination, now, horizon, at_once=1000):
+        """Make ready what was deferred until now at the latest, or longer than `horizon`."""
+        for where, limit in (("due <= ?", now), ("due > ?", horizon)):
+            found = self.execute(
+                "SELECT j.object, o.size FROM jobs j INDEXED BY jobs_deferred JOIN objects o ON o.id = j.object"
+                " WHERE j.destination = ? AND j.state = 1 AND j.%s ORDER BY j.due LIMIT ?" % where,
+                (destination, limit, at_once),
+            ).fetchall()
+            if found:
+                with Transaction(self):
+                    for number, size in found:
+                        self.execute(
+                            "UPDATE jobs SET state = 0 WHERE object = ? AND destination = ?", (number, destination)
+                        )
+                        self.count(destination, DEFERRED, -1, -size)
+                        self.count(destination, READY, 1, size)
+
+
+class Transaction:
+    """What is done within it is done as a whole, counts included, or not at all."""
+
+    __slots__ = ("_ledger",)
+
+    def __init__(self, ledger):
+        self._ledger = ledger
+
+    def __enter__(self):
+        self._ledger.begin()
+
+    def __exit__(self, kind, error, trace):
+        if kind is None:
+            try:
+                self._ledger.commit()
+            except BaseException:
+                self._ledger.roll_back()
+                raise
+        else:
+            self._ledger.roll_back()
+
+
+_NEVER_TRIED = (0, 0, None, None, None, None)  # tries, due, since, status, cause, why
+
+
+def _about(number, record):
+    """Return that part of a line's record that is about one object, or None."""
+    if record.get("id") == number:
+        return record
+    pairs = [pair for pair in record.get("jobs", ()) if pair[0] == number]
+    return dict(record, jobs=pairs) if pairs and "id" not in record else None
+
+
+_APPLY = {
+    "object": Ledger._object,
+    "keeping": Ledger._keeping,
+    "kept": Ledger._kept,
+    "jobs": Ledger._jobs,
+    "job": Ledger._job,
+    "released": Ledger._released,
+    "dropped": Ledger._dropped,
+    "priority": Ledger._priority,
+    "hold": Ledger._hold,
+    "unhold": Ledger._unhold,
+    "removed": Ledger._removed,
+    "moved": Ledger._moved,
+    "folder": Ledger._folder,
+}
