@@ -1,50 +1,140 @@
-"""Whether two data sets are the same, with constant memory however large they are."""
+"""Whether two data sets are the same object, with constant memory however large they are.
+
+Same octets in the same transfer syntax are. So are the same elements with the same values in two syntaxes that are not
+compressed: both are read side by side, each value in little endian, sequences by their structure and not by how their
+lengths were written, group lengths and padding left out. Checksums alone never decide it.
+
+Where either is compressed, only its decoded pixels could tell. Decoding belongs to a room of its own, which the spool
+must not know: whoever has it hands a function to `Spool.open` (see `Comparison`). Without it such objects are
+taken for different, and held: that is said in words, and costs a person a look, never an object.
+"""
+
+from array import array
+
+from edge.dicom import syntax
+from edge.dicom.errors import DicomError
+from edge.dicom.octets import put_u32_le
+from edge.dicom.reader import (
+    Chunk, Element, ItemBegan, ItemEnded, Reader, SequenceBegan, SequenceEnded, ValueBegan, ValueEnded,
+)  # fmt: skip
+from edge.spool.inflate import inflater
 
 CHUNK_BYTES = 256 << 10
 
+UNCOMPRESSED = (syntax.IMPLICIT_LITTLE, syntax.EXPLICIT_LITTLE, syntax.DEFLATED_LITTLE, syntax.EXPLICIT_BIG)
 
-def same(disk, files, stored, fd, offset, arrival):
-    """Say whether the data set of a stored object is the one that lies in the open file `fd` from `offset`.
+_INFLATE_LIMIT = 1 << 40
+_PADDING = 0xFFFCFFFC
+# VR -> typecode of what has to be turned around in big endian; all others are octets
+_NUMBERS = {
+    "US": "H", "SS": "H", "OW": "H", "AT": "H", "UL": "I", "SL": "I", "FL": "I", "OF": "I", "OL": "I",
+    "FD": "Q", "OD": "Q", "OV": "Q", "SV": "Q", "UV": "Q",
+}  # fmt: skip
+_STRUCTURE = {ItemBegan: b"I", ItemEnded: b"i", SequenceEnded: b"s"}
 
-    `arrival`: size, crc and transfer_syntax of the latter. Same octets are; the checksums alone never decide it.
+
+class Comparison:
+    """Compares data sets in open files.
+
+    `same_decoded(one, other)`: says whether two objects, at least one of them compressed, have the same elements and
+    decoded pixels; each is (descriptor, offset, size, transfer syntax UID). None where nothing can decode.
     """
-    if (stored.size, stored.crc, stored.syntax) != (arrival.size, arrival.crc, arrival.transfer_syntax):
-        return False
-    try:
-        other = files.open(stored)
-    except OSError:
-        return False
-    try:
-        return same_octets(disk, other, stored.offset, fd, offset, arrival.size)
-    except OSError:
-        return False
-    finally:
-        disk.close(other)
+
+    def __init__(self, disk, same_decoded=None):
+        self._disk = disk
+        self._same_decoded = same_decoded
+
+    def same(self, one, other):
+        """Say whether two data sets, each (descriptor, offset, size, transfer syntax UID), are the same object."""
+        try:
+            if one[3] == other[3]:
+                return one[2] == other[2] and self._same_streams(self._octets(one), self._octets(other))
+            if one[3] in UNCOMPRESSED and other[3] in UNCOMPRESSED:
+                return self._same_streams(self._canonical(one), self._canonical(other))
+            return self._same_decoded is not None and self._same_decoded(one, other)
+        except DicomError:
+            return False  # at least one of them is no whole data set
+        except OSError:
+            return False  # the stored one cannot be read: the new one is kept beside it
+
+    def _same_streams(self, ones, others):
+        """Say whether two iterators of octets, cut anywhere, come to the same."""
+        mine = theirs = memoryview(b"")
+        while True:
+            if not mine:
+                mine = memoryview(next(ones, b""))
+            if not theirs:
+                theirs = memoryview(next(others, b""))
+            count = min(len(mine), len(theirs))
+            if count == 0:
+                return len(mine) == len(theirs)
+            if mine[:count] != theirs[:count]:
+                return False
+            mine, theirs = mine[count:], theirs[count:]
+
+    def _octets(self, side):
+        """Yield the octets of a data set in pieces, each good until the next."""
+        fd, offset, size, _ = side
+        buffer = memoryview(bytearray(min(size, CHUNK_BYTES)))
+        end = offset + size
+        while offset < end:
+            count = self._disk.preadv(fd, (buffer[: min(len(buffer), end - offset)],), offset)
+            if count == 0:
+                return
+            yield buffer[:count]
+            offset += count
+
+    def _canonical(self, side):
+        """Yield the elements of a data set as every uncompressed transfer syntax of it gives them; never empty."""
+        known = syntax.lookup(side[3])
+        reader = Reader(known, inflate=inflater() if known.deflated else None, inflate_limit=_INFLATE_LIMIT)
+        turn = None
+        for piece in self._octets(side):
+            reader.feed(piece)
+            while True:
+                event = reader.next_event()
+                if event is None:
+                    break
+                kind = type(event)
+                if kind is Element or kind is ValueBegan:
+                    turn = _Turn(None if reader.little else _NUMBERS.get(event.vr))
+                    if event.tag & 0xFFFF == 0 or event.tag == _PADDING:
+                        turn.skip = True
+                    elif kind is Element:
+                        yield b"E" + put_u32_le(event.tag) + put_u32_le(len(event.value)) + turn.feed(event.value)
+                    else:
+                        yield b"E" + put_u32_le(event.tag) + put_u32_le(event.length)
+                elif kind is Chunk:
+                    octets = turn.feed(event.view)
+                    if octets:
+                        yield octets
+                elif kind is SequenceBegan:
+                    yield b"S" + put_u32_le(event.tag)
+                elif kind is not ValueEnded:
+                    yield _STRUCTURE.get(kind, b"?")
+        reader.finish()
 
 
-def same_octets(disk, one, one_offset, other, other_offset, length):
-    """Say whether two open files have the same `length` octets at these offsets."""
-    size = min(length, CHUNK_BYTES)
-    mine, theirs = memoryview(bytearray(size)), memoryview(bytearray(size))
-    done = 0
-    while done < length:
-        count = min(size, length - done)
-        if _fill(disk, one, mine[:count], one_offset + done) < count:
-            return False
-        if _fill(disk, other, theirs[:count], other_offset + done) < count:
-            return False
-        if mine[:count] != theirs[:count]:
-            return False
-        done += count
-    return True
+class _Turn:
+    """Turns the numbers of one value into little endian, however it is cut."""
 
+    __slots__ = ("_typecode", "_width", "_rest", "skip")
 
-def _fill(disk, fd, view, offset):
-    """Read into all of `view` from `offset`; return how much there was."""
-    done = 0
-    while done < len(view):
-        count = disk.preadv(fd, (view[done:],), offset + done)
-        if count == 0:
-            break
-        done += count
-    return done
+    def __init__(self, typecode):
+        self._typecode = typecode
+        self._width = array(typecode).itemsize if typecode else 1
+        self._rest = b""
+        self.skip = False
+
+    def feed(self, view):
+        """Return as much of the value as can be told by now; nothing of one that is skipped."""
+        if self.skip:
+            return b""
+        if self._typecode is None:
+            return bytes(view)
+        octets = self._rest + bytes(view)
+        whole = len(octets) - len(octets) % self._width
+        self._rest = octets[whole:]
+        numbers = array(self._typecode, octets[:whole])
+        numbers.byteswap()
+        return numbers.tobytes()

@@ -16,8 +16,9 @@ from collections import namedtuple
 
 from edge.dicom import part10, skim, syntax, text
 from edge.dicom.errors import DicomError
-from edge.spool import compare, errors
+from edge.spool import errors
 from edge.spool.checksum import crc32
+from edge.spool.compare import UNCOMPRESSED
 from edge.spool.disk import FILE_MODE, NEW_FILE
 from edge.spool.inflate import inflater
 from edge.spool.jobs import CONFLICT, NORMAL, ROTTEN, UNROUTED
@@ -61,26 +62,33 @@ _MEDIA_SOP_INSTANCE = b"\x02\x00\x03\x00UI"  # as it begins in a head
 _HEADS_AT_HAND = 64
 _TEXT_LIMIT = 256  # characters of any one value that the index keeps
 _BEHIND_BYTES = 8 << 20  # how much of a large object may be dirty in memory before the disk is told to begin
-_CONFLICT_WORDS = "another object with the same SOP Instance UID is in the spool: compare them, then release or remove"
+
+_OTHER_OCTETS = "other octets with the same SOP Instance UID are in the spool: compare, then release or remove one"
+_OTHER_SYNTAX = (
+    "the same SOP Instance UID is in the spool in another transfer syntax, and nothing here can decode both to tell"
+    " whether they are the same: compare them, then release or remove one"
+)
 
 
 class Intake:
     """Takes objects in, for any number of threads at once."""
 
-    def __init__(self, disk, partial_fd, journal, index, shelf, quota, turns, health, limits, now, compaction, files):
-        self.disk = disk
-        self.partial_fd = partial_fd
-        self.journal = journal
-        self.index = index
-        self.shelf = shelf
-        self.quota = quota
-        self.turns = turns
-        self.health = health
-        self.limits = limits
-        self.now = now
-        self.compaction = compaction
-        self.files = files
-        self.last_id = index.next_id - 1
+    def __init__(self, spool):
+        """`spool`: the Spool that the objects go into, all of its parts made but this one."""
+        self.disk = spool.disk
+        self.partial_fd = spool.partial_fd
+        self.journal = spool.journal
+        self.index = spool.index
+        self.shelf = spool.shelf
+        self.quota = spool.quota
+        self.turns = spool.turns
+        self.health = spool.health
+        self.limits = spool.limits
+        self.now = spool.now
+        self.compaction = spool.compaction
+        self.files = spool.files
+        self.comparison = spool.comparison
+        self.last_id = spool.index.next_id - 1
         self._lock = allocate_lock()
         self._heads = {}
         self._next_partial = itertools.count(1).__next__
@@ -257,7 +265,7 @@ class Arrival:
             verdict = CONFLICT
             policy = intake.limits.conflict
             if policy == "hold":
-                hold = (CONFLICT, _CONFLICT_WORDS)
+                hold = (CONFLICT, self._words_of_conflict(known))
             elif policy == "keep":
                 hold, jobs = None, []
         copy = 1 + max((stored.copy for stored in known), default=0)
@@ -271,8 +279,12 @@ class Arrival:
             record["hold"] = hold
         number = self._place("object", record, copy)
         if verdict == CONFLICT:
-            intake.health.report("conflict", "object %d: %s" % (number, _CONFLICT_WORDS))
+            intake.health.report("conflict", "object %d: %s" % (number, self._words_of_conflict(known)))
         return Stored(number, verdict)
+
+    def _words_of_conflict(self, known):
+        syntaxes = {self.transfer_syntax, *(stored.syntax for stored in known)}
+        return _OTHER_OCTETS if len(syntaxes) == 1 or syntaxes.issubset(UNCOMPRESSED) else _OTHER_SYNTAX
 
     def _place(self, kind, record, copy):
         """Give the file its final name, make both durable, then the line that says so; on failure nothing is left.
@@ -320,16 +332,32 @@ class Arrival:
 
     def _twin(self, known):
         """Return the StoredObject that this one is the same as, or None; a rotten copy on the disk is replaced."""
-        intake = self._intake
+        files = self._intake.files
         for stored in known:
-            if compare.same(intake.disk, intake.files, stored, self._fd, len(self._head), self):
+            if self._is_same(stored):
                 return stored
         for stored in known:
             likely = (stored.crc, stored.size, stored.syntax) == (self.crc, self.size, self.transfer_syntax)
-            if likely and intake.files.fault(stored) is not None:
+            if likely and files.fault(stored) is not None:
                 self._heal(stored)
                 return stored
         return None
+
+    def _is_same(self, stored):
+        """Say whether a stored object is this one."""
+        is_alike = (stored.crc, stored.size) == (self.crc, self.size)
+        if stored.syntax == self.transfer_syntax and not is_alike:
+            return False
+        intake = self._intake
+        try:
+            fd = intake.files.open(stored)
+        except OSError:
+            return False
+        try:
+            mine = (self._fd, len(self._head), self.size, self.transfer_syntax)
+            return intake.comparison.same((fd, stored.offset, stored.size, stored.syntax), mine)
+        finally:
+            intake.disk.close(fd)
 
     def _heal(self, stored):
         """Let this file stand for an object whose own file has rotted or is gone."""

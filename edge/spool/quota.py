@@ -18,17 +18,18 @@ _BEHIND = 20000  # how many lines the index may be behind the journal
 class Quota:
     """Says whether there is room, and makes some."""
 
-    def __init__(self, disk, state_fd, objects_fd, journal, index, shelf, turns, health, limits, now):
-        self._disk = disk
-        self._state_fd = state_fd
-        self._objects_fd = objects_fd
-        self._journal = journal
-        self._index = index
-        self._shelf = shelf
-        self._turns = turns
-        self._health = health
-        self._limits = limits
-        self._now = now
+    def __init__(self, spool):
+        """`spool`: the Spool whose room this is; its records, folders and turns are made already."""
+        self._disk = spool.disk
+        self._state_fd = spool.state_fd
+        self._objects_fd = spool.objects_fd
+        self._journal = spool.journal
+        self._index = spool.index
+        self._shelf = spool.shelf
+        self._turns = spool.turns
+        self._health = spool.health
+        self._limits = spool.limits
+        self._now = spool.now
         self._sweeping = allocate_lock()
         self._burying = allocate_lock()
 

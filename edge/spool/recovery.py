@@ -14,7 +14,7 @@ from edge.spool.examine import check_whole, identify
 from edge.spool.intake import Source, facts
 from edge.spool.jobs import FOUND
 
-_LATELY = 2  # folders that may have been in use at the same moment: around midnight, or when one was full
+_LATELY = 4  # folders that may have been in use at the same moment: around midnight, or when one was full
 
 FOUND_WORDS = "found without a journal line: nobody knows any more where it was to go; send it by hand, or remove it"
 
@@ -22,14 +22,15 @@ FOUND_WORDS = "found without a journal line: nobody knows any more where it was 
 class Recovery:
     """Looks through the folders of a spool that is being opened, before anything new comes in."""
 
-    def __init__(self, disk, objects_fd, journal, index, files, next_id, now):
-        self._disk = disk
-        self._objects_fd = objects_fd
-        self._journal = journal
-        self._index = index
-        self._files = files
-        self._next_id = next_id
-        self._now = now
+    def __init__(self, spool):
+        """`spool`: the Spool that is being opened, all of its parts made."""
+        self._disk = spool.disk
+        self._objects_fd = spool.objects_fd
+        self._journal = spool.journal
+        self._index = spool.index
+        self._files = spool.files
+        self._intake = spool.intake
+        self._now = spool.now
 
     def look_through(self, objects_path, everywhere, damaged):
         """Deal with every file that no line knows; return how many were discarded, adopted and set aside.
@@ -81,7 +82,7 @@ class Recovery:
         self._disk.fsync(fd)
         facts_ = facts(found.sop_class, found.sop_instance, found.transfer_syntax, Source("", "", ""), found.values)
         record = {
-            "id": self._next_id(), "at": self._now(), "uid": found.sop_instance,
+            "id": self._intake.next_id(), "at": self._now(), "uid": found.sop_instance,
             "copy": 1 + max((stored.copy for stored in known), default=0), "class": found.sop_class,
             "syntax": found.transfer_syntax, "path": path, "offset": found.offset, "size": found.size, "crc": crc,
             "head_crc": self._files.checksum(fd, 0, found.offset), "source": [found.source_ae, "", ""],

@@ -14,9 +14,10 @@ import os
 import time
 from collections import namedtuple
 
-from edge.spool import errors, jobs, recovery, retry
+from edge.spool import errors, jobs
 from edge.spool.adopt import Adoption
 from edge.spool.compaction import Compaction
+from edge.spool.compare import Comparison
 from edge.spool.disk import FILE_MODE, Disk
 from edge.spool.files import Files
 from edge.spool.health import Health
@@ -25,6 +26,7 @@ from edge.spool.intake import Intake
 from edge.spool.journal import SEGMENT_BYTES, Journal
 from edge.spool.lines import OPENED, Survey
 from edge.spool.quota import Quota
+from edge.spool.recovery import Recovery
 from edge.spool.scrub import Scrub
 from edge.spool.shelf import FOLDER_ENTRIES, Shelf
 from edge.spool.turns import Turns
@@ -50,14 +52,15 @@ class Spool:
     """
 
     @classmethod
-    def open(cls, state_dir, limits=Limits(), now=time.time, disk=None):
+    def open(cls, state_dir, limits=Limits(), now=time.time, disk=None, same_decoded=None):
         """Return the Spool in `state_dir`, made if need be, in the state in which the last crash left it, repaired.
 
-        `now`: function, the time in seconds since 1970. Locked when another process has it open; Degraded, NoSpace
-        or OSError when the disk refuses what is needed.
+        `now`: function, the time in seconds since 1970; `same_decoded`: see Comparison. Locked when another process
+        has it open; Degraded, NoSpace or OSError when the disk refuses what is needed.
         """
         spool = cls.__new__(cls)
         spool._fds = []
+        spool._same_decoded = same_decoded
         spool.index = None
         spool._open(os.path.abspath(state_dir), limits, now, disk or Disk())
         return spool
@@ -81,14 +84,14 @@ class Spool:
     def _open_folders(self):
         disk, path = self.disk, self.path
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        self._state_fd = self._folder(path)
+        self.state_fd = self._folder(path)
         self._lock()
-        self._partial_fd = self._folder(path + "/partial")
-        self._objects_fd = self._folder(path + "/objects")
-        self._quarantine_fd = self._folder(path + "/quarantine")
+        self.partial_fd = self._folder(path + "/partial")
+        self.objects_fd = self._folder(path + "/objects")
+        self.quarantine_fd = self._folder(path + "/quarantine")
         self._fds.append(disk.open_folder(path + "/journal"))
         for name in disk.listdir(path + "/partial"):
-            disk.unlink(name, dir_fd=self._partial_fd)
+            disk.unlink(name, dir_fd=self.partial_fd)
 
     def _folder(self, path):
         fd = self.disk.open_folder(path)
@@ -102,7 +105,7 @@ class Spool:
     def _lock(self):
         """Hold the lock of the state directory, and write into it who does."""
         disk = self.disk
-        fd = disk.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE, dir_fd=self._state_fd)
+        fd = disk.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE, dir_fd=self.state_fd)
         self._fds.append(fd)
         try:
             disk.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,8 +126,8 @@ class Spool:
         if is_empty and (index.place > (0, 0) or any(self._names())):
             survey.damages.append("the journal is missing")
         identity = survey.spool or index.spool or os.urandom(_IDENTITY_OCTETS).hex()
-        if index.spool != identity or survey.ends and index.place[0] < min(survey.ends):
-            index.clear(identity)
+        if index.spool != identity or (0, 0) < index.place < (survey.retired + 1, 0):
+            index.clear(identity)  # it is of another spool, or lines that it has not seen are retired
         if index.place > (0, 0) and survey.ends and not survey.holds(*index.place):
             survey.damages.append("the journal ends before what the index knows of it")
         self._rebuilt = index.place == (0, 0)
@@ -152,25 +155,20 @@ class Spool:
         """Deal with what a crash has left, then say that the spool is open."""
         disk, path, now, health, limits = self.disk, self.path, self.now, self.health, self.limits
         journal, index, survey = self.journal, self.index, self._survey
-        turns = Turns()
-        self.turns = turns
+        self.turns = Turns()
         self.compaction = Compaction(journal, index, health, limits.journal_bytes, now)
-        self.files = Files(disk, self._objects_fd, self._quarantine_fd, journal, health, now)
+        self.files = Files(disk, self.objects_fd, self.quarantine_fd, journal, health, now)
+        self.comparison = Comparison(disk, self._same_decoded)
         self.shelf = Shelf(disk, path + "/objects", self._folder_begun, limits.folder_entries)
-        self.quota = Quota(
-            disk, self._state_fd, self._objects_fd, journal, index, self.shelf, turns, health, limits, now
-        )
-        self.intake = Intake(
-            disk, self._partial_fd, journal, index, self.shelf, self.quota, turns, health, limits, now,
-            self.compaction, self.files,
-        )  # fmt: skip
+        self.quota = Quota(self)
+        self.intake = Intake(self)
         self.adopt = Adoption(disk, self.intake).adopt
         self.scrub = Scrub(index, self.files)
         last = journal.last
         self.quota.bury()
         self.recovered = (0, 0, 0)
         if not survey.clean or survey.damages or self._rebuilt:
-            look = recovery.Recovery(disk, self._objects_fd, journal, index, self.files, self.intake.next_id, now)
+            look = Recovery(self)
             everywhere = self._rebuilt or bool(survey.damages)
             self.recovered = look.look_through(path + "/objects", everywhere, bool(survey.damages))
         if survey.damages:
