@@ -38,7 +38,8 @@ NATIVE_IN = {"spool/checksum", "pixels/binding"}  # the files that may know of t
 ORDER = {
     "dicom": "errors octets ascii text syntax uid tags keywords element reader writer part10 skim",
     "protocol": "framing items pdu contexts states association command status dimse echo store",
-    "spool": "errors disk checksum health journal index retry quota jobs intake",
+    "spool": "errors disk checksum inflate health turns retry lines journal tables ledger index jobs shelf quota files"
+    " compare compaction intake examine scrub adopt recovery spool",
     "net": "transport inbound listener outbound",
     "box": "admission values config positions load reference",
 }
