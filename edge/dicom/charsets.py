@@ -47,10 +47,13 @@ _NAME_DELIMITERS = b"^="
 
 
 def decode(octets, names, person_name):
-    """Return `octets` as str; `names` are defined terms without blanks and underscores. Never fails."""
+    """Return `octets` as str, with what has no meaning as CPython's "surrogateescape" has it. Never fails.
+
+    names: defined terms without blanks and underscores.
+    """
     for name in names:
         if name in _WHOLE:
-            return octets.decode(_WHOLE[name], "backslashreplace")
+            return octets.decode(_WHOLE[name], "surrogateescape")
     delimiters = _LINE_DELIMITERS + _NAME_DELIMITERS if person_name else _LINE_DELIMITERS
     initial_g1 = _initial(names)
     g0, g1 = _ASCII, initial_g1
@@ -61,7 +64,7 @@ def decode(octets, names, person_name):
         if octet == 0x1B:
             found = _escape_at(octets, at + 1)
             if found is None:
-                pieces.append("\\x1b")
+                pieces.append("\x1b")
                 at += 1
                 continue
             escape, place, known = found
@@ -152,7 +155,7 @@ def _run(octets, at, low, high):
 
 def _decode_high(octets, known):
     codec = "ascii" if known is None else known[0]
-    return octets.decode(codec, "backslashreplace")
+    return octets.decode(codec, "surrogateescape")
 
 
 def _decode_pairs(octets, known):
@@ -160,7 +163,7 @@ def _decode_pairs(octets, known):
     high = bytes([octet | 0x80 for octet in octets])
     if known is _JIS_X_0212:
         high = b"".join([b"\x8f" + high[at : at + 2] for at in range(0, len(high), 2)])
-    return high.decode("euc_jp", "backslashreplace")
+    return high.decode("euc_jp", "surrogateescape")
 
 
 def _candidates(g0, g1, names):

@@ -42,6 +42,6 @@ class LimitError(DicomError):
 
 
 def note(notices, message, offset):
-    """Add a Notice to the list `notices`, once per message and no more than 32 of them: a broken file repeats itself."""
+    """Add a Notice to the list `notices`, once per message and at most 32 in all: broken files repeat themselves."""
     if len(notices) < 32 and message not in [known.message for known in notices]:
         notices.append(Notice(message, offset))

@@ -37,7 +37,7 @@ FragmentBegan = namedtuple("FragmentBegan", ("length", "offset"))
 FragmentEnded = namedtuple("FragmentEnded", ())
 
 _UNDEFINED = element.UNDEFINED
-_INFLATED_AT_ONCE = 65536
+_INFLATED_AT_ONCE = 16384
 
 # What is open. kind; tag of the element; end: the offset where it ends, or None when a delimiter ends it; limit: the
 # end of the innermost thing around it that has one; little and explicit: what they return to when it is closed

@@ -10,10 +10,15 @@ from edge.dicom.errors import LocalError
 # MicroPython writes UTF-8 whatever codec is named
 _HAS_CODECS = "\u00e9".encode("latin-1") == b"\xe9"
 
+# Until values are told apart, an octet without meaning is a character of its own, from here on: CPython's
+# "surrogateescape". As an escape it would bring a backslash along, which is what lies between values.
+_STRAYS = 0xDC00
+
 _LATIN_1, _UTF_8 = "ISOIR100", "ISOIR192"
 # C0, DEL and C1; marks, separators and overrides of direction; halves of surrogate pairs; byte order mark
 _CONTROLS = (
-    (0x00, 0x1F), (0x7F, 0x9F), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069), (0xD800, 0xDFFF), (0xFEFF, 0xFEFF),
+    (0x00, 0x1F), (0x7F, 0x9F), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069), (0xD800, 0xDFFF),
+    (0xFEFF, 0xFEFF),
 )  # fmt: skip
 _NAMED = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}
 _ASCII_NAMES = ("", "ISOIR6", "ISO2022IR6")
@@ -21,7 +26,7 @@ _ASCII_NAMES = ("", "ISOIR6", "ISO2022IR6")
 
 def terms(octets):
     """Return the defined terms in a value of Specific Character Set (0008,0005), to be given to decode and encode."""
-    return tuple([_shown(bytes(term)).strip() for term in bytes(octets).rstrip(b"\0 ").split(b"\\")])
+    return tuple([term.strip("\0 ") for term in split(octets)])
 
 
 def decode(octets, charsets=(), person_name=False):
@@ -30,21 +35,12 @@ def decode(octets, charsets=(), person_name=False):
     charsets: the defined terms that hold for the data set, from terms(). person_name: whether this is a PN, whose
     components and groups each begin in the first character set again.
     """
-    octets = bytes(octets)
-    names = [_plain(term) for term in charsets]
-    if len(names) == 1 and names[0] in _ASCII_NAMES:
-        names = []
-    if not names or b"\x1b" not in octets and _is_ascii(octets):
-        return _shown(octets)
-    if _UTF_8 in names:
-        return _shown_utf_8(octets)
-    if names == [_LATIN_1]:
-        return "".join([chr(octet) for octet in octets])
-    if not _HAS_CODECS:
-        return _shown(octets)
-    from edge.dicom import charsets as full
+    return _with_escapes(_decoded(bytes(octets), charsets, person_name))
 
-    return full.decode(octets, names, person_name)
+
+def split(octets, charsets=(), person_name=False):
+    """Return the values in `octets` as a list of str, cut at each backslash that is a character and no part of one."""
+    return [_with_escapes(value) for value in _decoded(bytes(octets), charsets, person_name).split("\\")]
 
 
 def encode(text, charsets=(), person_name=False):
@@ -97,6 +93,24 @@ def _plain(term):
     return term.upper().replace(" ", "").replace("_", "").replace("-", "")
 
 
+def _decoded(octets, charsets, person_name):
+    """Return `octets` as str with a stray for each octet that has no meaning."""
+    names = [_plain(term) for term in charsets]
+    if len(names) == 1 and names[0] in _ASCII_NAMES:
+        names = []
+    if not names or b"\x1b" not in octets and _is_ascii(octets):
+        return _decoded_ascii(octets)
+    if _UTF_8 in names:
+        return _decoded_utf_8(octets)
+    if names == [_LATIN_1]:
+        return "".join([chr(octet) for octet in octets])
+    if not _HAS_CODECS:
+        return _decoded_ascii(octets)
+    from edge.dicom import charsets as full
+
+    return full.decode(octets, names, person_name)
+
+
 def _is_ascii(octets):
     # UTF-8 makes fewer characters than octets of everything that is not ASCII; no loop here would be as fast
     try:
@@ -105,15 +119,13 @@ def _is_ascii(octets):
         return False
 
 
-def _shown(octets):
-    """Return ASCII octets as str, the others as escapes."""
+def _decoded_ascii(octets):
     if _is_ascii(octets):
         return octets.decode()
-    return "".join([chr(octet) if octet < 0x80 else _escape(octet) for octet in octets])
+    return "".join([chr(octet if octet < 0x80 else _STRAYS + octet) for octet in octets])
 
 
-def _shown_utf_8(octets):
-    """Return UTF-8 octets as str, what is not UTF-8 among them as escapes."""
+def _decoded_utf_8(octets):
     try:
         return octets.decode()
     except UnicodeError:
@@ -130,6 +142,18 @@ def _shown_utf_8(octets):
             pieces.append(octets[at : at + width].decode())
             at += width
         except UnicodeError:
-            pieces.append(_escape(octets[at]))
+            pieces.append(chr(_STRAYS + octets[at]))
             at += 1
     return "".join(pieces)
+
+
+def _with_escapes(decoded):
+    """Return `decoded` with an escape for each stray."""
+    for character in decoded:
+        if _STRAYS <= ord(character) <= _STRAYS + 0xFF:
+            break
+    else:
+        return decoded
+    return "".join(
+        [_escape(ord(one) - _STRAYS) if _STRAYS <= ord(one) <= _STRAYS + 0xFF else one for one in decoded]
+    )

@@ -38,17 +38,14 @@ def decode(octets, vr, little=True, charsets=()):
         return list(get_numbers(octets, _NUMBERS[vr], little))
     if not is_text(vr):
         return [bytes(octets)] if len(octets) else []
-    if vr in _IN_CHARACTER_SET:
-        decoded = text.decode(octets, charsets, vr == "PN").rstrip("\0 ")
-    else:
-        decoded = text.decode(octets).rstrip("\0 ")
-    if not decoded:
-        return []
+    charsets = charsets if vr in _IN_CHARACTER_SET else ()
     if vr in _UNDIVIDED:
-        return [decoded]
-    if vr == "PN" or vr == "UC":
-        return [value.rstrip("\0 ") for value in decoded.split("\\")]
-    return [value.strip("\0 ") for value in decoded.split("\\")]
+        found = [text.decode(octets, charsets).rstrip("\0 ")]
+    elif vr == "PN" or vr == "UC":
+        found = [value.rstrip("\0 ") for value in text.split(octets, charsets, vr == "PN")]
+    else:
+        found = [value.strip("\0 ") for value in text.split(octets, charsets)]
+    return [] if found == [""] else found
 
 
 def encode(value, vr, charsets=()):

@@ -1,4 +1,4 @@
-"""What the tests of edge/dicom share: making small data sets, reading them, and catching errors; for both interpreters."""
+"""What the tests of edge/dicom share: making small data sets, reading them, and catching errors."""
 
 from edge.dicom import element, reader, syntax
 from tests.support.inflate import inflater
@@ -70,13 +70,13 @@ def read(data_set, transfer_syntax, step=0, **limits):
         source.feed(view[at : at + step])
         for event in source.events():
             if isinstance(event, reader.Chunk):
-                if not isinstance(found[-1], bytes):
-                    found.append(b"")
-                found[-1] += bytes(event.view)
+                if not isinstance(found[-1], bytearray):
+                    found.append(bytearray())
+                found[-1].extend(event.view)
             else:
                 found.append(event)
     source.finish()
-    return found, source.notices
+    return [bytes(each) if isinstance(each, bytearray) else each for each in found], source.notices
 
 
 def error_of(function, *arguments, **named):

@@ -42,7 +42,8 @@ def test_a_head_is_read_as_it_was_written():
     for vr in element.CODES:
         for explicit in (True, False):
             head = element.write(0x00091001, vr, 10, explicit)
-            assert element.read(head, 0, len(head), True, explicit) == (0x00091001, vr if explicit else "", 10, len(head))
+            expected = (0x00091001, vr if explicit else "", 10, len(head))
+            assert element.read(head, 0, len(head), True, explicit) == expected
 
 
 def test_a_length_that_16_bits_cannot_hold_is_refused_and_not_truncated():

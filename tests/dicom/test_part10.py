@@ -173,7 +173,8 @@ def test_a_file_whose_data_set_is_empty_is_a_file():
 
 
 def test_a_preamble_that_makes_the_file_a_program_is_flagged():
-    for beginning in (b"MZ\x90\0", b"\x7fELF\2\1\1", b"#!/bin/sh\n", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"PK\3\4"):
+    magics = (b"MZ\x90\0", b"\x7fELF\2\1\1", b"#!/bin/sh\n", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"PK\3\4")
+    for beginning in magics:
         head = look(start(META, None, beginning + bytes(128 - len(beginning))) + FIRST)
         assert head.preamble == part10.EXECUTABLE and "not carried over" in messages(head)[0]
         assert head.transfer_syntax == EXPLICIT

@@ -1,11 +1,11 @@
 from edge.dicom import element, reader, syntax
-from edge.dicom.errors import LocalError, PeerError, TruncatedError
+from edge.dicom.errors import LocalError
 from edge.dicom.reader import (
     Element, FragmentBegan, FragmentEnded, FragmentsBegan, FragmentsEnded, ItemBegan, ItemEnded, SequenceBegan,
     SequenceEnded, ValueBegan, ValueEnded,
 )  # fmt: skip
 from tests.dicom.data import (
-    BIG, DEFLATED, DEFLATED_OCTETS, EXPLICIT, IMPLICIT, big, end, error_of, item, octets, one, read, sequence,
+    BIG, EXPLICIT, IMPLICIT, big, end, error_of, item, octets, one, read, sequence,
 )  # fmt: skip
 
 UNDEFINED = element.UNDEFINED
@@ -27,7 +27,8 @@ def test_elements_come_whole_with_tag_vr_value_and_offset():
 
 
 def test_implicit_vr_takes_vrs_from_the_dictionary():
-    data_set = octets("10001000 04000000 415e4220 28001000 02000000 0002 09001000 04000000 41434d45 09000110 02000000 0102")
+    data_set = octets("10001000 04000000 415e4220 28001000 02000000 0002")
+    data_set += octets("09001000 04000000 41434d45 09000110 02000000 0102")
     assert read(data_set, IMPLICIT)[0] == [
         Element(0x00100010, "PN", b"A^B ", 0),
         Element(0x00280010, "US", b"\0\2", 12),
@@ -213,22 +214,6 @@ def test_feeding_before_all_events_are_taken_is_refused():
 
 def test_the_first_offset_is_what_the_caller_says():
     assert read(PATIENT, EXPLICIT, start=336)[0][1].offset == 348
-
-
-def test_a_deflated_data_set_is_inflated():
-    for step in (0, 1, 7):
-        events, notices = read(DEFLATED_OCTETS, DEFLATED, step)
-        assert shape(events) == [b"CT", b"4711", b"\2\0"] and notices == []
-
-
-def test_a_deflated_data_set_needs_a_function_and_a_limit():
-    assert isinstance(error_of(reader.Reader, DEFLATED), LocalError)
-    assert isinstance(error_of(reader.Reader, DEFLATED, inflate=bytes), LocalError)
-
-
-def test_a_damaged_deflated_data_set_is_an_error():
-    assert isinstance(error_of(read, DEFLATED_OCTETS[:12], DEFLATED), TruncatedError)
-    assert isinstance(error_of(read, b"\xff" * 40, DEFLATED), PeerError)
 
 
 def test_an_empty_data_set_has_no_events():

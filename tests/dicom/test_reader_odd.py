@@ -155,7 +155,8 @@ def test_an_unknown_delimiter_is_refused():
 def test_a_length_of_ffffffff_is_refused_where_only_a_length_makes_sense():
     for vr in ("UT", "UC", "UR", "OF", "OD", "OL", "SV"):
         assert "has no length" in refused(element.write(0x00091001, vr, UNDEFINED) + bytes(20)).message
-    assert "has no length" in refused(PATIENT_IMPLICIT + element.write(0x00104000, "", UNDEFINED, False), IMPLICIT).message
+    comments = element.write(0x00104000, "", UNDEFINED, False)
+    assert "has no length" in refused(PATIENT_IMPLICIT + comments, IMPLICIT).message
 
 
 def test_what_is_truncated_is_an_error_that_names_the_offset_wherever_it_is_cut():

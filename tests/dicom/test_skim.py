@@ -110,8 +110,8 @@ def test_a_value_of_4_gb_is_stepped_over():
     cut = content.find(element.write(PATIENT_ID, "LO", 4))
     found = skim.Skim(EXPLICIT, WANTED, SERIES)
     assert not found.feed(content[:cut])
-    piece = bytes(1 << 17)
-    for _ in range((1 << 15) - 1):
+    piece = bytes(1 << 15)
+    for _ in range((1 << 17) - 1):
         assert not found.feed(piece)
     assert not found.feed(piece[:-2])
     assert found.feed(content[cut:]) and found.values == VALUES
@@ -163,7 +163,9 @@ def test_nesting_is_limited():
 
 
 def test_a_wanted_value_that_is_too_long_is_refused_before_it_is_kept():
-    error = error_of(look, element.write(0x00204000, "UT", 0x7FFFFFFF) + bytes(20), EXPLICIT, 1, (0x00204000,), 0x00204000)
+    comments = 0x00204000
+    content = element.write(comments, "UT", 0x7FFFFFFF) + bytes(20)
+    error = error_of(look, content, EXPLICIT, 1, (comments,), comments)
     assert isinstance(error, LimitError)
 
 

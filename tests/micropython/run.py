@@ -28,11 +28,18 @@ def main(root, wanted):
                     passed += 1
                 else:
                     failed += 1
-            del sys.modules[name]
             module = None
-            gc.collect()
+            forget()
     print("%d passed, %d failed" % (passed, failed))
     return failed
+
+
+def forget():
+    """Unload what the last tests brought along, as a microcontroller has no room for all of it at once."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("edge", "tests"):
+            del sys.modules[name]
+    gc.collect()
 
 
 def run(name, test, function):
