@@ -5,47 +5,53 @@ cannot force a conversion on objects it could have taken as they are. Beside the
 the uncompressed syntaxes that its objects could be re-encoded into, for a peer that takes them in no other way.
 """
 
+from collections import namedtuple
+
 from edge.forward import reencode
 from edge.protocol import contexts
 
+# What an association is opened for. wanted: list of (SOP Class, tuple of transfer syntaxes), a context each, at most
+# contexts.MAXIMUM; pairs: set of (SOP Class, transfer syntax), which objects it serves
+Offer = namedtuple("Offer", ("wanted", "pairs"))
 
-def plan(objects, present=()):
-    """Return (wanted, served): the contexts to offer, and for how many of `objects`, from the first on, they suffice.
 
-    objects: each with the attributes sop_class and syntax, UIDs; wanted: list of (SOP Class, tuple of transfer
-    syntaxes), at most contexts.MAXIMUM, beginning with those for the first objects; `present`: list of (SOP Class, transfer
-    syntax) that were of use before: they are offered again where there is room.
+def plan(pairs, before=()):
+    """Return the Offer for `pairs`, a list of (SOP Class, transfer syntax): as many, from the first on, as there is room for.
+
+    `before`: pairs that were of use on an association before; they are offered again in the room that is left.
     """
     syntaxes = {}
-    count = served = 0
-    for each in objects:
-        added = _added(syntaxes, each.sop_class, each.syntax)
+    count = 0
+    for sop_class, syntax in pairs:
+        added = _added(syntaxes.get(sop_class, ()), syntax)
         if count + added > contexts.MAXIMUM:
             break
-        if added:
-            syntaxes.setdefault(each.sop_class, []).append(each.syntax)
-            count += added
-        served += 1
-    for sop_class, syntax in present:
-        added = _added(syntaxes, sop_class, syntax)
-        if added and count + added <= contexts.MAXIMUM:
-            syntaxes.setdefault(sop_class, []).append(syntax)
-            count += added
+        count += _add(syntaxes, sop_class, syntax, added)
+    for sop_class, syntax in before:
+        added = _added(syntaxes.get(sop_class, ()), syntax)
+        if count + added <= contexts.MAXIMUM:
+            count += _add(syntaxes, sop_class, syntax, added)
     wanted = []
     for sop_class, own in syntaxes.items():
         wanted += [(sop_class, (syntax,)) for syntax in own]
         other = fallback(own)
         if other:
             wanted.append((sop_class, other))
-    return wanted, served
+    return Offer(wanted, {(sop_class, syntax) for sop_class, own in syntaxes.items() for syntax in own})
 
 
-def _added(syntaxes, sop_class, syntax):
-    """Return how many contexts more it takes to serve this pair as well."""
-    own = syntaxes.get(sop_class, [])
+def _added(own, syntax):
+    """Return how many contexts more it takes to serve `syntax` beside those in `own`, of the same SOP Class."""
     if syntax in own:
         return 0
-    return 1 + bool(fallback(own + [syntax])) - bool(fallback(own))
+    return 1 + bool(fallback((*own, syntax))) - bool(fallback(own))
+
+
+def _add(syntaxes, sop_class, syntax, added):
+    own = syntaxes.setdefault(sop_class, [])
+    if syntax not in own:
+        own.append(syntax)
+    return added
 
 
 def fallback(own):
