@@ -14,13 +14,12 @@ endian) and `size` (columns); `us` takes `frames`. `MAKERS` names them by modali
 """
 
 import os
-import struct
 import zlib
 from collections import namedtuple
 from random import Random
 
 from edge.demo import pictures
-from edge.dicom import element, octets, uid
+from edge.dicom import element, octets, uid, writer
 from edge.dicom import part10 as files
 from edge.dicom import syntax as syntaxes
 
@@ -276,42 +275,20 @@ def _finish(elements, pixels, syntax, bits=16):
     known = syntaxes.lookup(syntax)
     if known.encapsulated or not known.little:
         raise ValueError("phantoms are made in explicit, implicit or deflated little endian, not in %s" % known.name)
-    values = {tag: (vr, value) for tag, vr, value in elements}
-    described = [(tag,) + values[tag] for tag in sorted(values)]
+    values = {tag: (tag, vr, value) for tag, vr, value in elements}
+    written = syntaxes.of_layout(True, known.explicit)
+    head = writer.data_set(values.values(), written, ("ISO_IR 100",))
+    padded = octets.pad_even(pixels, b"\0")
     vr = "OW" if bits == 16 or not known.explicit else "OB"
-    head = _encode(described, known.explicit)
-    head += element.write(element.PIXEL_DATA, vr, len(pixels) + (len(pixels) & 1), known.explicit)
-    data_set = head + octets.pad_even(pixels, b"\0")
-    lies = slice(len(head), len(head) + len(pixels))
+    head += element.write(element.PIXEL_DATA, vr, len(padded), known.explicit)
+    data_set = head + padded
+    lies = slice(len(head), len(data_set))
     if known.deflated:
-        packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+        packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
         data_set = octets.pad_even(packer.compress(data_set) + packer.flush(), b"\0")
         lies = None
-    return Phantom(values[element.SOP_CLASS][1], values[element.SOP_INSTANCE][1], syntax, data_set, lies)
-
-
-_NUMBERS = {"US": octets.put_u16_le, "UL": octets.put_u32_le}
-
-
-def _encode(elements, explicit):
-    """Return (tag, VR, value) triples as a data set; a value is str, a tuple of str, a number, or a list of items."""
-    parts = []
-    for tag, vr, value in elements:
-        if vr == "SQ":
-            items = [_encode(item, explicit) for item in value]
-            body = b"".join([element.write(element.ITEM, "", len(item)) + item for item in items])
-        elif vr == "AT":
-            body = octets.put_u16_le(value >> 16) + octets.put_u16_le(value & 0xFFFF)
-        elif vr == "FD":
-            body = struct.pack("<d", value)
-        elif vr in _NUMBERS:
-            body = _NUMBERS[vr](value)
-        else:
-            text = "\\".join(value) if isinstance(value, tuple) else value
-            body = octets.pad_even(text.encode("latin-1"), element.filler(vr))
-        parts.append(element.write(tag, vr, len(body), explicit))
-        parts.append(body)
-    return b"".join(parts)
+    sop_class, sop_instance = values[element.SOP_CLASS][2], values[element.SOP_INSTANCE][2]
+    return Phantom(sop_class, sop_instance, syntax, data_set, lies)
 
 
 def part10(made, source_ae="PHANTOM"):
