@@ -79,7 +79,7 @@ def echo(asked, loaded):
         if "json" in asked.options:
             text.print_json({"answered": False, "layer": failure.layer, "reason": failure.reason})
         else:
-            text.complain("%s: %s" % (peer, failure.reason), FAILED)
+            text.complain("%s did not answer: %s" % (target.ae_title, failure.reason), FAILED)
         return FAILED
     took_ms = round((time.monotonic() - began) * 1000)
     if "json" in asked.options:

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from edge.console import control, verbs
+from edge.console import control, sending, verbs
 from edge.console.actions import named
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED, IN_USE
@@ -102,6 +102,19 @@ def _time(seconds):
     return time.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M", then)
 
 
+def _forget_index(loaded):
+    """Remove the index of a box that does not run: opening the spool makes it anew, from the files as well."""
+    state_dir = loaded.config.box.state_dir
+    if os.path.isdir(state_dir) and not control.answers(state_dir):
+        with _Alone(loaded):
+            pass  # nobody else is at work there
+        for suffix in ("", "-wal", "-shm"):
+            try:
+                os.unlink(os.path.join(state_dir, "index.db" + suffix))
+            except FileNotFoundError:
+                pass
+
+
 # The commands
 
 
@@ -126,12 +139,16 @@ def _queue(asked, loaded):
                 )
             )  # fmt: skip
     if lines:
-        print("\n".join(table(("object", "destination", "state", "attempts", "next try", "SOP instance", ""), lines)))
+        print("\n".join(table(("object", "destination", "state", "attempts", "next try", "SOP instance", "last error"), lines)))
         print()
-    for each in (answer.summary or {}).get("destinations", ()):
-        if request["destination"] in (None, each["name"]):
-            print(_destination_words(each, now))
-    if not lines and not (answer.summary or {}).get("destinations"):
+    destinations = [
+        each
+        for each in (answer.summary or {}).get("destinations", ())
+        if request["destination"] in (None, each["name"])
+    ]
+    for each in destinations:
+        print(_destination_words(each, now))
+    if not lines and not destinations:
         print("nothing is queued")
     return DONE
 
@@ -225,6 +242,7 @@ def _release(asked, loaded):
 
 
 def _reindex(asked, loaded):
+    _forget_index(loaded)
     answer = _Answer(_do(loaded, "reindex", {}))
     list(answer)
     if answer.summary is None:
@@ -238,49 +256,31 @@ def _reindex(asked, loaded):
     return DONE
 
 
-# Sending
-
-
 def _send(asked, loaded):
     name = named(loaded.config, asked.arguments[0]).name
-    rows = _send_files(loaded, name, _files(asked.arguments[1:]))
+    rows = _send_files(loaded, name, sending.files(asked.arguments[1:]))
+    tally = dict.fromkeys(("queued", "delivered", "held", "left out"), 0)
     if "json" in asked.options:
-        answer = _Answer(rows)
-        kept = []
-        _print_rows(_noting(answer, kept))
-        return DONE if all(kept) else FAILED
-    taken = left_out = 0
-    for row in rows:
-        if row["taken"]:
-            taken += 1
-            if row["state"] == "delivered":
-                print("%s: %s has it already" % (row["path"], name))
-            elif row["state"] == "held":
-                complain("%s: it is held: %s" % (row["path"], row["error"]), FAILED)
-        else:
-            left_out += 1
-            complain("%s: left out: %s" % (row["path"], row["error"]), FAILED)
-    print("%s queued for %s%s" % (count(taken, "object"), name, ", %d left out" % left_out if left_out else ""))
-    return FAILED if left_out or not taken else DONE
+        _print_rows(_tallied(rows, tally))
+    else:
+        for row in _tallied(rows, tally):
+            if row["error"] is not None:
+                complain("%s: %s: %s" % (row["path"], "held" if row["taken"] else "left out", row["error"]), FAILED)
+        words = ["%s queued for %s" % (count(tally["queued"], "object"), name)]
+        words += ["%d %s" % (tally[what], said) for what, said in _ALSO_SENT if tally[what]]
+        print(", ".join(words))
+    return DONE if tally["queued"] + tally["delivered"] and not tally["left out"] else FAILED
 
 
-def _noting(rows, kept):
+_ALSO_SENT = (("delivered", "delivered before"), ("held", "held"), ("left out", "left out"))
+
+
+def _tallied(rows, tally):
+    """Yield `rows`, counting in `tally` what became of each."""
     for row in rows:
-        kept.append(row["taken"])
+        what = row["state"] if row["state"] in tally else "queued" if row["taken"] else "left out"
+        tally[what] += 1
         yield row
-
-
-def _files(paths):
-    """Yield (path, why it cannot be read or None) of the files that were named, and of those in folders."""
-    for path in paths:
-        if not os.path.isdir(path):
-            yield path
-            continue
-        for base, folders, names in os.walk(path):
-            folders.sort()
-            for name in sorted(names):
-                if name.upper() != "DICOMDIR":  # it lists objects, and is none
-                    yield os.path.join(base, name)
 
 
 def _send_files(loaded, name, paths):
@@ -288,49 +288,13 @@ def _send_files(loaded, name, paths):
     channel = control.connect(loaded.config.box.state_dir)
     if channel is not None:
         try:
-            yield from _hand_over(channel, name, paths)
+            yield from sending.over(channel, name, paths)
         finally:
             channel.close()
         return
     _say_alone(loaded)
     with _Alone(loaded) as box:
-        for path in paths:
-            yield _with_file(path, lambda path, fd: verbs.take(box, name, path, fd))
-
-
-def _hand_over(channel, name, paths):
-    channel.send({"verb": "send", "destination": name})
-    _expect(channel)
-    for path in paths:
-        yield _with_file(path, lambda path, fd: _hand_over_one(channel, path, fd))
-    channel.send({"end": True})
-    _expect(channel)
-
-
-def _hand_over_one(channel, path, fd):
-    channel.send({"path": path}, fd)
-    return _expect(channel)["row"]
-
-
-def _expect(channel):
-    """Return the next line of the box; Failed when it is a refusal, or the end."""
-    answer, _ = channel.receive() or ({"failed": "the box went away; what is not listed was not taken"}, None)
-    if "failed" in answer:
-        raise control.Failed(answer["failed"], answer.get("code", FAILED))
-    return answer
-
-
-def _with_file(path, action):
-    """Return what `action(path, descriptor)` returns, or the row of a file that cannot be opened."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        return {"path": path, "taken": False, "object": None, "verdict": None, "state": None,
-                "error": "it cannot be opened: %s" % error.strerror.lower()}  # fmt: skip
-    try:
-        return action(path, fd)
-    finally:
-        os.close(fd)
+        yield from sending.into_spool(box, name, paths)
 
 
 _COMMANDS = {

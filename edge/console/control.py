@@ -88,6 +88,14 @@ def connect(state_dir):
     return Channel(found)
 
 
+def answers(state_dir):
+    """Say whether a box runs on `state_dir`."""
+    channel = connect(state_dir)
+    if channel is not None:
+        channel.close()
+    return channel is not None
+
+
 def ask(channel, verb, **arguments):
     """Send a request and yield the rows of its answer; returns what stands in its last line. Raises Failed."""
     channel.send({"verb": verb, **arguments})

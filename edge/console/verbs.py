@@ -9,7 +9,7 @@ from collections import namedtuple
 from edge.box import config
 from edge.dicom.errors import DicomError
 from edge.spool import errors
-from edge.spool.index import ALL, ON_HOLD
+from edge.spool.ledger import ALL, ON_HOLD
 from edge.spool.intake import Source
 
 # What a verb works on. config: config.Config; spool: Spool; associations: function, the summaries of those that are
@@ -27,20 +27,28 @@ class Refused(Exception):
 def queue(box, request):
     """Yield a row for each job; return how many of each state each destination has, and how the way to it does."""
     after = None
+    links = {}
     while True:
         rows, after = box.spool.jobs.listing(request.get("state"), request.get("destination"), after, _PAGE)
         for row in rows:
+            due, why = row.due, row.why
+            if row.state == "waiting":
+                if row.destination not in links:
+                    links[row.destination] = box.spool.jobs.link(row.destination)
+                link = links[row.destination]
+                if link.failures:  # nothing goes before the way there works
+                    due, why = max(due, link.until), link.why
             yield {
                 "object": row.object_id,
                 "sop_instance": row.uid,
                 "destination": row.destination,
                 "state": row.state,
                 "attempts": row.tries,
-                "next_try": row.due or None,
+                "next_try": due or None,
                 "since": row.since,
                 "status": None if row.status is None else "%04X" % row.status,
                 "cause": row.cause,
-                "error": row.why,
+                "error": why,
             }
         if after is None:
             return {"destinations": _destinations(box)}
@@ -176,23 +184,24 @@ def reindex(box, request):
 
 def take(box, name, path, file):
     """Take one file (a descriptor) in for the destination `name`; return its row. `path` is what to call it."""
-    row = {"path": path, "taken": False, "object": None, "verdict": None, "state": None, "error": None}
     try:
-        stored = box.spool.adopt(file, [name], _BY_HAND)
+        taken = box.spool.adopt(file, [name], _BY_HAND)
     except DicomError as error:
-        row["error"] = str(error)
-        return row
+        return left_out(path, str(error))
     except OSError as error:
-        row["error"] = "it cannot be read: %s" % (error.strerror or error)
-        return row
-    row.update(taken=True, object=stored.object_id, verdict=stored.verdict)
-    for job in box.spool.jobs.of_object(stored.object_id):
-        if job.destination == name:
-            row["state"] = job.state
-    held = box.spool.index.get(stored.object_id)
-    if held.hold is not None:
-        row.update(state="held", error=held.why)
-    return row
+        return left_out(path, "it cannot be read: %s" % (error.strerror or error))
+    stored = box.spool.index.get(taken.object_id)
+    state = "held" if stored.hold is not None else None
+    for job in box.spool.jobs.of_object(taken.object_id):
+        if job.destination == name and state is None:
+            state = job.state
+    return {"path": path, "taken": True, "object": stored.id, "verdict": taken.verdict, "state": state,
+            "error": stored.why}  # fmt: skip
+
+
+def left_out(path, why):
+    """Return the row of a file that was not taken."""
+    return {"path": path, "taken": False, "object": None, "verdict": None, "state": None, "error": why}
 
 
 def _known(box, name):

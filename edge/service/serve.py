@@ -59,13 +59,17 @@ class _LevelFormatter(logging.Formatter):
     """Lines that begin with the level: what a person greps for, and what a journal sorts by."""
 
     def format(self, record):
-        record.levelname = record.levelname.lower()
-        return super().format(record)
+        level = record.levelname.lower().ljust(7)
+        when = self.formatTime(record, "%Y-%m-%d %H:%M:%S")
+        lines = record.getMessage().split("\n")
+        if record.exc_info:
+            lines += self.formatException(record.exc_info).split("\n")
+        return "\n".join(["%s %s %s" % (level, when, line) for line in lines])
 
 
 def _log_to_stderr(level):
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_LevelFormatter("%(levelname)-7s %(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler.setFormatter(_LevelFormatter())
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level.upper())

@@ -1,0 +1,251 @@
+"""The commands as a person types them, in processes of their own: what they print, and the codes they exit with."""
+
+import json
+import subprocess
+import time
+
+import pydicom
+import pydicom.data
+import pytest
+
+from edge import VERSION
+from edge.box import reference
+from edge.console.commands import COMMANDS
+from tests.support import process
+from tests.support.dcmtk import Storescp
+from tests.support.service import EDGE, Service, destination, route
+
+CT = pydicom.data.get_testdata_file("CT_small.dcm")
+MR = pydicom.data.get_testdata_file("MR_small.dcm")
+
+
+def edge(*words, **more):
+    return subprocess.run([EDGE, *map(str, words)], capture_output=True, text=True, timeout=60, **more)
+
+
+def uid_of(path):
+    return pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID
+
+
+# Without a box
+
+
+def test_the_version_is_told_at_once():
+    began = time.monotonic()
+    said = edge("--version")
+    assert (said.returncode, said.stdout) == (0, "edge %s\n" % VERSION)
+    assert time.monotonic() - began < 1
+
+
+def test_no_command_prints_the_overview_as_an_error():
+    said = edge()
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr == edge("--help").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_explains_itself(command):
+    said = edge(command.name, "--help")
+    assert said.returncode == 0
+    assert said.stdout == edge("help", command.name).stdout
+    assert said.stdout.startswith("usage: edge %s" % command.name)
+
+
+def test_a_command_that_is_not_understood_exits_with_2():
+    said = edge("quue")
+    assert (said.returncode, said.stderr) == (2, "edge: no command quue; did you mean queue?\n")
+
+
+def test_a_good_configuration_is_summed_up(tmp_path):
+    path = tmp_path / "edge.toml"
+    path.write_text(
+        '[dicom]\naccept_calling = ["CT1"]\n[[destination]]\nname = "archive"\nae_title = "PACS"\nhost = "10.0.0.9"\n'
+        '[[route]]\nfrom = "CT1"\nto = "archive"\n'
+    )
+    said = edge("check-config", path)
+    assert said.returncode == 0
+    assert said.stdout.splitlines() == [
+        "%s: good" % path,
+        "  receives  as EDGE on 0.0.0.0 port 11112, from CT1",
+        "  keeps     in %s" % (tmp_path / "var"),
+        "  sends     to archive: PACS at 10.0.0.9 port 104",
+        "  routes    what CT1 sends to archive",
+    ]
+    assert edge("check-config", "--config", path).stdout == said.stdout
+    assert edge("check-config", env={"EDGE_CONFIG": str(path), "PATH": "/usr/bin"}).stdout == said.stdout
+
+
+def test_a_configuration_with_mistakes_exits_with_3_and_names_them_all(tmp_path):
+    path = tmp_path / "edge.toml"
+    path.write_text('[box]\nae_title = ""\n[dicom]\nprot = 104\n')
+    said = edge("check-config", path)
+    assert said.returncode == 3
+    assert said.stderr.splitlines() == [
+        "%s, line 2: [box] ae_title: expected an AE title: 1 to 16 ASCII characters, not only spaces, no backslash, "
+        'found "": it is empty' % path,
+        '%s, line 4: [dicom]: no such key: "prot"; did you mean "port"?' % path,
+        "%s: 2 mistakes" % path,
+    ]
+    found = json.loads(edge("check-config", path, "--json").stdout)
+    assert [mistake["line"] for mistake in found["mistakes"]] == [2, 4]
+    for command in (["serve"], ["queue"], ["send", "a", "b"], ["echo", "a"], ["reindex"]):
+        said = edge(*command, "--config", path)
+        assert said.returncode == 3, command
+        assert "line 2" in said.stderr and "line 4" in said.stderr
+
+
+def test_the_reference_is_a_configuration(tmp_path):
+    said = edge("check-config", "--reference")
+    assert said.stdout == reference.file()
+    path = tmp_path / "edge.toml"
+    path.write_text(said.stdout)
+    assert edge("check-config", path).returncode == 0
+
+
+def test_asking_for_a_box_that_never_ran_makes_nothing(tmp_path):
+    path = tmp_path / "edge.toml"
+    path.write_text('[box]\nstate_dir = "state"\n')
+    said = edge("queue", "--config", path)
+    assert (said.returncode, said.stdout) == (0, "nothing is queued\n")
+    assert "no box has run with %s yet" % (tmp_path / "state") in said.stderr
+    assert edge("objects", "--json", "--config", path).stdout == "[]\n"
+    assert not (tmp_path / "state").exists()
+
+
+def test_echo_says_what_failed_and_where():
+    port = process.free_port()
+    said = edge("echo", "127.0.0.1", port, "--called", "PACS")
+    assert said.returncode == 1
+    assert said.stderr.startswith("edge: PACS did not answer: no connection to 127.0.0.1 port %d: refused" % port)
+    assert json.loads(edge("echo", "127.0.0.1", port, "--json").stdout)["layer"] == "tcp"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("echo", "archive"), "no destination is called archive; the configuration has none; was --config left out?"),
+        (("echo", "127.0.0.1", "x"), "PORT: expected a whole number from 1 to 65535, found x"),
+        (("echo", "127.0.0.1", "104", "--called", "A" * 17), "--called AAAAAAAAAAAAAAAAA: expected an AE title"),
+        (("queue", "--state", "lost"), "--state: expected waiting, held or delivered, found lost"),
+        (("release", "--object", "x"), "--object: expected the number that `edge objects` shows as id, found x"),
+    ],
+)
+def test_arguments_that_cannot_be_are_said_and_exit_with_2(words, expected, tmp_path):
+    said = edge(*words, cwd=tmp_path)
+    assert said.returncode == 2
+    assert said.stderr.startswith("edge: " + expected)
+
+
+# With a box
+
+
+def test_echo_reaches_a_running_box(box):
+    said = edge("echo", "127.0.0.1", box.port, "--called", "EDGE")
+    assert said.returncode == 0
+    assert said.stdout.startswith("EDGE at 127.0.0.1 port %d answered in " % box.port)
+
+
+def test_files_are_sent_through_the_box_to_their_destination(tmp_path):
+    arrived = tmp_path / "arrived"
+    with Storescp(arrived) as archive, Service(tmp_path / "box", [destination("archive", archive.port)]) as box:
+        said = box.edge("send", "archive", CT, MR)
+        assert said.stdout == "2 objects queued for archive\n"
+        process.wait_until(lambda: len(list(arrived.glob("*"))) == 2, 20, "two objects to arrive")
+        process.wait_until(lambda: {job["state"] for job in box.queue()} == {"delivered"}, 20, "two outcomes")
+        assert {job["sop_instance"] for job in box.queue()} == {uid_of(CT), uid_of(MR)}
+        said = box.edge("queue")
+        assert said.stdout == "archive: 0 waiting, 2 delivered\n"
+        assert uid_of(CT) in box.edge("queue", "--all").stdout
+        assert box.edge("send", "archive", CT).stdout == "0 objects queued for archive, 1 delivered before\n"
+
+
+def test_a_folder_is_sent_with_what_lies_below_it_and_what_is_no_object_is_named(tmp_path):
+    folder = tmp_path / "cd" / "images"
+    folder.mkdir(parents=True)
+    (tmp_path / "cd" / "DICOMDIR").write_bytes(b"a list, no object")
+    (tmp_path / "cd" / "README").write_text("to be read")
+    (folder / "one").write_bytes(open(CT, "rb").read())
+    with Service(tmp_path / "box", [destination("archive", process.free_port())]) as box:
+        said = box.edge("send", "archive", tmp_path / "cd", check=False)
+        assert said.returncode == 1
+        assert said.stdout == "1 object queued for archive, 1 left out\n"
+        assert said.stderr.startswith("edge: %s: left out: " % (tmp_path / "cd" / "README"))
+        said = box.edge("send", "archive", tmp_path / "none", folder, "--json", check=False)
+        rows = json.loads(said.stdout)
+        assert [row["taken"] for row in rows] == [False, True]
+        assert "no such file" in rows[0]["error"] and rows[1]["verdict"] == "identical"
+
+
+def test_without_a_box_files_wait_in_its_folder_for_the_next_start(tmp_path):
+    arrived = tmp_path / "arrived"
+    with Storescp(arrived) as archive:
+        service = Service(tmp_path / "box", [destination("archive", archive.port)])
+        service.write_config()
+        said = service.edge("send", "archive", CT)
+        assert said.stdout == "1 object queued for archive\n"
+        assert "no box runs here; working on %s itself" % service.state_dir in said.stderr
+        assert [job["state"] for job in service.queue()] == ["waiting"]
+        with service:
+            process.wait_until(lambda: list(arrived.glob("*")), 20, "the object to arrive")
+
+
+def test_what_waits_says_why_and_until_when(tmp_path):
+    with Service(tmp_path / "box", [destination("archive", process.free_port())], [route("archive")]) as box:
+        box.edge("send", "archive", CT)
+        (job,) = process.wait_until(lambda: [job for job in box.queue() if job["error"]], 20, "the link to fail")
+        assert job["state"] == "waiting" and "refused" in job["error"] and job["next_try"] > time.time()
+        assert "object  destination  state    attempts  next try" in box.edge("queue").stdout
+        assert box.edge("queue", "--destination", "other").stdout == "nothing is queued\n"
+        assert box.edge("queue", "--state", "held").stdout.startswith("archive: 1 waiting; next try in ")
+
+
+def test_an_object_that_no_route_takes_is_held_until_it_is_released(tmp_path):
+    arrived = tmp_path / "arrived"
+    with Storescp(arrived) as archive, Service(tmp_path / "box", [destination("archive", archive.port)]) as box:
+        subprocess.run(["/usr/bin/storescu", "-aec", "EDGE", "127.0.0.1", str(box.port), CT], check=True)
+        (kept,) = box.objects()
+        assert kept["hold"] == "unrouted" and "no route" in kept["error"]
+        assert "held: no route" in box.edge("objects").stdout
+        assert "1 of them held" in box.edge("status").stdout
+        said = box.edge("release", "--object", kept["id"], check=False)
+        assert said.returncode == 1 and "name one with --destination" in said.stderr
+        said = box.edge("release", "--object", kept["id"], "--destination", "archve", check=False)
+        assert said.returncode == 1 and "no destination is called archve" in said.stderr
+        assert box.edge("release", "--object", kept["id"], "--destination", "archive").stdout == "released 1 job\n"
+        process.wait_until(lambda: list(arrived.glob("*")), 20, "the object to arrive")
+        said = box.edge("release", "--object", 99, check=False)
+        assert said.returncode == 1 and "no object 99" in said.stderr
+
+
+def test_reindex_gives_the_same_with_and_without_a_box(tmp_path):
+    with Service(tmp_path / "box", [destination("archive", process.free_port())]) as box:
+        box.edge("send", "archive", CT, MR)
+        before = box.objects(), [(job["object"], job["state"]) for job in box.queue()]
+        assert box.edge("reindex").stdout == "the index is made anew: 2 objects, 0 of them held\n"
+        assert (box.objects(), [(job["object"], job["state"]) for job in box.queue()]) == before
+        assert box.stop() == 0
+        assert box.edge("reindex", "--json").stdout == '{\n  "objects": 2,\n  "bytes": %d,\n  "held": 0\n}\n' % sum(
+            each["bytes"] for each in before[0]
+        )
+        assert (box.objects(), [(job["object"], job["state"]) for job in box.queue()]) == before
+
+
+def test_status_tells_whether_the_box_runs(tmp_path):
+    with Service(tmp_path / "box", [destination("archive", 1)]) as box:
+        said = box.edge("status")
+        assert said.stdout.startswith("box           running, state in %s\n" % box.state_dir)
+        assert "destination   archive: 0 waiting" in said.stdout and "trouble       none" in said.stdout
+        found = json.loads(box.edge("status", "--json").stdout)
+        assert found["running"] and found["troubles"] == [] and found["associations"] == []
+        assert box.stop() == 0
+        said = box.edge("status", check=False)
+        assert said.returncode == 1 and "not running" in said.stdout
+
+
+def test_a_state_folder_in_use_exits_with_4(tmp_path):
+    with Service(tmp_path / "box", box={"ae_title": "ONE"}) as box:
+        other = Service(tmp_path / "other", state_dir=box.state_dir)
+        other.write_config()
+        said = other.edge("serve", check=False)
+        assert said.returncode == 4
+        assert "is in use by process %d" % box.pid in said.stderr
