@@ -4,6 +4,7 @@
 on without it, and the box takes the slower way in Python.
 """
 
+import shutil
 import sys
 import sysconfig
 from pathlib import Path
@@ -42,11 +43,12 @@ def report():
     try:
         from edge import _native
     except ImportError as missing:
+        slower = "native: not built, so checksums take zlib (about seven times the time; all else is the same); "
         if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
-            cause = "Python.h is missing; to build it: apt-get install python3-dev, then make setup"
-        else:
-            cause = "%s; to see why it was not built: make clean, then make setup PIP_FLAGS=-v" % missing
-        return "native: not built, so checksums take zlib (about seven times the time; all else is the same): " + cause
+            return slower + "Python.h is missing: apt-get install python3-dev, then make clean setup"
+        if shutil.which("cc") is None:
+            return slower + "there is no C compiler: apt-get install gcc libc6-dev, then make clean setup"
+        return slower + "%s; to see why: make clean setup PIP_FLAGS=-v" % missing
     return "native: built, checksums by %s" % _native.ffi.string(_native.lib.edge_crc32_way()).decode("ascii")
 
 
