@@ -114,9 +114,14 @@ class Intake:
         """Return the head of a new file: of the same kind, it differs in nothing but the SOP Instance UID."""
         key = (sop_class, len(sop_instance), transfer_syntax, source[:2])
         known = self._heads.get(key)
-        if known is None or not sop_instance.isascii():
-            titles = [title if title.isascii() else None for title in source[:2]]
-            head = part10.head(sop_class, sop_instance, transfer_syntax, titles[0], titles[0], titles[1])
+        if known is None or not sop_instance.isprintable() or not sop_instance.isascii():
+            titles = [title if title.isascii() and title.isprintable() else None for title in source[:2]]
+            try:
+                head = part10.head(sop_class, sop_instance, transfer_syntax, titles[0], titles[0], titles[1])
+            except DicomError as error:
+                raise errors.Unreadable(str(error))
+            if not sop_instance:
+                raise errors.Unreadable("the object has no SOP Instance UID")
             at = head.index(_MEDIA_SOP_INSTANCE, part10.PREAMBLE_OCTETS + 4) + len(_MEDIA_SOP_INSTANCE) + 2
             if len(self._heads) >= _HEADS_AT_HAND:
                 self._heads = {}
@@ -238,8 +243,9 @@ class Arrival:
                 self._skim.finish()
             except DicomError as error:
                 self._give_up(error)
-        if self._trouble is None and not self.size:
-            self._trouble = errors.Unreadable("the data set is empty")
+        if self._trouble is None and not self._values:
+            what = "has none of the elements that identify an object" if self.size else "is empty"
+            self._trouble = errors.Unreadable("the data set %s" % what)
         if self._trouble is not None:
             raise self._trouble
         for tag, what, announced in (
@@ -366,7 +372,8 @@ class Arrival:
         self._place("moved", record, stored.copy)
         if stored.hold == ROTTEN:
             intake.journal.append("unhold", {"id": stored.id, "at": record["at"]})
-        intake.files.set_aside(stored.path)
+        if record["path"] != stored.path:
+            intake.files.set_aside(stored.path)
 
     def _again(self, twin, facts, route):
         """Put down that an object came again: it gets the jobs it has not had yet, and nobody keeps two of it."""
