@@ -1,0 +1,55 @@
+"""What every kind of destination does for its worker: open, deliver, close; and what came of it.
+
+An object's own failure is an outcome: it concerns this object, and the next one is tried at once. A failure of the way
+there is an exception: it concerns the destination, spends no object's tries, and everything for it waits.
+"""
+
+from collections import namedtuple
+
+# The destination has the object. status: its code, None where the kind has none; comment: its own words, "" for none
+Delivered = namedtuple("Delivered", ("status", "comment"))
+# It was refused. lasting: whether the same object would be refused again until somebody changes something; needless:
+# whether that is certain, so that not even a second try is worth it; cause: a word by which a person picks all failures
+# of a kind; why: what happened and what to do, in words without patient data; status: as above
+Refused = namedtuple("Refused", ("lasting", "needless", "cause", "why", "status"))
+
+
+class LinkFailure(Exception):
+    """The way to the destination failed.
+
+    layer: where, a word ("name", "tcp", "association", ...); reason: in words, with the next step; by_peer: whether the
+    peer broke off because of, or in the middle of, what it was given, rather than the line.
+    """
+
+    def __init__(self, layer, reason, by_peer=False):
+        super().__init__(reason)
+        self.layer = layer
+        self.reason = reason
+        self.by_peer = by_peer
+
+
+class Target:
+    """One destination, used by one thread; only `interrupt` may be called from others."""
+
+    def open(self, jobs):
+        """Get ready to deliver spool.index.Jobs; return for how many of them, from the first on, at least one.
+
+        What is open from before is used again when it can be. Raises LinkFailure.
+        """
+        raise NotImplementedError
+
+    def deliver(self, parcels):
+        """Deliver each parcel.Parcel that the iterator `parcels` gives; yield (its job, Delivered or Refused) in order.
+
+        The next one may be taken from the iterator while one is under way. Raises LinkFailure; what was not
+        yielded by then counts as not delivered.
+        """
+        raise NotImplementedError
+
+    def close(self):
+        """End what is open, in order; never raises."""
+        raise NotImplementedError
+
+    def interrupt(self):
+        """Make what the worker's thread is doing here fail at once."""
+        raise NotImplementedError
