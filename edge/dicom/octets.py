@@ -40,6 +40,15 @@ def get_u32_be(octets, at):
     return _unpack(">I", 4, octets, at)
 
 
+def get_data_header(octets, at):
+    """Read the twelve octets of a P-DATA-TF PDU and its first PDV: type, length, PDV length, context ID, control header.
+
+    The caller has looked that they are there (PS3.8 9.3.5).
+    """
+    kind, _, length, pdv_length, context_id, control = unpack_from(">BBIIBB", octets, at)
+    return kind, length, pdv_length, context_id, control
+
+
 # The heads of data elements, several integers at once: a data set has hundreds of them. These do not look whether the
 # octets are there; whoever calls them has just done so.
 

@@ -215,7 +215,7 @@ class Reader:
         else:
             note(self.notices, "%s is not in ascending order of tags" % element.name(tag), offset)
         if vr not in element.CODES:
-            vr = self._vr_of_odd(tag, vr, offset)
+            vr = self._vr_of_odd(tag, vr, length, offset)
         self._consume(size)
         if length == _UNDEFINED:
             return self._open_undefined(tag, vr, offset)
@@ -256,14 +256,15 @@ class Reader:
             note(self.notices, "the data set is laid out otherwise than its transfer syntax says", self._offset)
             self.little, self._explicit = found
 
-    def _vr_of_odd(self, tag, vr, offset):
+    def _vr_of_odd(self, tag, vr, length, offset):
         """Return the VR of an element that shows none, or one that PS3.5 does not know."""
         if vr:
             note(self.notices, "unknown VR %s, taken for UN" % vr, offset)
             return "UN"
         if self._explicit:
             note(self.notices, "an element without VR amid explicit VR", offset)
-        return tags.vr(tag, self._signed)
+        vr = tags.vr(tag, self._signed)
+        return "SQ" if vr == "UN" and length == _UNDEFINED else vr
 
     def _read_value(self):
         tag, vr, length, offset = self._head
