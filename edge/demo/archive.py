@@ -25,8 +25,8 @@ class _Arrival:
         self._file = open(path + _SUFFIX, "wb")
         self._file.write(head)
 
-    def write(self, view):
-        self._file.write(view)
+    def write_all(self, views):
+        self._file.writelines(views)
 
     def commit(self, route):
         self._file.close()

@@ -193,14 +193,15 @@ class Inbound:
             self._answer()
 
     def _payload(self, payload):
-        self._received += len(payload.view)
+        for view in payload.views:
+            self._received += len(view)
         if self._received > self._object_limit:
             self._drop_arrival()
             self._engine.abort("a data set of more than %d octets, the limit in [limits]" % self._object_limit)
             return
         if self._arrival is not None:
             try:
-                self._arrival.write(payload.view)
+                self._arrival.write_all(payload.views)
             except (DicomError, OSError) as error:
                 self._refuse_for(error)
         if payload.is_last:

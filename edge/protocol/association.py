@@ -29,7 +29,7 @@ Requested = namedtuple("Requested", ("request",))
 Established = namedtuple("Established", ("accept",))
 # The peer refuses. reject: pdu.AssociateReject
 Rejected = namedtuple("Rejected", ("reject",))
-# A piece of a message. The fields are those of framing.Piece; the view is good until the next window().
+# A piece of a message. The fields are those of framing.Piece; the views are good until the next window().
 Data = framing.Piece
 # The peer wants to end. Answer with release_answer().
 ReleaseAsked = namedtuple("ReleaseAsked", ("collision",))

@@ -50,9 +50,10 @@ class Messages:
             return data
         if not data.is_command:
             raise PeerError("a data set that no command set announced")
-        if len(self._octets) + len(data.view) > command.SIZE_LIMIT:
-            raise LimitError("a command set of more than %d octets" % command.SIZE_LIMIT)
-        self._octets.extend(data.view)
+        for view in data.views:
+            if len(self._octets) + len(view) > command.SIZE_LIMIT:
+                raise LimitError("a command set of more than %d octets" % command.SIZE_LIMIT)
+            self._octets.extend(view)
         if not data.is_last:
             return None
         elements = command.decode(bytes(self._octets))

@@ -12,7 +12,7 @@ The window is allocated once. A view is good until the next call of `window()`.
 from collections import namedtuple
 
 from edge.dicom.errors import LimitError, PeerError
-from edge.dicom.octets import get_u32_be
+from edge.dicom.octets import get_data_header, get_u32_be
 
 ASSOCIATE_RQ = 0x01
 ASSOCIATE_AC = 0x02
@@ -24,13 +24,16 @@ ABORT = 0x07
 
 _HEADER_BYTES = 6
 _PDV_HEADER_BYTES = 6
+_DATA_HEADER_BYTES = _HEADER_BYTES + _PDV_HEADER_BYTES
+_RUN_VIEWS = 256  # in one Piece at most: fewer than the parts that one system call takes
 _FIXED_BYTES = 4  # body of every PDU but A-ASSOCIATE-RQ, A-ASSOCIATE-AC and P-DATA-TF
 
 # kind: the PDU type; body: bytes after the six of the header
 Pdu = namedtuple("Pdu", ("kind", "body"))
-# context_id: int; is_command, is_last: bits 0 and 1 of the control header; is_last is True only with the final piece of
-# a last PDV; view: payload, possibly a part of it
-Piece = namedtuple("Piece", ("context_id", "is_command", "is_last", "view"))
+# What the window holds of one message, of one PDV or of several that follow each other. context_id: int; is_command: bit
+# 0 of the control header; is_last: whether this is the end of the message's command set or data set; views: list of the
+# payload's views, in order
+Piece = namedtuple("Piece", ("context_id", "is_command", "is_last", "views"))
 
 
 class UnrecognizedPdu(PeerError):
@@ -182,14 +185,42 @@ class Framing:
         return length == 2
 
     def _piece(self, have):
-        count = self._pdv_left
-        if have < count:
-            count = have
-        begin = self._begin
-        self._begin = begin + count
-        self._pdv_left -= count
+        """Return what the window holds of the message whose PDV is open: of that PDV, and of more like it behind."""
+        views = []
+        while True:
+            count = self._pdv_left
+            if have < count:
+                count = have
+            begin = self._begin
+            self._begin = begin + count
+            self._pdv_left -= count
+            views.append(self._view[begin : begin + count])
+            if self._pdv_left or self._ends_message or self._left or len(views) == _RUN_VIEWS:
+                break
+            if not self._open_like():
+                break
+            have = self._end - self._begin
         is_last = self._ends_message and not self._pdv_left
-        return Piece(self._context_id, self._is_command, is_last, self._view[begin : begin + count])
+        return Piece(self._context_id, self._is_command, is_last, views)
+
+    def _open_like(self):
+        """Open the next PDU when it is a plain continuation, one PDV of the same message; say whether it was.
+
+        Whatever else stands there is left for `next`, which knows what to say of it.
+        """
+        begin = self._begin
+        if self._end - begin < _DATA_HEADER_BYTES:
+            return False
+        kind, length, pdv_length, context_id, control = get_data_header(self._octets, begin)
+        if kind != P_DATA_TF or length > self._pdu_limit or length != pdv_length + 4 or pdv_length < 2:
+            return False
+        if context_id != self._context_id or bool(control & 1) != self._is_command:
+            return False
+        self._ends_message = bool(control & 2)
+        self._pdv_left = pdv_length - 2
+        self._begin = begin + _DATA_HEADER_BYTES
+        self._opened += 1
+        return True
 
     def _collect(self, have):
         count = self._left

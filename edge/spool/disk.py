@@ -65,6 +65,17 @@ class Disk:
             while done < len(rest):
                 done += self.pwrite(fd, rest[done:], offset + done)
 
+    def pwritev_all(self, fd, parts, offset):
+        """Write all of `parts`, a sequence of bytes-like objects, one after another at `offset`, in one call if it can."""
+        done = self.pwritev(fd, parts, offset)
+        for part in parts:
+            length = len(part)
+            if done < length:
+                self.pwrite_all(fd, memoryview(part)[done:], offset + done)
+                done = length
+            done -= length
+            offset += length
+
     def pread_all(self, fd, length, offset):
         """Read `length` octets at `offset`, fewer only where the file ends."""
         octets = self.pread(fd, length, offset)

@@ -164,26 +164,33 @@ class Arrival:
         self._name, self._fd = intake.create()
 
     def write(self, view):
-        """Take the next octets of the data set (bytes-like; not kept). NoSpace or Degraded when the disk refuses them.
+        """Take the next octets of the data set, as `write_all` does."""
+        self.write_all((view,))
 
-        Octets that are no data set are not written, nor are any after them: `commit` will say so.
+    def write_all(self, views):
+        """Take the next octets of the data set, a sequence of bytes-like views that follow each other; none is kept.
+
+        NoSpace or Degraded when the disk refuses them. Octets that are no data set are not written, nor are any after
+        them: `commit` will say so.
         """
-        if self._skim is not None:
+        for view in views:
+            if self._skim is None:
+                break
             self._look(view)
         if self._trouble is not None:
             return
-        disk, length = self._intake.disk, len(view)
+        size, crc = self.size, self.crc
         head = self._head
         try:
-            if self.size:
-                if disk.pwrite(self._fd, view, len(head) + self.size) != length:
-                    disk.pwrite_all(self._fd, view, len(head) + self.size)
-            elif disk.pwritev(self._fd, (head, view), 0) != len(head) + length:
-                disk.pwrite_all(self._fd, head, 0)
-                disk.pwrite_all(self._fd, view, len(head))
-            self.crc = crc32(view, self.crc)
-            self.size += length
-            if self.size - self._begun_behind >= _BEHIND_BYTES:
+            if size:
+                self._intake.disk.pwritev_all(self._fd, views, len(head) + size)
+            else:
+                self._intake.disk.pwritev_all(self._fd, (head, *views), 0)
+            for view in views:
+                crc = crc32(view, crc)
+                size += len(view)
+            self.size, self.crc = size, crc
+            if size - self._begun_behind >= _BEHIND_BYTES:
                 self._write_behind()
         except OSError as error:
             raise errors.from_os(error, "writing an object")

@@ -80,7 +80,8 @@ class Receiver:
 
     def _go_on(self, payload):
         if self._file is not None:
-            self._file.write(payload.view)
+            for view in payload.views:
+                self._file.write(view)
         if payload.is_last:
             if self._file is not None:
                 self._file.close()

@@ -38,7 +38,7 @@ def give(engine, octets, now_ms=0, step=None):
             if event is None:
                 break
             if len(event) == 4:
-                event = type(event)(event[0], event[1], event[2], bytes(event[3]))
+                event = type(event)(event[0], event[1], event[2], b"".join([bytes(view) for view in event[3]]))
             events.append(event)
         if engine.finished():
             break

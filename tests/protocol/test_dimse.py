@@ -70,13 +70,13 @@ def test_values_that_do_not_fit_are_errors_of_ours():
 def test_a_message_is_put_together_and_its_data_set_passed_on():
     octets = store.request(5, "1.2.3", "1.2.3.4")
     messages = dimse.Messages()
-    assert messages.take(Data(3, True, False, octets[:20])) is None
+    assert messages.take(Data(3, True, False, [octets[:20]])) is None
     assert messages.within()
-    event = messages.take(Data(3, True, True, octets[20:]))
+    event = messages.take(Data(3, True, True, [octets[20:]]))
     asked = store.asked(event)
     assert (asked.context_id, asked.message_id, asked.sop_class, asked.sop_instance) == (3, 5, "1.2.3", "1.2.3.4")
-    assert messages.take(Data(3, False, False, b"ab")) == Data(3, False, False, b"ab")
-    assert messages.take(Data(3, False, True, b"")) == Data(3, False, True, b"")
+    assert messages.take(Data(3, False, False, [b"ab"])) == Data(3, False, False, [b"ab"])
+    assert messages.take(Data(3, False, True, [b""])) == Data(3, False, True, [b""])
     assert not messages.within()
 
 
@@ -85,12 +85,12 @@ def test_pieces_out_of_place_are_refused():
 
     def begun():
         messages = dimse.Messages()
-        messages.take(Data(3, True, True, octets))
+        messages.take(Data(3, True, True, [octets]))
         return messages
 
-    assert refused(lambda: begun().take(Data(5, False, False, b"")), PeerError)
-    assert refused(lambda: begun().take(Data(3, True, True, octets)), PeerError)
-    assert refused(lambda: dimse.Messages().take(Data(3, False, True, b"data")), PeerError)
+    assert refused(lambda: begun().take(Data(5, False, False, [b""])), PeerError)
+    assert refused(lambda: begun().take(Data(3, True, True, [octets])), PeerError)
+    assert refused(lambda: dimse.Messages().take(Data(3, False, True, [b"data"])), PeerError)
 
 
 def test_a_command_set_without_end_is_refused_at_its_limit():
@@ -98,7 +98,7 @@ def test_a_command_set_without_end_is_refused_at_its_limit():
 
     def flood():
         for _ in range(100):
-            messages.take(Data(1, True, False, bytes(1000)))
+            messages.take(Data(1, True, False, [bytes(1000)]))
 
     assert refused(flood, LimitError)
 

@@ -19,7 +19,7 @@ def pieces(octets, step, window=64, pdu_limit=100000, whole_limit=1000):
             if got is None:
                 break
             if isinstance(got, framing.Piece):
-                got = (got.context_id, got.is_command, got.is_last, bytes(got.view))
+                got = (got.context_id, got.is_command, got.is_last, b"".join([bytes(view) for view in got.views]))
             found.append(got)
     return found
 
@@ -52,6 +52,28 @@ def test_any_chunking_gives_the_same_messages():
         assert joined(pieces(octets, step)) == expected
 
 
+def test_pdus_of_one_message_that_the_window_holds_come_as_one_piece():
+    octets = b"".join([data_pdu(3, bytes([n] * n), 0) for n in range(40)]) + data_pdu(3, b"end", 2) + data_pdu(1, b"", 3)
+    found = pieces(octets, len(octets), window=4096)
+    assert found == [(3, False, True, b"".join([bytes([n] * n) for n in range(40)]) + b"end"), (1, True, True, b"")]
+
+
+def test_a_flood_of_tiny_pdvs_comes_in_pieces_of_a_bounded_number_of_views():
+    octets = data_pdu(3, b"x", 0) * 2000
+    cutter = framing.Framing(len(octets), 1000, 1000)
+    window = cutter.window()
+    window[:] = octets
+    cutter.filled(len(octets))
+    total = 0
+    while True:
+        piece = cutter.next()
+        if piece is None:
+            break
+        assert len(piece.views) <= 256
+        total += len(piece.views)
+    assert total == 2000
+
+
 def test_several_pdvs_in_one_pdu_are_told_apart():
     first = (6).to_bytes(4, "big") + bytes([5, 1]) + b"abcd"
     second = (3).to_bytes(4, "big") + bytes([5, 3]) + b"e"
@@ -74,7 +96,7 @@ def test_payload_is_a_view_into_the_window():
     cutter.filled(len(octets))
     piece = cutter.next()
     window[12:13] = b"P"
-    assert bytes(piece.view) == b"Payload"
+    assert bytes(piece.views[0]) == b"Payload"
 
 
 def test_pdu_longer_than_agreed_is_refused_before_it_is_buffered():
@@ -123,10 +145,10 @@ def test_widening_keeps_what_was_received():
     window = cutter.window()
     window[:15] = octets[:15]
     cutter.filled(15)
-    got = bytes(cutter.next().view)
+    got = bytes(cutter.next().views[0])
     cutter.widen(500)
     window = cutter.window()
     assert len(window) == 500
     window[: len(octets) - 15] = octets[15:]
     cutter.filled(len(octets) - 15)
-    assert got + bytes(cutter.next().view) == b"0123456789"
+    assert got + bytes(cutter.next().views[0]) == b"0123456789"
