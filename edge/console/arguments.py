@@ -3,13 +3,12 @@
 A page of argparse would do the same for a megabyte of memory that the service then keeps.
 """
 
-import textwrap
 from collections import namedtuple
 
 # name: as it is typed, "--json"; value: what to call its value in the help, or None for a switch; meaning: for the help
 Option = namedtuple("Option", ("name", "value", "meaning"))
-# name: as it is typed; usage: what follows the name; summary: one line; about: paragraphs for its own page; least, most:
-# how many arguments it takes (most None: any number); options: tuple of Option; examples: tuple of lines
+# name: as it is typed; usage: what follows the name; summary: one line; about: paragraphs for its own page; least,
+# most: how many arguments it takes (most None: any number); options: tuple of Option; examples: tuple of lines
 Command = namedtuple("Command", ("name", "usage", "summary", "about", "least", "most", "options", "examples"))
 # arguments: list of str; options: {option name without dashes: value, True for a switch}
 Asked = namedtuple("Asked", ("command", "arguments", "options"))
@@ -94,6 +93,8 @@ def overview(intro, commands, outro):
 
 def page(command):
     """Return the page of `edge COMMAND --help`."""
+    import textwrap  # only a page pays for it
+
     parts = ["usage: edge %s %s" % (command.name, command.usage)]
     parts += ["\n".join(textwrap.wrap(paragraph, WIDTH)) for paragraph in command.about]
     names = ["%s %s" % (option.name, option.value) if option.value else option.name for option in command.options]

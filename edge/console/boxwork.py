@@ -139,7 +139,7 @@ def _queue(asked, loaded):
                 )
             )  # fmt: skip
     if lines:
-        print("\n".join(table(("object", "destination", "state", "attempts", "next try", "SOP instance", "last error"), lines)))
+        print("\n".join(table(_QUEUE_COLUMNS, lines)))
         print()
     destinations = [
         each
@@ -151,6 +151,9 @@ def _queue(asked, loaded):
     if not lines and not destinations:
         print("nothing is queued")
     return DONE
+
+
+_QUEUE_COLUMNS = ("object", "destination", "state", "attempts", "next try", "SOP instance", "last error")
 
 
 def _destination_words(each, now):
@@ -180,9 +183,14 @@ def _objects(asked, loaded):
         print("\n".join(table(("id", "received", "from", "modality", "size", "SOP instance", ""), lines)))
         print()
     kept = answer.summary or {"objects": 0, "bytes": 0, "held": 0}
-    held = ", %d of them held" % kept["held"] if kept["held"] else ""
-    print("%s, %s%s, in %s" % (count(kept["objects"], "object"), size(kept["bytes"]), held, loaded.config.box.state_dir))
+    print("%s, in %s" % (_kept_words(kept), loaded.config.box.state_dir))
     return DONE
+
+
+def _kept_words(kept):
+    """Return "3 objects, 1.2 MB, 1 of them held"."""
+    held = ", %d of them held" % kept["held"] if kept["held"] else ""
+    return "%s, %s%s" % (count(kept["objects"], "object"), size(kept["bytes"]), held)
 
 
 def _status(asked, loaded):
@@ -200,11 +208,9 @@ def _status(asked, loaded):
 
 def _status_lines(found, associations):
     now = found["now"]
-    kept = found["kept"]
     yield "box           %s, state in %s" % ("running" if found["running"] else "not running", found["state_dir"])
     yield "receives      %s" % _receiving_words(found, associations)
-    held = ", %d of them held" % kept["held"] if kept["held"] else ""
-    yield "keeps         %s, %s%s" % (count(kept["objects"], "object"), size(kept["bytes"]), held)
+    yield "keeps         " + _kept_words(found["kept"])
     yield "room          %s free, %s of it kept in reserve" % (size(found["free_bytes"]), size(found["reserve_bytes"]))
     for each in found["destinations"]:
         yield "destination   " + _destination_words(each, now)

@@ -1,12 +1,12 @@
 """Talking to the running box: a Unix socket in its state folder, JSON lines both ways, open files alongside.
 
 A request is one line: {"verb": "queue", ...}. The answer is any number of lines {"row": ...}, and at last one line
-{"done": {...}} or {"failed": "why, and what to do", "code": 1}. The socket is open to its owner alone (mode 0600), which
-is all the login there is.
+{"done": {...}} or {"failed": "why, and what to do", "code": 1}. The socket is open to its owner alone (mode 0600):
+that is all the login there is.
 
-`send` is a conversation: each further line of the client, {"path": "..."}, comes with an open descriptor (SCM_RIGHTS) and
-is answered by a row before the next one is sent; a line {"end": true} closes it. So the box reads files that only the
-person at the command line may open.
+`send` is a conversation: each further line of the client, {"path": "..."}, comes with an open descriptor (SCM_RIGHTS)
+and is answered by a row before the next one is sent; a line {"end": true} closes it. So the box reads files that only
+the person at the command line may open.
 """
 
 import json

@@ -45,7 +45,7 @@ def listing(words, last="and"):
 
 
 def table(header, rows):
-    """Return lines with `rows` (tuples of str) under `header`, each column as wide as its widest cell, the last free."""
+    """Return lines with `rows` (tuples of str) under `header`, columns as wide as their widest cell, the last free."""
     lines = [tuple(header), *rows]
     widths = [max([len(line[column]) for line in lines]) for column in range(len(header) - 1)]
     form = "".join(["%%-%ds  " % width for width in widths]) + "%s"

@@ -1,4 +1,4 @@
-"""The box's end of the control socket: a thread for each conversation, a few at a time, each with a limit of patience."""
+"""The box's end of the control socket: a thread for each conversation, a few at a time, with a limit of patience."""
 
 import logging
 import os

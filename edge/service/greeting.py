@@ -4,6 +4,7 @@ import fcntl
 import os
 import socket
 import struct
+import sys
 
 from edge import VERSION
 
@@ -38,7 +39,7 @@ def lines(loaded, port, waiting):
     yield "  objects    %s" % os.path.join(settings.box.state_dir, "objects")
     yield "  forwards   %s" % _forwards(settings, waiting)
     yield "  try it     storescu -aec %s %s %d FILE.dcm" % (_quoted(title), here[0], port)
-    command = "edge queue" + (" --config %s" % _quoted(loaded.path) if loaded.path else "")
+    command = "%s queue%s" % (_edge(), " --config %s" % _quoted(loaded.path) if loaded.path else "")
     yield "  look       %s, likewise objects and status; Ctrl-C stops the box" % command
 
 
@@ -49,7 +50,7 @@ def _callers(settings):
 
 def _forwards(settings, waiting):
     if not settings.destinations:
-        return "nowhere yet, objects are kept and held; to begin: edge check-config --reference > edge.toml"
+        return "nowhere yet, objects are kept and held; to begin: %s check-config --reference > edge.toml" % _edge()
     words = []
     for each in settings.destinations:
         count = waiting.get(each.name, 0)
@@ -58,6 +59,11 @@ def _forwards(settings, waiting):
             % (each.name, each.ae_title, each.host, each.port, ", %d waiting" % count if count else "")
         )
     return ", ".join(words)
+
+
+def _edge():
+    """Return how this program was called, to be typed again: "edge", or the path to it."""
+    return _quoted(sys.argv[0]) if os.path.basename(sys.argv[0]) == "edge" else "edge"
 
 
 def _quoted(word):

@@ -28,8 +28,9 @@ class _Stopped(Exception):
 def run(loaded):
     """Serve with a Loaded configuration; return the exit code."""
     _log_to_stderr(loaded.config.box.log_level)
-    for warning in loaded.warnings:
-        _log.warning("%s", load.say(loaded.path, warning))
+    if loaded.path is not None:  # what there is to say of the built-in defaults stands in the greeting
+        for warning in loaded.warnings:
+            _log.warning("%s", load.say(loaded.path, warning))
     try:
         return _Service(loaded).run()
     except _Stopped:

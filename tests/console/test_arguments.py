@@ -18,8 +18,8 @@ def complaint(*words):
 
 
 def test_options_may_stand_anywhere_after_the_command():
-    for words in (("send", "a", "b", "--config", "f"), ("send", "--config", "f", "a", "b"), ("send", "a", "--config=f", "b")):
-        asked = read(*words)
+    for line in ("send a b --config f", "send --config f a b", "send a --config=f b"):
+        asked = read(*line.split())
         assert asked.arguments == ["a", "b"]
         assert asked.options == {"config": "f"}
 

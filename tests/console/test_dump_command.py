@@ -42,8 +42,9 @@ def test_what_is_no_dicom_file_is_said(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
-    said = dump(tmp_path / "none.dcm")
-    assert (said.returncode, said.stderr) == (1, "edge: %s cannot be read: no such file or directory\n" % (tmp_path / "none.dcm"))
+    path = tmp_path / "none.dcm"
+    said = dump(path)
+    assert (said.returncode, said.stderr) == (1, "edge: %s cannot be read: no such file or directory\n" % path)
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

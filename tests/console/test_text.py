@@ -44,7 +44,8 @@ def test_a_number_agrees_with_its_noun():
 
 
 def test_a_list_of_words_ends_with_and():
-    assert [text.listing(words) for words in ((), ("a",), ("a", "b"), ("a", "b", "c"))] == ["", "a", "a and b", "a, b and c"]
+    listings = [text.listing(words) for words in ("", "a", "ab", "abc")]
+    assert listings == ["", "a", "a and b", "a, b and c"]
     assert text.listing(("a", "b"), "or") == "a or b"
 
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 
 import pydicom.data
@@ -29,7 +30,7 @@ def test_the_block_says_where_to_send_and_the_last_line_that_it_is_ready(tmp_pat
         assert lines[3] == "  objects    %s/objects" % box.state_dir
         assert lines[4] == "  forwards   archive (ARCHIVE at 127.0.0.1 port 104)"
         assert lines[5] == "  try it     storescu -aec EDGE 127.0.0.1 %d FILE.dcm" % box.port
-        assert lines[6].startswith("  look       edge queue --config '%s'" % box.config_path)
+        assert lines[6].startswith("  look       %s queue --config '%s'" % (EDGE, box.config_path))
         assert lines[7].startswith("ready: DICOM on port %d after " % box.port)
         assert len(lines) == 8
 
@@ -191,8 +192,11 @@ def test_a_box_that_was_killed_starts_again_over_its_old_socket(box):
     assert box.edge("status").returncode == 0
 
 
+NONSENSE = (b"", b"\n", b"{}\n", b"[]\n", b"null\n", b"\xff\n", b'{"verb": 7}\n', b'{"verb": "send"}\n', b"x" * 70000)
+
+
 def test_nonsense_on_the_control_socket_disturbs_nobody(box):
-    for octets in (b"", b"\n", b"{}\n", b"[]\n", b"null\n", b"\xff\n", b'{"verb": 7}\n', b'{"verb": "send"}\n', b"x" * 70000):
+    for octets in NONSENSE:
         with socket.socket(socket.AF_UNIX) as peer:
             peer.connect(str(box.state_dir / "control.sock"))
             peer.sendall(octets)
@@ -212,9 +216,7 @@ def test_an_unknown_verb_is_answered_in_words(box):
 
 
 def test_it_can_be_started_as_a_module(tmp_path):
-    said = subprocess.run(
-        [os.path.join(os.path.dirname(EDGE), "python"), "-m", "edge.service", "--version"], capture_output=True, text=True
-    )
+    said = subprocess.run([sys.executable, "-m", "edge.service", "--version"], capture_output=True, text=True)
     assert said.stdout.startswith("edge ")
 
 
