@@ -11,7 +11,7 @@ taken for different, and held: that is said in words, and costs a person a look,
 
 from array import array
 
-from edge.dicom import syntax
+from edge.dicom import element, syntax
 from edge.dicom.errors import DicomError
 from edge.dicom.octets import put_u32_le
 from edge.dicom.reader import (
@@ -25,6 +25,10 @@ UNCOMPRESSED = (syntax.IMPLICIT_LITTLE, syntax.EXPLICIT_LITTLE, syntax.DEFLATED_
 
 _INFLATE_LIMIT = 1 << 40
 _PADDING = 0xFFFCFFFC
+_ITEM = b"\xfe\xff\x00\xe0"
+_ANY_SEQUENCE = 0x00081110
+_VALUE_LIMIT = 1 << 20  # longer values are compared piece by piece; a private sequence in implicit VR, as octets
+_DEPTH_LIMIT = 16
 # VR -> typecode of what has to be turned around in big endian; all others are octets
 _NUMBERS = {
     "US": "H", "SS": "H", "OW": "H", "AT": "H", "UL": "I", "SL": "I", "FL": "I", "OF": "I", "OL": "I",
@@ -87,32 +91,54 @@ class Comparison:
     def _canonical(self, side):
         """Yield the elements of a data set as every uncompressed transfer syntax of it gives them; never empty."""
         known = syntax.lookup(side[3])
-        reader = Reader(known, inflate=inflater() if known.deflated else None, inflate_limit=_INFLATE_LIMIT)
-        turn = None
-        for piece in self._octets(side):
-            reader.feed(piece)
-            while True:
-                event = reader.next_event()
-                if event is None:
-                    break
-                kind = type(event)
-                if kind is Element or kind is ValueBegan:
-                    turn = _Turn(None if reader.little else _NUMBERS.get(event.vr))
-                    if event.tag & 0xFFFF == 0 or event.tag == _PADDING:
-                        turn.skip = True
-                    elif kind is Element:
-                        yield b"E" + put_u32_le(event.tag) + put_u32_le(len(event.value)) + turn.feed(event.value)
-                    else:
-                        yield b"E" + put_u32_le(event.tag) + put_u32_le(event.length)
-                elif kind is Chunk:
-                    octets = turn.feed(event.view)
-                    if octets:
-                        yield octets
-                elif kind is SequenceBegan:
-                    yield b"S" + put_u32_le(event.tag)
-                elif kind is not ValueEnded:
-                    yield _STRUCTURE.get(kind, b"?")
-        reader.finish()
+        inflate = inflater() if known.deflated else None
+        reader = Reader(known, _VALUE_LIMIT, inflate=inflate, inflate_limit=_INFLATE_LIMIT)
+        return (piece for piece in _elements(reader, self._octets(side), 0) if piece)
+
+
+def _elements(reader, pieces, depth):
+    """Yield the elements that a reader finds in `pieces`, each as octets that say all that is to be compared of it."""
+    turn = None
+    for piece in pieces:
+        reader.feed(piece)
+        while True:
+            event = reader.next_event()
+            if event is None:
+                break
+            kind = type(event)
+            if kind is Element or kind is ValueBegan:
+                turn = _Turn(None if reader.little else _NUMBERS.get(event.vr))
+                if event.tag & 0xFFFF == 0 or event.tag == _PADDING:
+                    turn.skip = True
+                elif kind is ValueBegan:
+                    yield b"E" + put_u32_le(event.tag) + put_u32_le(event.length)
+                elif event.vr == "UN" and event.value.startswith(_ITEM) and depth < _DEPTH_LIMIT:
+                    yield from _unknown(event.tag, event.value, depth + 1)
+                else:
+                    yield b"E" + put_u32_le(event.tag) + put_u32_le(len(event.value)) + turn.feed(event.value)
+            elif kind is Chunk:
+                yield turn.feed(event.view)
+            elif kind is SequenceBegan:
+                yield b"S" + put_u32_le(event.tag)
+            elif kind is not ValueEnded:
+                yield _STRUCTURE.get(kind, b"?")
+    reader.finish()
+
+
+def _unknown(tag, value, depth):
+    """Yield a value of unknown VR that begins like a sequence: as one, if it is one (PS3.5 6.2.2), otherwise as octets.
+
+    A private sequence has its VR in explicit syntaxes only; in implicit VR nothing but its content tells what it is.
+    """
+    inside = (element.write(_ANY_SEQUENCE, "SQ", len(value), False) + value,)
+    try:
+        reader = Reader(syntax.lookup(syntax.IMPLICIT_LITTLE), _VALUE_LIMIT)
+        pieces = list(_elements(reader, inside, depth))
+    except DicomError:
+        pieces = [b"", b"E" + put_u32_le(tag) + put_u32_le(len(value)) + value]
+    else:
+        pieces[0] = b"S" + put_u32_le(tag)
+    yield from pieces
 
 
 class _Turn:

@@ -21,6 +21,8 @@ READ_WRITE = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
+_PARTS_AT_ONCE = 1000  # the kernel takes 1024 (IOV_MAX)
+
 
 class Disk:
     """The operating system's file calls, each as an attribute that a simulator replaces."""
@@ -66,15 +68,17 @@ class Disk:
                 done += self.pwrite(fd, rest[done:], offset + done)
 
     def pwritev_all(self, fd, parts, offset):
-        """Write all of `parts`, a sequence of bytes-like objects, one after another at `offset`, in one call if it can."""
-        done = self.pwritev(fd, parts, offset)
-        for part in parts:
-            length = len(part)
-            if done < length:
-                self.pwrite_all(fd, memoryview(part)[done:], offset + done)
-                done = length
-            done -= length
-            offset += length
+        """Write all of `parts`, a sequence of bytes-like objects, one after another at `offset`, in few calls."""
+        for start in range(0, len(parts), _PARTS_AT_ONCE):
+            some = parts[start : start + _PARTS_AT_ONCE]
+            done = self.pwritev(fd, some, offset)
+            for part in some:
+                length = len(part)
+                if done < length:
+                    self.pwrite_all(fd, memoryview(part)[done:], offset + done)
+                    done = length
+                done -= length
+                offset += length
 
     def pread_all(self, fd, length, offset):
         """Read `length` octets at `offset`, fewer only where the file ends."""

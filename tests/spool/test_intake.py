@@ -124,6 +124,14 @@ def test_short_writes_of_the_kernel_are_completed(tmp_path):
     spool.close()
 
 
+def test_a_data_set_in_thousands_of_pieces_is_taken_at_once(spool):
+    octets = data_set("1.2.3", pixels=bytes(4000))
+    arrival = spool.intake.begin(CT, "1.2.3", EXPLICIT, MODALITY)
+    arrival.write_all([memoryview(octets)[at : at + 1] for at in range(len(octets))])
+    kept = spool.index.get(arrival.commit(lambda facts: ["PACS"]).object_id)
+    assert open(spool.path_of(kept), "rb").read()[kept.offset :] == octets
+
+
 def test_what_is_abandoned_leaves_nothing(spool):
     arrival = spool.intake.begin(CT, "1.2.3", EXPLICIT, MODALITY)
     arrival.write(data_set("1.2.3"))
