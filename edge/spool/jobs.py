@@ -46,7 +46,7 @@ _SHOWN_AS = {"ready": WAITING, "deferred": WAITING, "held": "held", "delivered":
 class _Lane:
     """What is known in memory of one destination: who sleeps on it, what is being sent, how its link does."""
 
-    __slots__ = ("condition", "arrivals", "wakes", "claimed", "link")
+    __slots__ = ("condition", "arrivals", "wakes", "claimed", "link", "schedule")
 
     def __init__(self):
         self.condition = Condition()
@@ -54,6 +54,7 @@ class _Lane:
         self.wakes = 0
         self.claimed = {}
         self.link = retry.LINK_UP
+        self.schedule = retry.LINK  # by which `link` was last put off
 
 
 class Jobs:
@@ -82,7 +83,7 @@ class Jobs:
         or NoSpace when that cannot be had.
         """
         lane = self._lane(destination)
-        if retry.link_wait_s(lane.link, now):
+        if retry.link_wait_s(lane.link, now, lane.schedule):
             return []
         with self._index.lock:
             jobs = self._index.claimable(destination, now, now + schedule.cap_s, limit, lane.claimed)
@@ -136,6 +137,7 @@ class Jobs:
         """Put down that the way to a destination failed; return its Link: nothing is claimed until `until`."""
         lane = self._lane(destination)
         was_up = lane.link.failures == 0
+        lane.schedule = schedule
         lane.link = retry.link_failed(lane.link, now, self._roll(), why, schedule)
         if was_up:
             self._journal.append("link", {"to": destination, "at": now, "up": False, "why": why}, durable=False)
@@ -157,7 +159,7 @@ class Jobs:
         """Sleep until it is worth to claim for `destination` again, at most `limit_s` seconds."""
         lane = self._lane(destination)
         arrivals, wakes = lane.arrivals, lane.wakes
-        link_wait_s = retry.link_wait_s(lane.link, now)
+        link_wait_s = retry.link_wait_s(lane.link, now, lane.schedule)
         if link_wait_s:
             limit_s = min(limit_s, link_wait_s)
         else:
