@@ -174,9 +174,8 @@ class HeadReader:
     def _read_meta(self):
         octets, at = self._octets, self._at
         if not self._has(8):
-            if not self._ended:
-                return False
-            if not self._has(1):
+            start = bytes(octets[at : at + 2])
+            if self._ended and not (start and b"\2\0".startswith(start)):
                 return self._end_meta()
             return False
         if at == self.meta_offset and octets[at : at + 2] == b"\0\2":

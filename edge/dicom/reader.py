@@ -189,14 +189,13 @@ class Reader:
         octets = self._view
         at = self._at
         left = len(octets) - at
+        offset = self._offset
         if left < 12 or self._held:
             gathered = self._gather_head()
             if gathered is None:
                 return None
             octets, at = gathered
-            left = 0
-        offset = self._offset
-        if offset == self._start:
+        elif offset == self._start:
             self._look_at_first(octets, at)
         tag, vr, length, size = element.read(octets, at, 12, self.little, self._explicit)
         if self._limit is not None and offset + size > self._limit:
@@ -237,6 +236,8 @@ class Reader:
         gathered = self._gather(8)
         if gathered is None:
             return None
+        if self._offset == self._start:
+            self._look_at_first(gathered[0], gathered[1])
         if element.read(gathered[0], gathered[1], 8, self.little, self._explicit) is None:
             return self._gather(12)
         return gathered

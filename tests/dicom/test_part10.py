@@ -172,6 +172,12 @@ def test_a_file_whose_data_set_is_empty_is_a_file():
     assert head.data_set_offset == len(start(META)) and head.transfer_syntax == EXPLICIT
 
 
+def test_a_file_that_ends_within_the_first_element_of_its_data_set_has_a_head():
+    for size in range(1, 8):
+        head = look(start(META) + FIRST[:size], 1)
+        assert head.data_set_offset == len(start(META)) and head.transfer_syntax == EXPLICIT
+
+
 def test_a_preamble_that_makes_the_file_a_program_is_flagged():
     magics = (b"MZ\x90\0", b"\x7fELF\2\1\1", b"#!/bin/sh\n", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"PK\3\4")
     for beginning in magics:

@@ -191,3 +191,11 @@ def test_no_more_than_the_agreed_number_of_notices_is_kept():
     for number in range(500):
         data_set += one(0x00091000 + number, "LO", b"odd")
     assert len(read(data_set, EXPLICIT)[1]) == 32
+
+
+def test_a_first_element_of_another_layout_is_read_whatever_its_head_takes():
+    data_set = one(0x00081190, "UR", b"http://a") + PATIENT
+    tags, message = noted(data_set, IMPLICIT)
+    assert tags == [0x00081190, 0x00100010, 0x00100020] and "laid out otherwise" in message
+    for size in range(1, 20):
+        assert isinstance(refused(data_set[:size], IMPLICIT), TruncatedError)
