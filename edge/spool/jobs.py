@@ -155,15 +155,15 @@ class Jobs:
         """Return how the way to a destination does, a retry.Link."""
         return self._lane(destination).link
 
-    def wait(self, destination, now, limit_s):
-        """Sleep until it is worth to claim for `destination` again, at most `limit_s` seconds."""
+    def wait(self, destination, now, limit_s, schedule=retry.OBJECT):
+        """Sleep until it is worth to claim for `destination` again, at most `limit_s` seconds; `schedule` as for claim."""
         lane = self._lane(destination)
         arrivals, wakes = lane.arrivals, lane.wakes
         link_wait_s = retry.link_wait_s(lane.link, now, lane.schedule)
         if link_wait_s:
             limit_s = min(limit_s, link_wait_s)
         else:
-            if self._index.claimable(destination, now, now + retry.OBJECT.cap_s, 1, lane.claimed):
+            if self._index.claimable(destination, now, now + schedule.cap_s, 1, lane.claimed):
                 return
             due = self._index.next_due(destination)
             if due is not None:
