@@ -12,14 +12,15 @@ and may be the other, and must neither block the queue nor condemn what is innoc
 - Several objects in a row are refused for now (a full archive): the destination backs off.
 """
 
+import itertools
 import logging
 import threading
 import time
 
 from edge.forward.parcel import open_parcel
 from edge.forward.target import Delivered, LinkFailure, Refused
+from edge.spool import errors
 from edge.spool import jobs as outcomes
-from edge.spool.errors import Rotten
 from edge.spool.retry import Schedule
 
 _log = logging.getLogger("edge.forward")
@@ -28,6 +29,7 @@ BATCH = 128
 LINGER_S = 3.0  # how long what is open waits for the next object
 
 _SLEEP_S = 3600.0
+_REWAKE_S = 0.2
 _LASTING_TRIES = 3  # of an object that the destination says it will never take: archives have been wrong about that
 _CUTS_PER_TRY = 3  # cuts of the line within one object that come to one of its tries
 _BUSY_IN_A_ROW = 3  # objects refused for now, one after another, that make the destination back off
@@ -58,6 +60,7 @@ class Worker:
         self._stopping = False
         self._open = False  # whether the target was left open for the next object
         self._taken = {}  # object number -> Parcel, of those that the target has taken and not accounted for
+        self._room = 0  # how many more parcels the target may take
         self._pause = None  # why the destination is to be left alone for now, in words
         self._got_through = 0  # objects delivered since the link last failed
         self._busy = 0  # objects refused for now, in a row
@@ -75,7 +78,10 @@ class Worker:
 
     def join(self, limit_s):
         """Wait up to `limit_s` for the object under way, then break it off; say whether nothing was broken off."""
-        self._thread.join(limit_s)
+        until = time.monotonic() + limit_s
+        while self._thread.is_alive() and time.monotonic() < until:
+            self._jobs.wake(self._name)  # again and again, as it may have been about to go to sleep
+            self._thread.join(min(_REWAKE_S, max(0.0, until - time.monotonic())))
         if not self._thread.is_alive():
             return True
         self._target.interrupt()
@@ -86,6 +92,9 @@ class Worker:
         while not self._stopping:
             try:
                 self._round()
+            except (errors.Degraded, errors.NoSpace) as error:
+                self._close()
+                self._back_off(str(error))
             except Exception as error:
                 _log.exception("forwarding to %s failed inside this box", self._name)
                 self._close()
@@ -104,12 +113,12 @@ class Worker:
         elif self._open:
             self._linger()
         elif not self._stopping:
-            self._jobs.wait(self._name, self._now(), _SLEEP_S)
+            self._jobs.wait(self._name, self._now(), _SLEEP_S, self._schedule)
 
     def _linger(self):
         """Keep what is open for the next object a little, then close it."""
         until = time.monotonic() + LINGER_S
-        self._jobs.wait(self._name, self._now(), LINGER_S)
+        self._jobs.wait(self._name, self._now(), LINGER_S, self._schedule)
         if time.monotonic() >= until:
             self._close()
 
@@ -121,9 +130,7 @@ class Worker:
         self._pause = None
         try:
             while batch and self._going_on():
-                served = self._target.open(batch[::-1])
-                self._open = True
-                self._serve(batch, served)
+                self._serve(batch)
             if self._pause is not None:
                 self._close()
                 self._back_off(self._pause)
@@ -138,25 +145,39 @@ class Worker:
     def _going_on(self):
         return not self._stopping and self._pause is None
 
-    def _serve(self, batch, count):
-        """Let the target deliver up to `count` jobs from the end of `batch`, which are taken off it one by one."""
-        for job, outcome in self._target.deliver(self._parcels(batch, count)):
+    def _serve(self, batch):
+        """Let the target deliver from the end of `batch` what one session serves, taking off what it takes."""
+        parcels = self._parcels(batch)
+        # As long as the way works, nothing is opened before the first object has been read and checked: the peer would
+        # have to wait for that. While it fails, nothing is read again and again for nothing.
+        self._room = 0 if self._jobs.link(self._name).failures else 1
+        begun = list(itertools.islice(parcels, self._room))
+        if not begun and not batch:
+            return
+        try:
+            served = self._target.open([parcel.job for parcel in begun] + batch[::-1])
+        except LinkFailure:
+            batch.extend([self._account(parcel.job.object_id) for parcel in begun])
+            raise
+        self._open = True
+        self._room = served - len(begun)
+        for job, outcome in self._target.deliver(itertools.chain(begun, parcels)):
             self._account(job.object_id)
             if isinstance(outcome, Delivered):
                 self._delivered(job, outcome)
             else:
                 self._refused(job, outcome)
 
-    def _parcels(self, batch, count):
-        """Yield the parcels of up to `count` jobs from the end of `batch`; a rotten one is reported, and left out."""
-        while count and batch and self._going_on():
-            count -= 1
+    def _parcels(self, batch):
+        """Yield the parcels of jobs from the end of `batch`, while there is room; a rotten one is reported instead."""
+        while batch and self._room and self._going_on():
             job = batch.pop()
             try:
                 parcel = open_parcel(self._spool.path_of(job), job)
-            except Rotten as error:
+            except errors.Rotten as error:
                 self._rotten(job, str(error))
                 continue
+            self._room -= 1
             self._taken[job.object_id] = parcel
             yield parcel
 
@@ -219,6 +240,7 @@ class Worker:
         return cuts >= _CUTS_PER_TRY
 
     def _back_off(self, why):
+        self._got_through = 0
         link = self._jobs.link_failed(self._name, self._now(), why, self._link_schedule)
         level = logging.WARNING if link.failures == 1 else logging.INFO
         _log.log(level, "%s waits %.0f s: %s", self._name, max(0.0, link.until - self._now()), why)
