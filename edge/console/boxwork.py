@@ -39,13 +39,7 @@ class _Alone:
         self._spool = None
 
     def __enter__(self):
-        from edge.spool.spool import Limits, Spool
-
-        limits = self._config.limits
-        self._spool = Spool.open(
-            self._config.box.state_dir,
-            Limits(reserve_bytes=limits.reserve_bytes, quota_bytes=limits.quota_bytes, conflict=limits.conflict),
-        )
+        self._spool = verbs.open_spool(self._config)
         return verbs.Box(self._config, self._spool, None)
 
     def __exit__(self, *exception):

@@ -11,17 +11,33 @@ from edge.dicom.errors import DicomError
 from edge.spool import errors
 from edge.spool.ledger import ALL, ON_HOLD
 from edge.spool.intake import Source
+from edge.spool.spool import Limits, Spool
 
 # What a verb works on. config: config.Config; spool: Spool; associations: function, the summaries of those that are
 # open, or None when no service runs
 Box = namedtuple("Box", ("config", "spool", "associations"))
 
 _PAGE = 200
+_DAY_S = 86400
 _BY_HAND = Source("", "", "by hand")
 
 
 class Refused(Exception):
     """The verb cannot be done; str() says why and what to do."""
+
+
+def open_spool(settings):
+    """Return the Spool of a config.Config, opened; see Spool.open for what it raises."""
+    limits = settings.limits
+    return Spool.open(
+        settings.box.state_dir,
+        Limits(
+            reserve_bytes=limits.reserve_bytes,
+            quota_bytes=limits.quota_bytes,
+            keep_delivered_s=limits.keep_delivered_days * _DAY_S,
+            conflict=limits.conflict,
+        ),
+    )
 
 
 def queue(box, request):
@@ -155,6 +171,9 @@ def release(box, request):
         except (errors.Unknown, errors.Rotten) as error:
             raise Refused(str(error)) from None
     released += spool.jobs.release(spool.now(), name, None, number, "command line")
+    for each in box.config.destinations:
+        if name in (None, each.name):
+            spool.jobs.wake(each.name)  # whoever releases has mended something: see at once whether it works
     if number is None:
         spool.health.clear("conflict")
     return {"released": released}

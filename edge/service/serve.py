@@ -89,7 +89,7 @@ class _Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
         settings = self._loaded.config
-        spool = wiring.open_spool(settings)
+        spool = verbs.open_spool(settings)
         try:
             return self._serve(settings, spool)
         finally:

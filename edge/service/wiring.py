@@ -8,34 +8,17 @@ from edge.forward.route import Router
 from edge.net import listener, outbound
 from edge.protocol import association, contexts, echo
 from edge.spool.intake import Source
-from edge.spool.spool import Limits, Spool
-
-_DAY_S = 86400
 
 
 def _ms(seconds):
     return round(seconds * 1000)
 
 
-def open_spool(settings):
-    """Return the Spool of a config.Config."""
-    limits = settings.limits
-    return Spool.open(
-        settings.box.state_dir,
-        Limits(
-            reserve_bytes=limits.reserve_bytes,
-            quota_bytes=limits.quota_bytes,
-            keep_delivered_s=limits.keep_delivered_days * _DAY_S,
-            conflict=limits.conflict,
-        ),
-    )
-
-
 def make_listener(settings, spool):
     """Return the bound Listener of a config.Config; OSError when its address or port cannot be had."""
     return listener.Listener(
         listener_settings(settings),
-        spool.intake.begin,
+        spool.intake,
         spool.quota.has_room,
         lambda peer: Source(peer.calling, peer.called, peer.address),
         Router([(route.calling, route.to) for route in settings.routes]),

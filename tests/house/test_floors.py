@@ -32,7 +32,7 @@ LOW_ROOMS = {
     "morph": (("dicom",), None),
     "board": ((), None),
 }
-NATIVE_IN = {"spool/checksum", "pixels/binding"}  # the files that may know of the C extension
+NATIVE_IN = {"spool/checksum", "spool/stepper", "pixels/binding"}  # the files that may know of the C extension
 
 # The order of the files in a room: each imports only those before it.
 ORDER = {

@@ -45,14 +45,11 @@ def test_the_line_to_try_works_as_it_is_printed(box):
 
 def test_it_is_ready_within_half_a_second(tmp_path):
     taken_s = []
-    for attempt in range(3):
-        with Service(tmp_path / str(attempt)) as box:
-            pass
-        box = Service(tmp_path / str(attempt))
+    while not taken_s or min(taken_s) > 0.5:  # a machine that is busy with other things proves nothing
+        assert len(taken_s) < 10, taken_s
         began = time.monotonic()
-        with box:
+        with Service(tmp_path / str(len(taken_s))):
             taken_s.append(time.monotonic() - began)
-    assert min(taken_s) < 0.5, taken_s
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
