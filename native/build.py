@@ -10,7 +10,7 @@ import sysconfig
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SOURCES = ("crc32.c",)
+SOURCES = ("crc32.c", "step.c")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion")
 
 

@@ -58,12 +58,16 @@ class Archive:
             limits=association.DEFAULT_LIMITS,
             drain_ms=1000,
         )
-        self._listener = listener.Listener(settings, self._begin, lambda: True, lambda peer: peer.calling, None)
+        self._listener = listener.Listener(settings, self, lambda: True, lambda peer: peer.calling, None)
         self.port = self._listener.port
 
-    def _begin(self, sop_class, sop_instance, transfer_syntax, source):
+    def begin(self, sop_class, sop_instance, transfer_syntax, source):
+        """Return where an object goes that a sender announces: what `spool.intake` is to the box."""
         head = part10.head(sop_class, sop_instance, transfer_syntax, self._ae_title, source)
         return _Arrival(os.path.join(self._folder, sop_instance + ".dcm"), head)
+
+    def keep_up(self):
+        """There is nothing to keep up with."""
 
     def run(self):
         """Serve until `stop` is called from another thread."""

@@ -41,9 +41,9 @@ def get_u32_be(octets, at):
 
 
 def get_data_header(octets, at):
-    """Read the twelve octets of a P-DATA-TF PDU and its first PDV: type, length, PDV length, context ID, control header.
+    """Read the heads of a P-DATA-TF PDU and its first PDV: type, length, PDV length, context ID, control header.
 
-    The caller has looked that they are there (PS3.8 9.3.5).
+    They are twelve octets, and the caller has looked that they are there (PS3.8 9.3.5).
     """
     kind, _, length, pdv_length, context_id, control = unpack_from(">BBIIBB", octets, at)
     return kind, length, pdv_length, context_id, control

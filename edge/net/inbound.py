@@ -53,15 +53,16 @@ class Summary:
 class Inbound:
     """An association that was accepted, and the thread's work on it.
 
-    wire: transport.Wire; engine: association.Association, established or about to be; begin: spool.intake's, as
-    `begin(sop_class, sop_instance, transfer_syntax, source)`; source: what the spool keeps of where objects came from;
-    route: what `Arrival.commit` asks where an object goes; object_limit: octets of the longest data set taken.
+    wire: transport.Wire; engine: association.Association, established or about to be; intake: the spool's, of which
+    `begin(sop_class, sop_instance, transfer_syntax, source)` and `keep_up()` are called; source: what the spool keeps of
+    where objects came from; route: what `Arrival.commit` asks where an object goes; object_limit: octets of the longest
+    data set taken.
     """
 
-    def __init__(self, wire, engine, peer, begin, source, route, object_limit):
+    def __init__(self, wire, engine, peer, intake, source, route, object_limit):
         self._wire = wire
         self._engine = engine
-        self._begin = begin
+        self._intake = intake
         self._source = source
         self._route = route
         self._object_limit = object_limit
@@ -129,6 +130,7 @@ class Inbound:
                 self._engine.lost(transport.now_ms())
                 self._drain_events()
                 return False
+            self._intake.keep_up()
         return True
 
     def _drain_events(self):
@@ -214,7 +216,7 @@ class Inbound:
             self._refuse(status.DATA_SET_MISMATCH, "SOP class of the command is not that of the context")
             return
         try:
-            self._arrival = self._begin(asked.sop_class, asked.sop_instance, context.transfer_syntax, self._source)
+            self._arrival = self._intake.begin(asked.sop_class, asked.sop_instance, context.transfer_syntax, self._source)
         except (DicomError, OSError) as error:
             self._refuse_for(error)
 

@@ -60,13 +60,13 @@ class _Half:
 class Listener:
     """The listening socket, the half-open connections, and the threads of the associations that were accepted.
 
-    begin: spool.intake's; has_room: function, whether the spool takes new objects; source_of: function of an
+    intake: the spool's; has_room: function, whether the spool takes new objects; source_of: function of an
     inbound.Peer, what the spool keeps as the source; route: what Arrival.commit asks.
     """
 
-    def __init__(self, settings, begin, has_room, source_of, route):
+    def __init__(self, settings, intake, has_room, source_of, route):
         self._settings = settings
-        self._begin = begin
+        self._intake = intake
         self._has_room = has_room
         self._source_of = source_of
         self._route = route
@@ -276,7 +276,7 @@ class Listener:
         peer = inbound.Peer(request.calling, request.called, half.address)
         wire = transport.Wire(half.socket, _SEND_TIMEOUT_MS)
         served = inbound.Inbound(
-            wire, engine, peer, self._begin, self._source_of(peer), self._route, settings.object_limit
+            wire, engine, peer, self._intake, self._source_of(peer), self._route, settings.object_limit
         )
         with self._lock:
             self._running[served] = half.address

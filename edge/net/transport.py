@@ -48,7 +48,7 @@ class Wire:
     def receive_into(self, window, timeout_ms):
         """Receive into `window`; return the octets received, 0 at the end, or None when nothing came in time.
 
-        That may be sooner than `timeout_ms`, where an earlier call was in more of a hurry: the caller looks at the clock.
+        That may be sooner than `timeout_ms`, where an earlier call was in more of a hurry: look at the clock.
         """
         if timeout_ms + _SLACK_MS < self._receive_ms:
             self._setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval(timeout_ms))

@@ -30,9 +30,9 @@ _FIXED_BYTES = 4  # body of every PDU but A-ASSOCIATE-RQ, A-ASSOCIATE-AC and P-D
 
 # kind: the PDU type; body: bytes after the six of the header
 Pdu = namedtuple("Pdu", ("kind", "body"))
-# What the window holds of one message, of one PDV or of several that follow each other. context_id: int; is_command: bit
-# 0 of the control header; is_last: whether this is the end of the message's command set or data set; views: list of the
-# payload's views, in order
+# What the window holds of one message, of one PDV or of several that follow each other. context_id: int; is_command:
+# bit 0 of the control header; is_last: whether this is the end of the message's command set or data set; views: list of
+# the payload's views, in order
 Piece = namedtuple("Piece", ("context_id", "is_command", "is_last", "views"))
 
 

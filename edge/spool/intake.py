@@ -23,6 +23,7 @@ from edge.spool.disk import FILE_MODE, NEW_FILE
 from edge.spool.inflate import inflater
 from edge.spool.jobs import CONFLICT, NORMAL, ROTTEN, UNROUTED
 from edge.spool.shelf import file_name
+from edge.spool.stepper import stepper
 
 # Where an object came from. calling, called: AE titles; address: str
 Source = namedtuple("Source", "calling called address")
@@ -57,6 +58,7 @@ _TAGS = (
 )
 WANTED = frozenset(_TAGS + (_SOP_CLASS, _SOP_INSTANCE, _CHARSETS))
 LAST_WANTED = 0x00200013
+_STEP = stepper(WANTED, LAST_WANTED)
 
 _MEDIA_SOP_INSTANCE = b"\x02\x00\x03\x00UI"  # as it begins in a head
 _HEADS_AT_HAND = 64
@@ -104,11 +106,14 @@ class Intake:
 
         All str; `source`: a Source; `priority`: of its jobs. The octets that follow are its data set.
         """
-        self.index.keep_up()
-        self.compaction.keep_up()
         self.quota.admit()
         head = self._head(sop_class, sop_instance, transfer_syntax, source)
         return Arrival(self, head, sop_class, sop_instance, transfer_syntax, source, priority)
+
+    def keep_up(self):
+        """Do what commits leave to be done, when there is enough of it: for when the answer is out. Never raises."""
+        self.index.keep_up()
+        self.compaction.keep_up()
 
     def _head(self, sop_class, sop_instance, transfer_syntax, source):
         """Return the head of a new file: of the same kind, it differs in nothing but the SOP Instance UID."""
@@ -157,7 +162,7 @@ class Arrival:
         self.size = 0
         self.crc = 0
         known = syntax.lookup(transfer_syntax)
-        self._skim = skim.Skim(known, WANTED, LAST_WANTED, inflater() if known.deflated else None)
+        self._skim = skim.Skim(known, WANTED, LAST_WANTED, inflater() if known.deflated else None, step=_STEP)
         self._values = self._skim.values
         self._trouble = None
         self._begun_behind = 0

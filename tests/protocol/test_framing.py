@@ -53,7 +53,8 @@ def test_any_chunking_gives_the_same_messages():
 
 
 def test_pdus_of_one_message_that_the_window_holds_come_as_one_piece():
-    octets = b"".join([data_pdu(3, bytes([n] * n), 0) for n in range(40)]) + data_pdu(3, b"end", 2) + data_pdu(1, b"", 3)
+    octets = b"".join([data_pdu(3, bytes([n] * n), 0) for n in range(40)])
+    octets += data_pdu(3, b"end", 2) + data_pdu(1, b"", 3)
     found = pieces(octets, len(octets), window=4096)
     assert found == [(3, False, True, b"".join([bytes([n] * n) for n in range(40)]) + b"end"), (1, True, True, b"")]
 
