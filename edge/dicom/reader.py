@@ -38,6 +38,7 @@ FragmentEnded = namedtuple("FragmentEnded", ())
 
 _UNDEFINED = element.UNDEFINED
 _INFLATED_AT_ONCE = 16384
+_PADDING_AT_ONCE = 4096
 
 # What is open. kind; tag of the element; end: the offset where it ends, or None when a delimiter ends it; limit: the
 # end of the innermost thing around it that has one; little and explicit: what they return to when it is closed
@@ -299,14 +300,15 @@ class Reader:
         return Chunk(self._view[at : at + count])
 
     def _read_padding(self):
-        padding = bytes(self._held) + bytes(self._view[self._at :])
+        end = min(self._at + _PADDING_AT_ONCE, len(self._view))
+        padding = bytes(self._held) + bytes(self._view[self._at : end])
         self._held = bytearray()
-        self._at = len(self._view)
+        self._at = end
         self._offset += len(padding)
         rest = len(padding.lstrip(b"\0"))
         if rest:
             raise PeerError("octets that are no element follow the data set", self._offset - rest)
-        return None
+        return _GOT_ON if padding else None
 
     def _read_delimiter(self, tag, length, offset):
         kind = self._frames[-1].kind if self._frames else None

@@ -16,6 +16,7 @@ IMPLICIT = syntax.lookup(syntax.IMPLICIT_LITTLE)
 DEFLATED = syntax.lookup(syntax.DEFLATED_LITTLE)
 SYNTAXES = [EXPLICIT, IMPLICIT, DEFLATED, syntax.lookup(syntax.EXPLICIT_BIG), syntax.lookup("1.2.840.10008.1.2.4.70")]
 ANY_SYNTAX = st.sampled_from(SYNTAXES)
+NOT_DEFLATED = st.sampled_from([each for each in SYNTAXES if not each.deflated])
 CHARSETS = ["", "ISO_IR 100", "ISO_IR 192", "GB18030", "ISO 2022 IR 87", "ISO 2022 IR 159", "ISO 2022 IR 149",
             "ISO 2022 IR 58", "ISO 2022 IR 13", "ISO_IR 166", "ISO 2022 IR 144", "NONSENSE"]  # fmt: skip
 
@@ -72,11 +73,17 @@ def read(octets, transfer_syntax, cuts=(), **limits):
 
 
 @FUZZ
-@given(OCTETS, ANY_SYNTAX, CUTS)
+@given(OCTETS, NOT_DEFLATED, CUTS)
 def test_any_octets_give_the_same_events_or_error_however_they_are_cut(octets, transfer_syntax, cuts):
     whole = read(octets, transfer_syntax)
     assert read(octets, transfer_syntax, cuts) == whole
     assert read(octets, transfer_syntax, [1]) == whole
+
+
+@FUZZ
+@given(OCTETS, CUTS)
+def test_any_octets_taken_for_deflated_give_events_or_an_error(octets, cuts):
+    read(octets, DEFLATED, cuts)  # which ones depends on the cuts: zlib gives nothing of a piece that is damaged
 
 
 @FUZZ
@@ -90,7 +97,7 @@ def test_any_octets_deflated_give_the_same_events_or_error(octets, cuts):
 
 
 @FUZZ
-@given(OCTETS, ANY_SYNTAX, CUTS, st.sets(TAGS, min_size=1))
+@given(OCTETS, NOT_DEFLATED, CUTS, st.sets(TAGS, min_size=1))
 def test_any_octets_are_skimmed_alike_however_they_are_cut(octets, transfer_syntax, cuts, wanted):
     def look(sizes):
         found = skim.Skim(transfer_syntax, wanted, max(wanted), inflater(), 16, 8, 20000)
@@ -227,7 +234,7 @@ def test_any_data_set_is_read_as_it_was_written(content, transfer_syntax, cuts):
 
 
 def test_octets_of_any_kind_take_little_memory():
-    """Half a megabyte of what asks for the most: deep, long, many, and never closed."""
+    """Many times what may be held, of what asks for the most: deep, long, many, and never closed."""
     undefined = element.write(0x00081140, "SQ", 0xFFFFFFFF) + element.write(element.ITEM, "", 0xFFFFFFFF)
     closed = element.write(element.ITEM_END, "", 0) + element.write(element.SEQUENCE_END, "", 0)
     for piece in (
@@ -242,13 +249,13 @@ def test_octets_of_any_kind_take_little_memory():
     ):
         block = piece * (65536 // len(piece) + 1)
         for transfer_syntax in (EXPLICIT, IMPLICIT):
-            assert peak_while(block, 8, transfer_syntax) < 300000
+            assert peak_while(block, 3, transfer_syntax) < 65536
 
 
 def peak_while(block, count, transfer_syntax):
     """Return how many octets of memory reading and skimming `block`, `count` times, takes at most."""
-    source = reader.Reader(transfer_syntax)
-    found = skim.Skim(transfer_syntax, (0x7FE00010,), 0xFFFFFFFF)
+    source = reader.Reader(transfer_syntax, value_limit=4096)
+    found = skim.Skim(transfer_syntax, (0x00091001, 0x7FE00010), 0xFFFFFFFF, value_limit=4096)
     tracemalloc.start()
     try:
         for take in (found.feed, lambda octets: drain(source, octets)):
