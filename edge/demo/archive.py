@@ -44,7 +44,8 @@ class Archive:
     def __init__(self, folder, ae_title, transfer_syntaxes=()):
         self._folder = folder
         self._ae_title = ae_title
-        policy = contexts.Policy(lambda sop_class: True, transfer_syntaxes or contexts.PREFERENCE, not transfer_syntaxes)
+        preference = transfer_syntaxes or contexts.PREFERENCE
+        policy = contexts.Policy(lambda sop_class: True, preference, not transfer_syntaxes)
         settings = listener.Settings(
             address="127.0.0.1",
             port=0,

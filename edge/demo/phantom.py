@@ -10,7 +10,8 @@
 
 `ct`, `mr`, `cr` and `us` all take the study, `number` and `of` (which picture of how many), and as options
 `sop_instance` and `series` (UIDs; made from the seed otherwise), `syntax` (explicit, implicit or deflated little
-endian) and `size` (columns); `us` takes `frames`. `MAKERS` names them by modality. The same arguments always give the same bytes.
+endian) and `size` (columns); `us` takes `frames`. `MAKERS` names them by modality. The same arguments always give the
+same bytes.
 """
 
 import os

@@ -57,7 +57,8 @@ def _plane(field, z, seed, fluid):
 def _furrows(size, z, seed, fluid):
     """The wedges of a brain cut `size` large, and the cleft between its halves; each grows and fades with height."""
     random = Random(seed)
-    found = [Ellipse(fluid, 0, -0.40 * size, 0.009, 0.30 * size, 0), Ellipse(fluid, 0, 0.50 * size, 0.009, 0.22 * size, 0)]
+    front, back = (-0.40, 0.30), (0.50, 0.22)
+    found = [Ellipse(fluid, 0, y * size, 0.009, length * size, 0) for y, length in (front, back)]
     for step in range(38):
         turn = 2 * pi * (step + 0.5 * random.random()) / 38
         phase, bend, depth = 2 * pi * random.random(), random.random() - 0.5, 0.075 + 0.065 * random.random()

@@ -55,7 +55,8 @@ class View:
         width = shutil.get_terminal_size().columns - 1
         lines = [_BOLD + title[:width] + _PLAIN]
         for row in rows:
-            text = "  %-12s %s %s" % (row.name, bar(row.done, row.total, _BAR_WIDTH, self._solid, self._hollow), row.words)
+            drawn = bar(row.done, row.total, _BAR_WIDTH, self._solid, self._hollow)
+            text = "  %-12s %s %s" % (row.name, drawn, row.words)
             colour = _RED if row.alarm else _GREEN if row.total and row.done >= row.total else ""
             lines.append(colour + text[:width] + (_PLAIN if colour else ""))
         up = "\033[%dA" % self._lines if self._lines else ""

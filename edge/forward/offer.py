@@ -16,7 +16,7 @@ Offer = namedtuple("Offer", ("wanted", "pairs"))
 
 
 def plan(pairs, before=()):
-    """Return the Offer for `pairs`, a list of (SOP Class, transfer syntax): as many, from the first on, as there is room for.
+    """Return the Offer for `pairs`, a list of (SOP Class, transfer syntax): for as many of the first as there is room.
 
     `before`: pairs that were of use on an association before; they are offered again in the room that is left.
     """
