@@ -156,7 +156,7 @@ class Jobs:
         return self._lane(destination).link
 
     def wait(self, destination, now, limit_s, schedule=retry.OBJECT):
-        """Sleep until it is worth to claim for `destination` again, at most `limit_s` seconds; `schedule` as for claim."""
+        """Sleep until it is worth to claim for `destination` again, at most `limit_s` seconds; `schedule` as there."""
         lane = self._lane(destination)
         arrivals, wakes = lane.arrivals, lane.wakes
         link_wait_s = retry.link_wait_s(lane.link, now, lane.schedule)
