@@ -152,7 +152,7 @@ def test_an_object_that_cuts_the_line_while_others_get_through_spends_tries_and_
             return stock.count(spool, "there", "held") == 1
 
         wait_until(held, 20, "the object to be held", pause_s=0.1)
-    assert target.tried.count(bad) >= 2 * 3
+        assert target.tried.count(bad) >= 2 * 3
         wait_until(lambda: not stock.count(spool, "there", "waiting"), 5, "the others to get through")
 
 
