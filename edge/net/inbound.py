@@ -54,9 +54,9 @@ class Inbound:
     """An association that was accepted, and the thread's work on it.
 
     wire: transport.Wire; engine: association.Association, established or about to be; intake: the spool's, of which
-    `begin(sop_class, sop_instance, transfer_syntax, source)` and `keep_up()` are called; source: what the spool keeps of
-    where objects came from; route: what `Arrival.commit` asks where an object goes; object_limit: octets of the longest
-    data set taken.
+    `begin(sop_class, sop_instance, transfer_syntax, source)` and `keep_up()` are called; source: what the spool keeps
+    of where objects came from; route: what `Arrival.commit` asks where an object goes; object_limit: octets of the
+    longest data set taken.
     """
 
     def __init__(self, wire, engine, peer, intake, source, route, object_limit):
@@ -216,7 +216,8 @@ class Inbound:
             self._refuse(status.DATA_SET_MISMATCH, "SOP class of the command is not that of the context")
             return
         try:
-            self._arrival = self._intake.begin(asked.sop_class, asked.sop_instance, context.transfer_syntax, self._source)
+            syntax = context.transfer_syntax
+            self._arrival = self._intake.begin(asked.sop_class, asked.sop_instance, syntax, self._source)
         except (DicomError, OSError) as error:
             self._refuse_for(error)
 
