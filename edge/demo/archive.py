@@ -7,6 +7,7 @@ alone, as an old workstation does.
 """
 
 import os
+import signal
 import sys
 import threading
 
@@ -81,6 +82,7 @@ class Archive:
 
 def main(arguments):
     """Serve until standard input ends: when the parent goes, however it goes, so does this."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     archive = Archive(arguments[0], arguments[1], tuple(arguments[2:]))
     serving = threading.Thread(target=archive.run, name="archive")
     serving.start()

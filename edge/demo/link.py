@@ -22,8 +22,8 @@ class Link:
         self._pairs = {}  # socket -> the socket its octets go to
         self._budget = None  # octets that may still pass before the link cuts itself
         self._ended = False
-        self.cuts_within_transfer = 0
-        self.passed_bytes = 0
+        self.cut_in_transfer = False  # whether the last cut was
+        self.cuts = (0, 0)  # all of them, and those in the middle of a transfer
         self._server = self._listen(0)
         self.port = self._server.getsockname()[1]
         self._selector = selectors.DefaultSelector()
@@ -38,10 +38,12 @@ class Link:
         """Whether octets pass."""
         return self._server is not None
 
-    def cut(self):
+    def cut(self, in_transfer=False):
         """Reset every connection and listen no more."""
         with self._lock:
             if self._server is not None:
+                self.cut_in_transfer = in_transfer
+                self.cuts = (self.cuts[0] + 1, self.cuts[1] + in_transfer)
                 self._selector.unregister(self._server)
                 self._server.close()
                 self._server = None
@@ -116,20 +118,17 @@ class Link:
                 if outward and self._budget is not None and len(octets) >= self._budget:
                     octets = octets[: self._budget]
                     other.sendall(octets)
-                    self.cuts_within_transfer += 1
                     octets = None
                 elif octets:
                     other.sendall(octets)
-                    if outward:
-                        self.passed_bytes += len(octets)
-                        if self._budget is not None:
-                            self._budget -= len(octets)
+                    if outward and self._budget is not None:
+                        self._budget -= len(octets)
             except OSError:
                 octets = b""
             if octets == b"":
                 self._drop(connected)
         if octets is None:
-            self.cut()
+            self.cut(True)
 
     def _drop(self, connected, linger=_ORDERLY):
         """Close both ends of the connection that `connected` is one end of."""

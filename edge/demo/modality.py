@@ -1,18 +1,20 @@
 """A simulated modality: a shelf of Part 10 files, sent study by study as a scanner does, each over one association."""
 
+import functools
 import os
 from collections import namedtuple
 
 from edge.demo import phantom
-from edge.dicom import part10, syntax
-from edge.dicom.errors import DicomError
+from edge.dicom import part10, syntax, uid
+from edge.dicom.errors import DicomError, PeerError
 from edge.net import outbound
 from edge.protocol import contexts, status
 
 # One file of the shelf. sop_class, sop_instance, transfer_syntax: str; offset, length: where its data set lies
 Sheet = namedtuple("Sheet", ("path", "sop_class", "sop_instance", "transfer_syntax", "offset", "length"))
-# What is sent together. minute: of the day, when it is sent; title: in words; calling: AE title; sheets: list of Sheet
-Study = namedtuple("Study", ("minute", "title", "calling", "sheets"))
+# What is sent together. minute: of the day, when it is sent; title: in words; calling: AE title; count: of its objects;
+# make: function that returns the list of their Sheets
+Study = namedtuple("Study", ("minute", "title", "calling", "count", "make"))
 
 # A day of a small hospital: (hour, minute), modality, seed, objects
 _DAY = (
@@ -30,24 +32,45 @@ _DAY = (
 # What the devices of this hospital speak: its CT is an old one
 _SYNTAX = {"CT": syntax.IMPLICIT_LITTLE}
 
+_OF_FILES = "MODALITY"  # who sends files that are not phantoms
+CALLERS = ("CT1", "MR1", "CR1", "US1", _OF_FILES)
 
-def expose(folder):
-    """Yield one Study of the day after another, its phantoms written into `folder` just before."""
-    for (hour, minute), modality, seed, count in _DAY:
-        head = phantom.study(modality, seed, time="%02d%02d00" % (hour, minute))
-        sheets = []
-        for number in range(1, count + 1):
-            made = phantom.MAKERS[modality](
-                head, number, count, syntax=_SYNTAX.get(modality, syntax.EXPLICIT_LITTLE)
-            )
-            path = phantom.save(made, folder)
-            length = len(made.data_set)
-            offset = os.path.getsize(path) - length
-            sheets.append(Sheet(path, made.sop_class, made.sop_instance, made.transfer_syntax, offset, length))
-        yield Study(hour * 60 + minute, head.description, modality + "1", sheets)
+_AT_MOST = 10  # studies that files are dealt out to
 
 
-COUNT = sum(entry[3] for entry in _DAY)
+def hospital(folder):
+    """Return the day's Studies of phantoms, which are written into `folder` when they are made."""
+    studies = []
+    for (hour, minute), kind, seed, count in _DAY:
+        shared = phantom.study(kind, seed, time="%02d%02d00" % (hour, minute))
+        make = functools.partial(_expose, folder, shared, count)
+        studies.append(Study(hour * 60 + minute, shared.description, kind + "1", count, make))
+    return studies
+
+
+def _expose(folder, shared, count):
+    """Make the phantoms of one study; return their Sheets."""
+    used = _SYNTAX.get(shared.modality, syntax.EXPLICIT_LITTLE)
+    sheets = []
+    for number in range(1, count + 1):
+        made = phantom.MAKERS[shared.modality](shared, number, count, syntax=used)
+        path = phantom.save(made, folder)
+        length = len(made.data_set)
+        offset = os.path.getsize(path) - length
+        sheets.append(Sheet(path, made.sop_class, made.sop_instance, used, offset, length))
+    return sheets
+
+
+def dealt_out(sheets, first_minute, last_minute):
+    """Return Studies that share out `sheets` over the day, in their order."""
+    size = max(1, -(-len(sheets) // _AT_MOST))
+    parts = [sheets[at : at + size] for at in range(0, len(sheets), size)]
+    step = (last_minute - first_minute) // max(1, len(parts) - 1)
+    studies = []
+    for number, part in enumerate(parts):
+        title = "files %d to %d" % (number * size + 1, number * size + len(part))
+        studies.append(Study(first_minute + number * step, title, _OF_FILES, len(part), functools.partial(list, part)))
+    return studies
 
 
 def read_shelf(folder, complain):
@@ -82,26 +105,25 @@ def read_sheet(path):
                 break
     meta = head.meta
     if not meta.sop_class or not meta.sop_instance:
-        raise part10.PeerError("the File Meta Information does not name the object")
-    if meta.sop_class == "1.2.840.10008.1.3.10":
-        raise part10.PeerError("this is a DICOMDIR, not an object")
+        raise PeerError("its File Meta Information does not name the object")
+    if meta.sop_class == uid.MEDIA_STORAGE_DIRECTORY:
+        raise PeerError("this is a DICOMDIR, not an object")
     length = os.path.getsize(path) - head.data_set_offset
-    uid = head.transfer_syntax.uid
-    return Sheet(path, meta.sop_class, meta.sop_instance, uid, head.data_set_offset, length)
+    return Sheet(path, meta.sop_class, meta.sop_instance, head.transfer_syntax.uid, head.data_set_offset, length)
 
 
-def send(study, address, called, sent):
-    """Send `study` to the (host, port) `address`; call `sent(sheet)` for each object that was acknowledged.
+def send(calling, sheets, address, called, sent):
+    """Send `sheets` to the (host, port) `address`; call `sent(sheet)` for each that was acknowledged.
 
     Raises outbound.LinkFailure, or Refused when an object was not taken.
     """
-    pairs = sorted({(sheet.sop_class, sheet.transfer_syntax) for sheet in study.sheets})
+    pairs = sorted({(sheet.sop_class, sheet.transfer_syntax) for sheet in sheets})
     for begin in range(0, len(pairs), contexts.MAXIMUM):
         wanted = pairs[begin : begin + contexts.MAXIMUM]
         offered = [(sop_class, (transfer_syntax,)) for sop_class, transfer_syntax in wanted]
-        link = outbound.associate(address[0], address[1], study.calling, called, offered)
+        link = outbound.associate(address[0], address[1], calling, called, offered)
         try:
-            for sheet in study.sheets:
+            for sheet in sheets:
                 if (sheet.sop_class, sheet.transfer_syntax) in wanted:
                     _send_one(link, sheet)
                     sent(sheet)
@@ -110,16 +132,17 @@ def send(study, address, called, sent):
 
 
 class Refused(Exception):
-    """The box did not take an object."""
+    """The box did not take an object; str() says which and why."""
 
 
 def _send_one(link, sheet):
     context_id = link.context_for(sheet.sop_class, sheet.transfer_syntax)
     if context_id is None:
-        raise Refused("the box accepted no context for %s in %s" % (sheet.sop_class, sheet.transfer_syntax))
+        known = syntax.lookup(sheet.transfer_syntax)
+        raise Refused("the box takes no %s in %s" % (uid.name(sheet.sop_class), known.name))
     with open(sheet.path, "rb") as file:
         reply = link.store(
             context_id, sheet.sop_class, sheet.sop_instance, file.fileno(), sheet.offset, sheet.length
         )
     if status.judge(reply.code) != status.DONE:
-        raise Refused("the box answered %s %s" % (status.words(reply.code), reply.comment))
+        raise Refused("%s: the box answered %s %s" % (sheet.path, status.words(reply.code), reply.comment))

@@ -44,12 +44,12 @@ class View:
         self._stream.write(words + "\n")
         self._stream.flush()
 
-    def draw(self, title, rows):
-        """Show `rows` under `title`."""
+    def draw(self, clock, headline, rows):
+        """Show `rows` at the time `clock` (words), under `headline`."""
         if self.in_place:
-            self._draw_in_place(title, rows)
+            self._draw_in_place("%s  %s" % (clock, headline), rows)
         else:
-            self._draw_plainly(title, rows)
+            self._draw_plainly(clock, rows)
 
     def _draw_in_place(self, title, rows):
         width = shutil.get_terminal_size().columns - 1
@@ -64,13 +64,17 @@ class View:
         self._stream.flush()
         self._lines = len(lines)
 
-    def _draw_plainly(self, title, rows):
+    def _draw_plainly(self, clock, rows):
         for row in rows:
             step = (row.done * 4 // row.total if row.total else 0, row.alarm)
-            if self._said.get(row.name) != step:
+            if self._said.get(row.name, (0, False)) != step:
                 self._said[row.name] = step
-                self._stream.write("%s  %-12s %s\n" % (title.split("  ")[0], row.name, row.words))
+                self._stream.write("%s  %-12s %s\n" % (clock, row.name, row.words))
                 self._stream.flush()
+
+    def keep(self):
+        """Let the picture stand as it is; what comes next goes below it."""
+        self._lines = 0
 
     def _erase(self):
         if self._lines:
@@ -78,7 +82,7 @@ class View:
             self._lines = 0
 
     def close(self):
-        """Leave the last picture standing."""
+        """Give the terminal back."""
         if self.in_place:
             self._stream.write(_SHOW)
             self._stream.flush()
