@@ -200,14 +200,14 @@ def decode(octets, begin, end):
         elif kind == USER_IDENTITY_RESPONSE:
             response_begin, response_end = _counted(octets, at, item_end, "the user identity response")
             identity_response = bytes(octets[response_begin:response_end])
-    return UserInformation(
+    return user_information(
         max_pdu_bytes,
         class_uid,
         version_name,
         asynchronous,
-        tuple(roles),
-        tuple(extended),
-        tuple(common_extended),
+        roles,
+        extended,
+        common_extended,
         identity,
         identity_response,
     )
