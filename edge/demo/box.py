@@ -73,7 +73,7 @@ class Box:
         with socket.socket(socket.AF_UNIX) as connected:
             connected.settimeout(10)
             try:
-                connected.connect(os.path.join(self._folder, "state", "control.sock"))
+                self._connect(connected)
                 connected.sendall(b'{"verb":"status"}\n')
                 with connected.makefile("rb") as answer:
                     for line in answer:
@@ -83,6 +83,14 @@ class Box:
             except OSError as error:
                 raise Trouble("the box does not answer (%s): %s" % (error, self.last_words())) from error
         raise Trouble("the box does not answer: %s" % self.last_words())
+
+    def _connect(self, connected):
+        """Connect to the control socket by way of its folder: a whole path may be too long for a socket's address."""
+        folder = os.open(os.path.join(self._folder, "state"), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            connected.connect("/proc/self/fd/%d/control.sock" % folder)
+        finally:
+            os.close(folder)
 
     def last_words(self):
         """Return the last line of the box's log."""

@@ -8,12 +8,13 @@ from collections import namedtuple
 Row = namedtuple("Row", ("name", "done", "total", "words", "alarm"))
 
 _BAR_WIDTH = 28
+_BESIDE_BAR = 60  # columns that the rest of a row should have
 _CLEAR_LINE = "\033[K"
 _HIDE, _SHOW = "\033[?25l", "\033[?25h"
 _RED, _GREEN, _BOLD, _PLAIN = "\033[31m", "\033[32m", "\033[1m", "\033[0m"
 
 
-def bar(done, total, width=_BAR_WIDTH, solid="█", hollow="░"):
+def bar(done, total, width, solid="█", hollow="░"):
     """Return a bar of `width` characters of which done/total are solid; full only when everything is done."""
     filled = width if total and done >= total else min(width - 1, width * done // total) if total else 0
     return solid * filled + hollow * (width - filled)
@@ -53,9 +54,10 @@ class View:
 
     def _draw_in_place(self, title, rows):
         width = shutil.get_terminal_size().columns - 1
+        bar_width = max(8, min(_BAR_WIDTH, width - _BESIDE_BAR))
         lines = [_BOLD + title[:width] + _PLAIN]
         for row in rows:
-            drawn = bar(row.done, row.total, _BAR_WIDTH, self._solid, self._hollow)
+            drawn = bar(row.done, row.total, bar_width, self._solid, self._hollow)
             text = "  %-12s %s %s" % (row.name, drawn, row.words)
             colour = _RED if row.alarm else _GREEN if row.total and row.done >= row.total else ""
             lines.append(colour + text[:width] + (_PLAIN if colour else ""))
