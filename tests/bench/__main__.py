@@ -1,6 +1,7 @@
 """python -m tests.bench [--only ROW]... [--quick] [--markdown FILE] [--profile receive|forward]"""
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -30,7 +31,7 @@ def main():
     asked = _arguments()
     with (
         tempfile.TemporaryDirectory(prefix="edge-bench-", dir=_MEMORY) as memory,
-        tempfile.TemporaryDirectory(prefix=".edge-bench-", dir=asked.disk) as disk,
+        tempfile.TemporaryDirectory(prefix=".edge-bench-", dir=os.path.abspath(asked.disk)) as disk,
     ):
         bench = rows.Bench(memory, disk, asked.quick)
         if asked.rounds:

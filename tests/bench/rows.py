@@ -235,7 +235,7 @@ def _disk_cost(bench, groups, count, size):
         tracer = subprocess.Popen(
             ["strace", "-f", "-c", "-qq", "-o", summary.name, "-e", "trace=fsync,fdatasync", "-p", str(box.pid)]
         )
-        process.wait_until(lambda: _traced(box.pid), 10, "strace to attach")
+        process.wait_until(lambda: process.is_traced(box.pid), 10, "strace to attach")
         _send_all(dcmtk.STORESCU, box.port, groups, nagle=False)
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
@@ -251,10 +251,6 @@ def _disk_cost(bench, groups, count, size):
 
 def _text(path):
     return Path(path).read_text(encoding="ascii", errors="replace")
-
-
-def _traced(pid):
-    return "TracerPid:\t0\n" not in _text(f"/proc/{pid}/status")
 
 
 class Sink(dcmtk.Storescp):

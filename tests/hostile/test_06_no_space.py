@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.hostile import sending
-from tests.support import faults, rawpeer
+from tests.support import faults, process, rawpeer
 from tests.support.rawpeer import CT, EXPLICIT, RawPeer
 from tests.support.service import Service
 
@@ -53,14 +53,20 @@ def test_a_disk_that_fills_up_to_the_last_octet_while_objects_come_loses_none_th
 
 
 def test_a_disk_without_names_is_answered_with_a700_and_receiving_resumes_by_itself(tmp_path):
-    with faults.tmpfs(tmp_path / "disk", 64 * MIB, inodes=200) as disk:
+    with faults.tmpfs(tmp_path / "disk", 64 * MIB, inodes=2000) as disk:
         with Service(tmp_path / "box", state_dir=disk / "state", limits=NO_RESERVE) as box:
-            assert sending.store(box.port, (b"2.25.301", sending.ct(b"2.25.301"))) == [SUCCESS]
-            ballast = faults.fill_inodes(disk, 0)
-            assert sending.store(box.port, (b"2.25.302", sending.ct(b"2.25.302"))) == [OUT_OF_RESOURCES]
-            assert set(sending.kept(box)) == {"2.25.301"}
-            shutil.rmtree(ballast)
-            assert sending.store(box.port, (b"2.25.302", sending.ct(b"2.25.302"))) == [SUCCESS]
+            with RawPeer(box.port) as peer:
+                peer.associate([(1, CT, [EXPLICIT])])
+                assert peer.store(1, CT, b"2.25.301", sending.ct(b"2.25.301")).status == SUCCESS
+                ballast = faults.fill_inodes(disk, 0)
+                late = sending.ct(b"2.25.302")
+                assert peer.store(1, CT, b"2.25.302", late).status == OUT_OF_RESOURCES
+                assert set(sending.kept(box)) == {"2.25.301"}
+                shutil.rmtree(ballast)
+                process.wait_until(
+                    lambda: peer.store(1, CT, b"2.25.302", late).status == SUCCESS, 20, "receiving to resume", 0.2
+                )
+            assert set(sending.kept(box)) == {"2.25.301", "2.25.302"}
             assert box.partial() == []
 
 
@@ -75,16 +81,20 @@ def test_a_file_beyond_the_size_limit_of_the_process_is_answered_with_a700(tmp_p
         assert box.partial() == []
 
 
-@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("number", range(1, 9))
 def test_no_space_at_any_one_write_of_an_object_is_a700_or_nothing_at_all(tmp_path, number):
-    with Service(tmp_path, wrap=faults.failing("write,writev,pwrite64,pwritev", "ENOSPC", number)) as box:
-        objects = [(b"2.25.5%02d" % n, sending.ct(b"2.25.5%02d" % n, PIXELS[:200_000])) for n in range(4)]
-        statuses = sending.store(box.port, *objects)
+    with Service(tmp_path) as box:
+        with faults.failing(box.pid, "write,writev,pwrite64,pwritev", "ENOSPC", number):
+            objects = [(b"2.25.5%02d" % n, sending.ct(b"2.25.5%02d" % n, PIXELS[:200_000])) for n in range(4)]
+            statuses = sending.store(box.port, *objects)
         assert set(statuses) <= {SUCCESS, OUT_OF_RESOURCES}
         assert statuses.count(OUT_OF_RESOURCES) <= 1
         acknowledged = {uid.decode(): data for (uid, data), status in zip(objects, statuses) if status == SUCCESS}
         assert sending.kept(box) == acknowledged
         assert box.partial() == []
+        box.kill()
+        box.restart()
+        assert sending.kept(box) == acknowledged
 
 
 def test_the_reserve_of_free_space_stops_receiving_before_the_disk_is_full(tmp_path):

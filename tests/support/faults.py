@@ -46,23 +46,21 @@ def _removed(group):
     return True
 
 
-def failing(calls, error, when):
-    """The command that makes the system calls `calls` of what runs under it fail with `error`.
+@contextlib.contextmanager
+def failing(pid, calls, error, when):
+    """Make the system calls `calls` of a running process fail with `error` while the block lasts.
 
-    when: as strace has it, counted in each thread by itself: "3" is the third call, "2+" all from the second on.
+    when: as strace has it, counted from now on and in each thread by itself: "3" is the third call, "2+" all from the
+    second on.
     """
-    return [
-        "strace",
-        "-f",
-        "-I2",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        f"trace={calls}",
-        "-e",
-        f"inject={calls}:error={error}:when={when}",
-    ]
+    injection = f"inject={calls}:error={error}:when={when}"
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", injection, "-p", str(pid)]
+    tracer = subprocess.Popen(command)
+    try:
+        process.wait_until(lambda: process.is_traced(pid), 10, "strace to attach")
+        yield
+    finally:
+        process.end(tracer)
 
 
 def fill_space(folder, leave_bytes):

@@ -42,6 +42,12 @@ def has_connection(port):
     return any(local == port and state == "01" for local, state in _tcp_rows())
 
 
+def is_traced(pid):
+    """True when a tracer has attached to every thread of a process."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return all("TracerPid:\t0\n" not in (task / "status").read_text(encoding="utf-8") for task in tasks)
+
+
 def end(process, limit_s=10):
     """Stop a subprocess.Popen: SIGTERM, and SIGKILL after `limit_s`. Return its exit code."""
     if process.poll() is None:
