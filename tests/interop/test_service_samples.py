@@ -3,14 +3,17 @@
 import re
 import subprocess
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
+from pydicom.uid import UID
 
 from tests.support import dcmtk, process, rawpeer, samples
 from tests.support.archive import UNCOMPRESSED, Archive
 from tests.support.service import Service, destination, route
 
 LIMIT_S = 60
+COLOR_PALETTE = "1.2.840.10008.5.1.4.39.1"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,7 @@ def passages(all_samples, tmp_path_factory):
             with Service(folder, [destination("archive", archive.port)], [route("archive")]) as box:
                 statuses = send_raw(box.port, chosen)
                 archive.await_received(sum(status == 0 for status in statuses.values()), LIMIT_S)
-                kept = {path.stem: path for path in box.stored()}
+                kept = {each["sop_instance"]: Path(each["path"]) for each in box.objects()}
         arrived = {}
         for each in archive.received:
             assert each.sop_instance not in arrived, "delivered twice"
@@ -109,6 +112,8 @@ def messages_of_dciodvfy(path):
 def test_dciodvfy_finds_nothing_in_what_the_box_writes_that_it_does_not_find_in_the_sample(passages):
     for each in passages:
         new = messages_of_dciodvfy(each.kept) - messages_of_dciodvfy(each.sample.path)
+        if not UID(each.sample.sop_instance).is_valid:  # it is no better in the File Meta Information
+            new = {message for message in new if "(0x0002,0x0003)" not in message}
         assert new == set(), each.sample.path.name
 
 
@@ -176,7 +181,9 @@ def test_samples_from_dcmtk_arrive_as_the_same_data_sets(all_samples, tmp_path, 
 
 
 def test_what_storescp_gets_from_the_box_is_what_the_box_got(all_samples, tmp_path):
-    (chosen, *_) = samples.rounds(all_samples)
+    # storescp takes no palettes, and aborts at a PDV of odd length, which the standard forbids and some samples have
+    able = [each for each in all_samples if each.sop_class != COLOR_PALETTE and len(each.data_set) % 2 == 0]
+    (chosen, *_) = samples.rounds(able)
     stored = tmp_path / "stored"
     with dcmtk.Storescp(stored) as scp:
         with Service(tmp_path / "box", [destination("scp", scp.port)], [route("scp")]) as box:

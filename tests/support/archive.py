@@ -4,6 +4,8 @@ import threading
 from collections import namedtuple
 
 from pynetdicom import AE, evt
+from pynetdicom.service_class import StorageServiceClass
+from pynetdicom.sop_class import register_uid, uid_to_service_class
 
 from tests.support import process
 
@@ -13,6 +15,12 @@ VERIFICATION = "1.2.840.10008.1.1"
 
 # What came: UIDs as the command had them, the context's transfer syntax, the data set's octets
 Received = namedtuple("Received", "sop_class sop_instance transfer_syntax data_set calling")
+
+
+def _make_known(sop_class):
+    """Let pynetdicom serve a storage SOP Class that is retired, private or newer than it: it would abort."""
+    if uid_to_service_class(sop_class) is not StorageServiceClass:
+        register_uid(sop_class, "Class" + sop_class.replace(".", "x"), StorageServiceClass)
 
 
 class Archive:
@@ -34,6 +42,7 @@ class Archive:
         self._ae.maximum_associations = 32
         self._ae.add_supported_context(VERIFICATION)
         for sop_class in dict.fromkeys(classes):
+            _make_known(sop_class)
             self._ae.add_supported_context(sop_class, list(syntaxes))
         self._server = None
 

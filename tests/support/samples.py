@@ -142,12 +142,16 @@ def differences(ours, theirs, into="", big_endian=(False, False)):
 
     said = [f"{into}{tag} is only on one side" for tag in sorted(tags(ours) ^ tags(theirs))]
     for tag in sorted(tags(ours) & tags(theirs)):
+        raw = ours.get_item(tag).value, theirs.get_item(tag).value
         one, other = ours[tag], theirs[tag]
         if one.VR == "SQ" and other.VR == "SQ":
             if len(one.value) != len(other.value):
                 said.append(f"{into}{tag} has {len(one.value)} and {len(other.value)} items")
             for number, (item, its) in enumerate(zip(one.value, other.value)):
                 said += differences(item, its, f"{into}{tag}[{number}].", big_endian)
+        elif one.VR != other.VR and "UN" in (one.VR, other.VR):  # what a private element is, only explicit VR can say
+            if (raw[0] or b"") != (raw[1] or b""):
+                said.append(f"{into}{tag} {one.VR}/{other.VR} differs")
         elif _plain(one, big_endian[0]) != _plain(other, big_endian[1]):
             said.append(f"{into}{tag} {one.VR}/{other.VR} differs")
     return said
