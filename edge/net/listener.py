@@ -192,6 +192,8 @@ class Listener:
                 self._settle(half)
 
     def _readable(self, half):
+        if self._half.get(half.socket.fileno()) is not half:
+            return  # dropped for a newcomer in the same round
         engine = half.engine
         now_ms = transport.now_ms()
         try:
