@@ -45,3 +45,4 @@ class Adoption:
             return arrival.commit(destinations if callable(destinations) else lambda facts: list(destinations))
         finally:
             arrival.abandon()
+            self._intake.keep_up()

@@ -1,11 +1,11 @@
 """Keeps the journal bounded: what still lives in the oldest segment is written again at the end, then the segment goes.
 
-The theory. What lives is every object that is in the spool, with its jobs as they are; the index knows them. Between
-the moment at which the index is asked and the moment at which the answer is written, other threads go on writing
-lines about the same objects, which then stand before the line that describes the state before them. A line "keeping"
-is therefore written first: whoever replays applies what stands between it and a "kept" line once more behind that
-line. Every line sets a state, so that applying it twice is harmless. Where the object is known already, a "kept" line
-says nothing new.
+The theory. What lives is every object that is in the spool, with its jobs as they are; the index knows them. A line
+"kept" says all of it as it is at the very place where the line stands: it is made while nobody else can write a line
+(`Journal.compose`), a page of objects at a time, from an index that has applied all lines before. Whoever replays the
+journal takes from it what no earlier line has told.
+
+A study goes in the place of its first object, even when that one is gone: a line "study" keeps its number then.
 """
 
 from _thread import allocate_lock
@@ -13,7 +13,7 @@ from _thread import allocate_lock
 from edge.spool import errors
 
 LIVE_LINE_BYTES = 700  # what an object with its outcome takes in the journal, about
-_AT_ONCE = 100
+_AT_ONCE = 50
 
 
 class Compaction:
@@ -52,15 +52,15 @@ class Compaction:
             self._finish(upto, aside)
 
     def _retire(self, number):
-        living, damages = {}, []
+        numbers, damages = {}, []
         for line in self._journal.lines_of(number, damages):
-            if line.kind in ("object", "kept"):
-                living[line.record["id"]] = None
+            if line.kind in ("object", "kept", "study"):
+                numbers[line.record["id"]] = None
         if damages:
             self._health.report("journal", damages[0] + "; the index knew what stood there, nothing is lost")
             self._carry_all()
         else:
-            self._carry(list(living))
+            self._carry(list(numbers))
         self._finish(number)
 
     def _carry_all(self):
@@ -74,10 +74,14 @@ class Compaction:
 
     def _carry(self, numbers):
         for start in range(0, len(numbers), _AT_ONCE):
-            self._journal.append("keeping", {"at": self._now()}, durable=False)
-            for record in self._index.records(numbers[start : start + _AT_ONCE]):
-                self._journal.append("kept", record, durable=False)
-            self._journal.append("keeping", {"at": self._now(), "done": True}, durable=False)
+            page = numbers[start : start + _AT_ONCE]
+            with self._index.lock:  # before the journal's lead, never behind it
+                self._journal.compose(lambda page=page: self._living(page))
+
+    def _living(self, numbers):
+        """Return the lines that say what there is of these objects, and of the studies that they began."""
+        found = [("kept", record) for record in self._index.records(numbers)]
+        return found + [("study", record) for record in self._index.studies_of_removed(numbers)]
 
     def _finish(self, upto, aside=None):
         self._journal.sync()

@@ -230,6 +230,18 @@ class Index:
             record["hold"] = [stored.hold, stored.why]
         return record
 
+    def studies_of_removed(self, numbers):
+        """Return the records of the "study" lines of studies that live, and whose first object was one of these."""
+        with self.lock:
+            found = []
+            for number in numbers:
+                rows = self._ask(
+                    "SELECT id, uid FROM studies WHERE id = ? AND NOT EXISTS (SELECT 1 FROM objects WHERE id = ?)",
+                    (number, number),
+                )
+                found += [{"id": row[0], "uid": row[1]} for row in rows]
+            return found
+
     # Files
 
     def folders(self):

@@ -20,6 +20,7 @@ from edge.spool import errors
 from edge.spool.checksum import crc32
 from edge.spool.compare import UNCOMPRESSED
 from edge.spool.disk import FILE_MODE, NEW_FILE
+from edge.spool.index import BATCH
 from edge.spool.inflate import inflater
 from edge.spool.jobs import CONFLICT, NORMAL, ROTTEN, UNROUTED
 from edge.spool.shelf import file_name
@@ -62,6 +63,7 @@ _STEP = stepper(WANTED, LAST_WANTED)
 
 _MEDIA_SOP_INSTANCE = b"\x02\x00\x03\x00UI"  # as it begins in a head
 _HEADS_AT_HAND = 64
+_FAR_BEHIND = 4 * BATCH  # lines that the index may be behind before `begin` waits for it
 _TEXT_LIMIT = 256  # characters of any one value that the index keeps
 _BEHIND_BYTES = 8 << 20  # how much of a large object may be dirty in memory before the disk is told to begin
 
@@ -106,6 +108,8 @@ class Intake:
 
         All str; `source`: a Source; `priority`: of its jobs. The octets that follow are its data set.
         """
+        if self.index.pending >= _FAR_BEHIND:
+            self.keep_up()  # whoever takes objects in does not call it
         self.quota.admit()
         head = self._head(sop_class, sop_instance, transfer_syntax, source)
         return Arrival(self, head, sop_class, sop_instance, transfer_syntax, source, priority)

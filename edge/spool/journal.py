@@ -31,12 +31,13 @@ _SPARE = "spare"
 class _Entry:
     """A line on its way, and the thread that waits for it."""
 
-    __slots__ = ("line", "folder", "durable", "gate", "error", "leads")
+    __slots__ = ("line", "folder", "durable", "make", "gate", "error", "leads")
 
-    def __init__(self, line, durable, folder):
+    def __init__(self, line, durable, folder, make=None):
         self.line = line
         self.durable = durable
         self.folder = folder
+        self.make = make
         self.gate = None
         self.error = None
         self.leads = False
@@ -106,6 +107,14 @@ class Journal:
         if self.synced_sequence < self.sequence or self._owed:
             self._commit(_Entry(None, True, None))
 
+    def compose(self, make):
+        """Write the lines that `make()` returns, pairs of kind and record, while nobody else can write any.
+
+        All lines before them are durable and accepted when it is called, in this thread; what it returns is not durable
+        yet. Raises what `make` raises, and Degraded or NoSpace.
+        """
+        self._commit(_Entry(None, False, None, make))
+
     def _commit(self, entry):
         with self._door:
             self._queue.append(entry)
@@ -124,9 +133,12 @@ class Journal:
     def _lead(self):
         """Write and sync all that is queued, let its threads go, and hand the lead to the first that came meanwhile."""
         with self._door:
-            batch, self._queue = self._queue, []
+            batch, self._queue = self._cut(self._queue)
         try:
-            self._write(batch)
+            if batch[0].make is not None:
+                self._compose(batch[0])
+            else:
+                self._write(batch)
         except BaseException as error:
             for entry in batch:
                 entry.error = entry.error or errors.Degraded("the journal could not be written: %s" % error)
@@ -144,6 +156,31 @@ class Journal:
                     entry.gate.release()
             if heir is not None:
                 heir.gate.release()
+
+    def _cut(self, queue):
+        """Part a queue into what is written at once and what is not: an entry that is composed stands alone."""
+        for at, entry in enumerate(queue):
+            if entry.make is not None:
+                at = max(1, at)
+                return queue[:at], queue[at:]
+        return queue, []
+
+    def _compose(self, entry):
+        """Have the lines of an entry made behind everything that was written, and write them."""
+        try:
+            if self._fd is None:
+                self._begin_segment()
+            self._sync()
+        except OSError as error:
+            entry.durable = True  # nothing can be made of it: it is refused
+            self._refuse([entry], error)
+            return
+        try:
+            made = [_Entry(Line(kind, record, encode(kind, record)), False, None) for kind, record in entry.make()]
+        except (errors.LimitError, errors.LocalError) as error:
+            entry.error = error
+        else:
+            self._write(made)
 
     def _write(self, batch):
         """Make the names, then the lines of `batch` durable; each entry that is not has its `error` set."""

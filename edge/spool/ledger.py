@@ -69,8 +69,6 @@ class Ledger:
         self._changes = {}
         self._studies = {}
         self._growth = {}
-        self._since = None  # the lines after the last "keeping", while that matters
-        self._replaying = False
 
     def discard(self):
         """Close the database, and remove its files."""
@@ -102,17 +100,13 @@ class Ledger:
 
     def replay(self, lines, at_once=512):
         """Apply lines that are read from the journal, in transactions that a small memory can hold."""
-        self._replaying = True
-        try:
-            batch = []
-            for line in lines:
-                batch.append(line)
-                if len(batch) == at_once:
-                    self.apply(batch)
-                    batch = []
-            self.apply(batch)
-        finally:
-            self._replaying, self._since = False, None
+        batch = []
+        for line in lines:
+            batch.append(line)
+            if len(batch) == at_once:
+                self.apply(batch)
+                batch = []
+        self.apply(batch)
 
     def apply(self, lines):
         """Apply those of `lines` that are new in one transaction, and with them the place it has come to."""
@@ -128,18 +122,14 @@ class Ledger:
                         apply(self, line.record)
                     except (KeyError, TypeError, ValueError, IndexError) as error:
                         raise errors.Incompatible("%r cannot be understood: %r" % (line, error))
-                    if self._since is not None:
-                        self._since.append(line)
             self.execute("UPDATE place SET segment = ?, offset = ?, next_id = ?", place + (self.next_id,))
         self.place = place
 
     def flush(self):
         """Write the counts that changed; part of every transaction."""
         for study, growth in self._growth.items():
-            if growth:
-                self.execute("UPDATE studies SET objects = objects + ? WHERE id = ?", (growth, study))
-                if growth < 0:
-                    self.execute("DELETE FROM studies WHERE id = ? AND objects <= 0", (study,))
+            self.execute("UPDATE studies SET objects = objects + ? WHERE id = ?", (growth, study))
+        self._growth = {}
         tallies = {}
         for key, (jobs, octets) in self._changes.items():
             if jobs or octets:
@@ -156,16 +146,13 @@ class Ledger:
         self.execute("COMMIT")
         self.tallies.update(tallies)
         self._changes = {}
-        if any(growth < 0 for growth in self._growth.values()) or len(self._studies) > _STUDIES_AT_HAND:
+        if len(self._studies) > _STUDIES_AT_HAND:
             self._studies = {}
-        self._growth = {}
 
     def roll_back(self):
         if self._connection.in_transaction:
             self.execute("ROLLBACK")
-        replaying = self._replaying
         self._load()
-        self._replaying = replaying
 
     # Counts, and rows that are made when first needed
 
@@ -190,21 +177,48 @@ class Ledger:
             self.names[number] = name
         return number
 
-    def _study(self, record):
-        """Return the number of the record's study, with one object more counted in it."""
+    def _study_of(self, record):
+        """Return the number of the record's study, with one object more counted in it.
+
+        A study is numbered by the first of its objects, also when that one is gone: the studies go in this order.
+        """
         study = record["study"]
         uid = study[0] or record["uid"]
-        number = self._studies.get(uid)
-        if number is None:
+        number, known = record.get("study_id"), self._studies.get(uid)
+        if known is None:
             row = self.execute("SELECT id FROM studies WHERE uid = ?", (uid,)).fetchone()
             if row is None:
-                number = record.get("study_id") or record["id"]
-                self.execute("INSERT INTO studies VALUES(?, ?, 0, ?, ?, ?, ?, ?)", (number, uid, *study[1:]))
+                known = number or record["id"]
+                self.execute("INSERT INTO studies VALUES(?, ?, 0, ?, ?, ?, ?, ?)", (known, uid, *study[1:]))
             else:
-                number = row[0]
-            self._studies[uid] = number
-        self._growth[number] = self._growth.get(number, 0) + 1
-        return number
+                known = row[0]
+            self._studies[uid] = known
+        if number is not None and number != known:
+            self._renumber(uid, known, number)
+            known = number
+        self._growth[known] = self._growth.get(known, 0) + 1
+        return known
+
+    def _renumber(self, uid, had, number):
+        """Give a study the number that it had when its first object was there."""
+        self.execute("UPDATE studies SET id = ? WHERE id = ?", (number, had))
+        self.execute("UPDATE jobs SET study = ? WHERE object IN (SELECT id FROM objects WHERE study_id = ?)", (number, had))
+        self.execute("UPDATE objects SET study_id = ? WHERE study_id = ?", (number, had))
+        self._growth[number] = self._growth.pop(had, 0)
+        self._studies[uid] = number
+
+    def _leave_study(self, number):
+        """Count one object less in a study; forget the study with its last."""
+        growth = self._growth.pop(number, 0) - 1
+        self.execute("UPDATE studies SET objects = objects + ? WHERE id = ?", (growth, number))
+        if self.execute("DELETE FROM studies WHERE id = ? AND objects = 0", (number,)).rowcount:
+            self._studies = {uid: known for uid, known in self._studies.items() if known != number}
+
+    def _study(self, record):
+        """Number a study as it was when the line of its first object went (see compaction)."""
+        row = self.execute("SELECT id FROM studies WHERE uid = ?", (record["uid"],)).fetchone()
+        if row is not None and row[0] != record["id"]:
+            self._renumber(record["uid"], row[0], record["id"])
 
     # Objects come, change and go
 
@@ -212,7 +226,7 @@ class Ledger:
         number, size, jobs = record["id"], record["size"], record["jobs"]
         hold, why = record.get("hold") or (None, None)
         self.next_id = max(self.next_id, number + 1)
-        study = self._study(record)
+        study = self._study_of(record)
         still_open = 0
         for job in jobs:
             if len(job) == 2:
@@ -234,24 +248,10 @@ class Ledger:
         self._count_object(1, size, hold, still_open, len(jobs))
         self._spare_path(record["path"])
 
-    def _keeping(self, record):
-        """Remember the lines from here on while they are replayed: see compaction."""
-        self._since = None if record.get("done") or not self._replaying else []
-
     def _kept(self, record):
-        """Put in all that was known of an object, unless it is there: then its own lines were."""
-        number = record["id"]
-        self.next_id = max(self.next_id, number + 1)
-        if self._size(number) is not None:
-            return
-        since, self._since = self._since or [], None
-        if not any(line.kind == "removed" and number in line.record["ids"] for line in since):
+        """Put in all that is known of an object, unless its own lines have told it (see compaction)."""
+        if self._size(record["id"]) is None:
             self._object(record)
-            for line in since:
-                about = _about(number, line.record)
-                if about is not None and line.kind != "kept":
-                    _APPLY[line.kind](self, about)
-        self._since = since
 
     def _size(self, number):
         """Return the octets of an object's data set, or None when it is not there."""
@@ -273,7 +273,7 @@ class Ledger:
             self.execute("INSERT OR REPLACE INTO doomed VALUES(?)", (path,))
             self.has_doomed = True
             self._count_object(-1, size, hold, still_open, jobs)
-            self._growth[study] = self._growth.get(study, 0) - 1
+            self._leave_study(study)
 
     def _moved(self, record):
         """Another file stands for the object now."""
@@ -452,17 +452,8 @@ class Transaction:
 _NEVER_TRIED = (0, 0, None, None, None, None)  # tries, due, since, status, cause, why
 
 
-def _about(number, record):
-    """Return that part of a line's record that is about one object, or None."""
-    if record.get("id") == number:
-        return record
-    pairs = [pair for pair in record.get("jobs", ()) if pair[0] == number]
-    return dict(record, jobs=pairs) if pairs and "id" not in record else None
-
-
 _APPLY = {
     "object": Ledger._object,
-    "keeping": Ledger._keeping,
     "kept": Ledger._kept,
     "jobs": Ledger._jobs,
     "job": Ledger._job,
@@ -474,4 +465,5 @@ _APPLY = {
     "removed": Ledger._removed,
     "moved": Ledger._moved,
     "folder": Ledger._folder,
+    "study": Ledger._study,
 }

@@ -8,6 +8,8 @@ else is moved to quarantine/. Only folders that were in use lately are looked th
 rebuilt.
 """
 
+from collections import namedtuple
+
 from edge.dicom.errors import DicomError
 from edge.spool.disk import READ
 from edge.spool.examine import check_whole, identify
@@ -15,6 +17,9 @@ from edge.spool.intake import Source, facts
 from edge.spool.jobs import FOUND
 
 _LATELY = 4  # folders that may have been in use at the same moment: around midnight, or when one was full
+
+# How many files that no line knew were discarded, adopted, or moved to quarantine/
+Recovered = namedtuple("Recovered", "discarded adopted set_aside")
 
 FOUND_WORDS = "found without a journal line: nobody knows any more where it was to go; send it by hand, or remove it"
 
@@ -33,7 +38,7 @@ class Recovery:
         self._now = spool.now
 
     def look_through(self, objects_path, everywhere, damaged):
-        """Deal with every file that no line knows; return how many were discarded, adopted and set aside.
+        """Deal with every file that no line knows; return how many were Recovered.
 
         `everywhere`: in all folders, not only those in use lately; `damaged`: whether lines of the journal may be lost.
         """
@@ -45,7 +50,7 @@ class Recovery:
                     counts[self._deal_with(path, damaged)] += 1
         if everywhere:
             self._index.forget_paths()
-        return counts
+        return Recovered(*counts)
 
     def _strays(self, objects_path, folder, everywhere):
         try:

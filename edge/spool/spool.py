@@ -26,7 +26,7 @@ from edge.spool.intake import Intake
 from edge.spool.journal import SEGMENT_BYTES, Journal
 from edge.spool.lines import OPENED, Survey
 from edge.spool.quota import Quota
-from edge.spool.recovery import Recovery
+from edge.spool.recovery import Recovered, Recovery
 from edge.spool.scrub import Scrub
 from edge.spool.shelf import FOLDER_ENTRIES, Shelf
 from edge.spool.turns import Turns
@@ -166,7 +166,7 @@ class Spool:
         self.scrub = Scrub(index, self.files)
         last = journal.last
         self.quota.bury()
-        self.recovered = (0, 0, 0)
+        self.recovered = Recovered(0, 0, 0)
         if not survey.clean or survey.damages or self._rebuilt:
             look = Recovery(self)
             everywhere = self._rebuilt or bool(survey.damages)

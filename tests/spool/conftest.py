@@ -13,7 +13,8 @@ def clock():
 
 @pytest.fixture
 def spool(tmp_path, clock):
-    """An open spool in tmp_path/state, closed after the test."""
+    """An open spool in tmp_path/state, closed after the test unless the test has done it."""
     opened = data.open_spool(tmp_path / "state", clock)
     yield opened
-    opened.close()
+    if opened._fds:
+        opened.close()
