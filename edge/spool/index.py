@@ -187,7 +187,7 @@ class Index:
         if held:
             where += "AND o.hold IS NOT NULL "
         if study is not None:
-            where += "AND o.study_id = (SELECT id FROM studies WHERE uid = ?) "
+            where += "AND o.study_id IN (SELECT id FROM studies WHERE uid = ?) "
             arguments.append(study)
         rows = self._ask(OBJECTS + where + "ORDER BY o.id LIMIT ?", (*arguments, limit))
         return [StoredObject._make(row) for row in rows]
@@ -236,10 +236,10 @@ class Index:
             found = []
             for number in numbers:
                 rows = self._ask(
-                    "SELECT id, uid FROM studies WHERE id = ? AND NOT EXISTS (SELECT 1 FROM objects WHERE id = ?)",
-                    (number, number),
-                )
-                found += [{"id": row[0], "uid": row[1]} for row in rows]
+                    "SELECT id, uid, patient_id FROM studies WHERE id = ?"
+                    " AND NOT EXISTS (SELECT 1 FROM objects WHERE id = ?)", (number, number)
+                )  # fmt: skip
+                found += [{"id": row[0], "uid": row[1], "patient_id": row[2]} for row in rows]
             return found
 
     # Files

@@ -183,42 +183,44 @@ class Ledger:
         A study is numbered by the first of its objects, also when that one is gone: the studies go in this order.
         """
         study = record["study"]
-        uid = study[0] or record["uid"]
-        number, known = record.get("study_id"), self._studies.get(uid)
+        key = (study[0] or record["uid"], study[1])
+        number, known = record.get("study_id"), self._studies.get(key)
         if known is None:
-            row = self.execute("SELECT id FROM studies WHERE uid = ?", (uid,)).fetchone()
+            row = self.execute("SELECT id FROM studies WHERE uid = ? AND patient_id = ?", key).fetchone()
             if row is None:
                 known = number or record["id"]
-                self.execute("INSERT INTO studies VALUES(?, ?, 0, ?, ?, ?, ?, ?)", (known, uid, *study[1:]))
+                self.execute("INSERT INTO studies VALUES(?, ?, 0, ?, ?, ?, ?, ?)", (known, *key, *study[2:]))
             else:
                 known = row[0]
-            self._studies[uid] = known
+            self._studies[key] = known
         if number is not None and number != known:
-            self._renumber(uid, known, number)
+            self._renumber(key, known, number)
             known = number
         self._growth[known] = self._growth.get(known, 0) + 1
         return known
 
-    def _renumber(self, uid, had, number):
+    def _renumber(self, key, had, number):
         """Give a study the number that it had when its first object was there."""
         self.execute("UPDATE studies SET id = ? WHERE id = ?", (number, had))
-        self.execute("UPDATE jobs SET study = ? WHERE object IN (SELECT id FROM objects WHERE study_id = ?)", (number, had))
+        of_study = "object IN (SELECT id FROM objects WHERE study_id = ?)"
+        self.execute("UPDATE jobs SET study = ? WHERE " + of_study, (number, had))
         self.execute("UPDATE objects SET study_id = ? WHERE study_id = ?", (number, had))
         self._growth[number] = self._growth.pop(had, 0)
-        self._studies[uid] = number
+        self._studies[key] = number
 
     def _leave_study(self, number):
         """Count one object less in a study; forget the study with its last."""
         growth = self._growth.pop(number, 0) - 1
         self.execute("UPDATE studies SET objects = objects + ? WHERE id = ?", (growth, number))
         if self.execute("DELETE FROM studies WHERE id = ? AND objects = 0", (number,)).rowcount:
-            self._studies = {uid: known for uid, known in self._studies.items() if known != number}
+            self._studies = {key: known for key, known in self._studies.items() if known != number}
 
     def _study(self, record):
         """Number a study as it was when the line of its first object went (see compaction)."""
-        row = self.execute("SELECT id FROM studies WHERE uid = ?", (record["uid"],)).fetchone()
+        key = (record["uid"], record["patient_id"])
+        row = self.execute("SELECT id FROM studies WHERE uid = ? AND patient_id = ?", key).fetchone()
         if row is not None and row[0] != record["id"]:
-            self._renumber(record["uid"], row[0], record["id"])
+            self._renumber(key, row[0], record["id"])
 
     # Objects come, change and go
 

@@ -16,7 +16,8 @@ READY, DEFERRED, HELD, DELIVERED = 0, 1, 2, 3
 STATES = {"ready": READY, "deferred": DEFERRED, "held": HELD, "delivered": DELIVERED}
 STATE_NAMES = {number: name for name, number in STATES.items()}
 
-# The study's attributes as the first of its objects had them, in the order in which they stand in a line
+# The study's attributes as the first of its objects had them, in the order in which they stand in a line. The same UID
+# with another Patient ID is another study: what two patients have sent is never told under one name
 STUDY_FIELDS = ("study", "patient_id", "patient_name", "accession", "date", "description")
 
 OBJECT_FIELDS = (
@@ -40,9 +41,9 @@ Job = namedtuple("Job", "object_id destination priority tries uid copy sop_class
 TABLES = """
 CREATE TABLE place(one INTEGER PRIMARY KEY CHECK(one = 1), spool TEXT NOT NULL, segment INTEGER NOT NULL,
     offset INTEGER NOT NULL, next_id INTEGER NOT NULL);
-CREATE TABLE studies(id INTEGER PRIMARY KEY, uid TEXT NOT NULL, objects INTEGER NOT NULL, patient_id TEXT,
+CREATE TABLE studies(id INTEGER PRIMARY KEY, uid TEXT NOT NULL, objects INTEGER NOT NULL, patient_id TEXT NOT NULL,
     patient_name TEXT, accession TEXT, date TEXT, description TEXT);
-CREATE UNIQUE INDEX studies_uid ON studies(uid);
+CREATE UNIQUE INDEX studies_uid ON studies(uid, patient_id);
 CREATE TABLE objects(id INTEGER PRIMARY KEY, uid TEXT NOT NULL, copy INTEGER NOT NULL, sop_class TEXT, syntax TEXT,
     path TEXT NOT NULL, offset INTEGER, size INTEGER, crc INTEGER, head_crc INTEGER, received REAL, calling TEXT,
     called TEXT, address TEXT, series TEXT, modality TEXT, number TEXT, hold TEXT, why TEXT, study_id INTEGER NOT NULL,
