@@ -1,8 +1,8 @@
 """`edge demo`: a whole day in a minute, on loopback, with the real service between simulated neighbours.
 
 A modality sends its studies to the box, which forwards each to an archive over a link that drops in the middle of an
-object, and again, and to a workstation beside it that notices nothing. At the end every file at both is held against what
-the modality sent.
+object, and again, and to a workstation beside it that notices nothing. At the end every file at both is held against
+what the modality sent.
 """
 
 import math
@@ -27,8 +27,8 @@ _MINUTES_PER_S = 15.0
 _DRAW_S = 0.2
 _DRAIN_S = 120.0  # how long to wait in the evening until everything is delivered
 
-# What happens to the link, and at which minute of the day: from _ILL on it breaks as soon as some octets more have passed,
-# by _CUT at the latest
+# What happens to the link, and at which minute of the day: from _ILL on it breaks as soon as some octets more have
+# passed, by _CUT at the latest
 _ILL, _CUT, _MENDED = "ill", "cut", "mended"
 _WEATHER = (
     (10 * 60 + 50, _ILL),

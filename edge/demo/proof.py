@@ -95,7 +95,7 @@ class Proof:
         self.holds = True
 
     def add(self, title, sheets, folders):
-        """Compare one study's Sheets with the files of the same names in each of `folders`, one for each destination."""
+        """Compare one study's Sheets with the files of the same names in `folders`, one for each destination."""
         sent = [take(sheet.path) for sheet in sheets]
         self._count += len(sheets)
         self._bytes += sum(sheet.length for sheet in sheets)
@@ -113,7 +113,7 @@ class Proof:
         widths = [max(len(row[column]) for row in self._rows) for column in range(len(self._rows[0]))]
         found = ["  ".join([cell.ljust(width) for cell, width in zip(row, widths)]).rstrip() for row in self._rows]
         found.insert(1, "  ".join(["-" * width for width in widths]))
-        found += ["", "In hex: the SHA-256 over the pixels of all objects of a study, computed from the files on each side."]
+        found += ["", "In hex: SHA-256 over the pixels of all objects of a study, taken from the files on each side."]
         places = " and at the ".join(self._names)
         if self.holds:
             verdict = "%d objects, %.1f MB: every one is at the %s, with identical pixels."
