@@ -43,11 +43,9 @@ def test_pairs_of_before_are_offered_in_the_room_that_is_left():
     assert len(made.wanted) == contexts.MAXIMUM
 
 
-PAIRS = st.lists(
-    st.tuples(st.integers(1, 120).map(lambda n: f"1.2.{n}"), st.sampled_from([EXPLICIT, IMPLICIT, BIG, DEFLATED, JPEG])),
-    min_size=1,
-    max_size=300,
-)
+CLASSES = st.integers(1, 120).map(lambda number: f"1.2.{number}")
+SYNTAXES = st.sampled_from([EXPLICIT, IMPLICIT, BIG, DEFLATED, JPEG])
+PAIRS = st.lists(st.tuples(CLASSES, SYNTAXES), min_size=1, max_size=300)
 
 
 @given(PAIRS, PAIRS)

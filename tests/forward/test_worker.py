@@ -1,4 +1,4 @@
-"""A worker tells an object's own failure from that of the way, and neither blocks the queue nor condemns the innocent."""
+"""A worker tells an object's own failure from that of the way: the queue goes on, and nothing innocent is held."""
 
 import threading
 
