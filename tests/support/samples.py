@@ -131,6 +131,14 @@ def _plain(element, big_endian):
     return value
 
 
+def _same_octets(ours, theirs, swapped):
+    widths = (1, 2, 4, 8) if swapped else (1,)
+    return len(ours) == len(theirs) and any(
+        len(theirs) % width == 0 and ours == numpy.frombuffer(theirs, f"u{width}").byteswap().tobytes()
+        for width in widths
+    )
+
+
 def differences(ours, theirs, into="", big_endian=(False, False)):
     """Say where two pydicom data sets differ, in words; an empty list when they hold the same.
 
@@ -149,8 +157,8 @@ def differences(ours, theirs, into="", big_endian=(False, False)):
                 said.append(f"{into}{tag} has {len(one.value)} and {len(other.value)} items")
             for number, (item, its) in enumerate(zip(one.value, other.value)):
                 said += differences(item, its, f"{into}{tag}[{number}].", big_endian)
-        elif one.VR != other.VR and "UN" in (one.VR, other.VR):  # what a private element is, only explicit VR can say
-            if (raw[0] or b"") != (raw[1] or b""):
+        elif one.VR != other.VR:  # only explicit VR can say what it is; pydicom guesses for implicit VR
+            if not _same_octets(raw[0] or b"", raw[1] or b"", big_endian[0] != big_endian[1]):
                 said.append(f"{into}{tag} {one.VR}/{other.VR} differs")
         elif _plain(one, big_endian[0]) != _plain(other, big_endian[1]):
             said.append(f"{into}{tag} {one.VR}/{other.VR} differs")

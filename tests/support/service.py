@@ -182,6 +182,10 @@ class Service:
         """The rows of `edge queue --json`."""
         return json.loads(self.edge("queue", "--json").stdout)
 
+    def status(self):
+        """What `edge status --json` says."""
+        return json.loads(self.edge("status", "--json", check=False).stdout)
+
     def stored(self):
         """The paths of the objects on disk, by name."""
         return sorted(self.state_dir.glob("objects/*/*.dcm"))
