@@ -83,7 +83,7 @@ class DicomTarget(Target):
         link = self._link
         way = offer.choose(link.context_for, job.sop_class, job.syntax)
         if way is None:
-            return Refused(True, True, NO_CONTEXT, self._no_way(job), None)
+            return Refused(True, True, NO_CONTEXT, self._no_way(job), None, "")
         context_id, target = way
         try:
             if target != job.syntax:
@@ -96,10 +96,10 @@ class DicomTarget(Target):
         except outbound.LinkFailure as failure:
             raise self._failure(failure) from failure
         except (Rotten, OSError) as error:
-            return Refused(False, False, UNREAD, "the stored file could not be read: %s" % error, None)
+            return Refused(False, False, UNREAD, "the stored file could not be read: %s" % error, None, "")
         except DicomError as error:
             words = "%s is not taken there, and the object cannot be re-encoded: %s"
-            return Refused(True, True, UNREADABLE, words % (syntax.lookup(job.syntax).name, error), None)
+            return Refused(True, True, UNREADABLE, words % (syntax.lookup(job.syntax).name, error), None, "")
         return None
 
     def _end(self):
@@ -109,12 +109,11 @@ class DicomTarget(Target):
         except outbound.LinkFailure as failure:
             raise self._failure(failure) from failure
         verdict = status.judge(reply.code)
+        comment = _printable(reply.comment)
         if verdict == status.DONE:
-            return Delivered(reply.code, _printable(reply.comment))
+            return Delivered(reply.code, comment)
         why = "%s answered: %s" % (self._called, status.words(reply.code))
-        if reply.comment:
-            why += ", " + _printable(reply.comment)
-        return Refused(verdict == status.NEVER, False, "%04X" % reply.code, why, reply.code)
+        return Refused(verdict == status.NEVER, False, "%04X" % reply.code, why, reply.code, comment)
 
     def _failure(self, failure):
         return LinkFailure(failure.layer, failure.reason, failure.by_peer)

@@ -10,8 +10,9 @@ from collections import namedtuple
 Delivered = namedtuple("Delivered", ("status", "comment"))
 # It was refused. lasting: whether the same object would be refused again until somebody changes something; needless:
 # whether that is certain, so that not even a second try is worth it; cause: a word by which a person picks all failures
-# of a kind; why: what happened and what to do, in words without patient data; status: as above
-Refused = namedtuple("Refused", ("lasting", "needless", "cause", "why", "status"))
+# of a kind; why: what happened and what to do, in words; status, comment: as above. A comment is the peer's and may say
+# anything: it is for the operator's eyes, not for the log
+Refused = namedtuple("Refused", ("lasting", "needless", "cause", "why", "status", "comment"))
 
 
 class LinkFailure(Exception):

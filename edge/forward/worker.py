@@ -212,7 +212,8 @@ class Worker:
 
     def _settle(self, job, what, outcome, schedule):
         self._cuts.pop(job.object_id, None)
-        return self._jobs.settle(job, what, self._now(), outcome.status, outcome.cause, outcome.why, schedule)
+        why = outcome.why + (", " + outcome.comment if outcome.comment else "")
+        return self._jobs.settle(job, what, self._now(), outcome.status, outcome.cause, why, schedule)
 
     def _rotten(self, job, why):
         """Hold an object whose file is not what was received, and everything that waits for it."""
@@ -227,7 +228,7 @@ class Worker:
             object_id = next(iter(self._taken))
             is_blamed = failure.by_peer or self._is_cut_again(object_id)
             if is_blamed:
-                refused = Refused(False, False, BROKE_OFF, failure.reason, None)
+                refused = Refused(False, False, BROKE_OFF, failure.reason, None, "")
                 self._settle(self._account(object_id), outcomes.RETRY, refused, self._schedule)
         if not (is_blamed and self._got_through):
             self._back_off(failure.reason)

@@ -92,7 +92,7 @@ def test_a_link_that_is_down_spends_no_tries_and_is_tried_less_and_less(spool):
 
 def test_an_object_refused_for_now_is_tried_again_after_the_others(spool):
     numbers = fill(spool, 4)
-    busy = Refused(False, False, "A700", "full", 0xA700)
+    busy = Refused(False, False, "A700", "full", 0xA700, "")
     target = Scripted(lambda number, tried: busy if number == numbers[0] and tried < 3 else Delivered(0, ""))
     with stock.working(spool, "there", target):
         stock.await_count(spool, "there", "delivered", 4)
@@ -103,7 +103,7 @@ def test_an_object_refused_for_now_is_tried_again_after_the_others(spool):
 
 def test_an_object_that_can_never_be_taken_is_held_without_a_second_try(spool):
     numbers = fill(spool, 2)
-    never = Refused(True, True, "no-context", "no way", None)
+    never = Refused(True, True, "no-context", "no way", None, "")
     target = Scripted(lambda number, tried: never if number == numbers[0] else Delivered(0, ""))
     with stock.working(spool, "there", target):
         stock.await_count(spool, "there", "delivered", 1)
@@ -158,7 +158,7 @@ def test_an_object_that_cuts_the_line_while_others_get_through_spends_tries_and_
 
 def test_several_refusals_for_now_in_a_row_make_the_destination_rest(spool):
     fill(spool, 20)
-    target = Scripted(lambda number, tried: Refused(False, False, "A700", "full", 0xA700))
+    target = Scripted(lambda number, tried: Refused(False, False, "A700", "full", 0xA700, ""))
     with stock.working(spool, "there", target, first_s=20, cap_s=40):
         wait_until(lambda: spool.jobs.link("there").failures == 1, 10, "a rest")
         assert len(target.tried) == 3
@@ -212,3 +212,12 @@ def test_more_than_a_batch_goes_without_opening_again_and_every_file_is_closed(s
     assert [number for session in target.sessions for number in session] == numbers
     assert target.closed == 1
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_what_a_peer_comments_is_in_the_queue_and_not_in_the_log(spool, caplog):
+    (number,) = fill(spool, 1)
+    said = Refused(True, True, "C000", "ARCHIVE answered: error: cannot understand (C000)", 0xC000, "DOE^JANE is odd")
+    with stock.working(spool, "there", Scripted(lambda number, tried: said)):
+        stock.await_count(spool, "there", "held", 1)
+    assert "DOE^JANE is odd" in stock.job_of(spool, "there", number).why
+    assert "C000" in caplog.text and "DOE" not in caplog.text
