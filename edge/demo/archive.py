@@ -74,6 +74,7 @@ class Archive:
     def run(self):
         """Serve until `stop` is called from another thread."""
         self._listener.run()
+        self._listener.close()
 
     def stop(self):
         """Make `run` return."""

@@ -102,6 +102,10 @@ class Listener:
         """The TCP port listened on."""
         return self._server.getsockname()[1]
 
+    def fileno(self):
+        """The descriptor that makes `run` look up when an octet is written to it: what signal.set_wakeup_fd wants."""
+        return self._wake.fileno()
+
     def associations(self):
         """Return the inbound.Summary of each association that is open."""
         with self._lock:
@@ -113,10 +117,17 @@ class Listener:
             for key, _ in self._selector.select(self._patience_s()):
                 if key.fileobj is self._server:
                     self._accept()
-                elif key.data is not None:
+                elif key.fileobj is self._woken:
+                    self._woken.recv(64)
+                else:
                     self._readable(key.data)
             self._expire()
         self._drain()
+
+    def close(self):
+        """Let go of what `run` does not: to be called when nobody calls `stop` or writes to `fileno` any more."""
+        self._wake.close()
+        self._woken.close()
 
     def stop(self):
         """Take no more associations; those that are open may finish. May be called from a signal handler."""
@@ -295,12 +306,11 @@ class Listener:
     # The end
 
     def _drain(self):
+        _log.info("stopping: no new associations, %d open", len(self._running))
         self._server.close()
         for half in list(self._half.values()):
             self._drop(half)
         self._selector.close()
-        self._wake.close()
-        self._woken.close()
         end_ms = transport.now_ms() + self._settings.drain_ms
         with self._lock:
             while self._running and transport.now_ms() < end_ms:

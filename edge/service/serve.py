@@ -109,13 +109,16 @@ class _Service:
         server = control.Server(verbs.Box(settings, spool, listener.associations))
         housekeeping = Housekeeping(spool, lambda: bool(listener.associations()))
         self._listener = listener
+        # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps
+        signal.set_wakeup_fd(listener.fileno(), warn_on_full_buffer=False)
         for each in (server, housekeeping, *workers):
             each.start()
         try:
             self._say_ready(spool, listener.port)
             listener.run()
-            _log.info("stopping: no new associations")
         finally:
+            signal.set_wakeup_fd(-1)
+            listener.close()
             server.stop()
             self._stop_workers(workers)
             housekeeping.stop()
