@@ -53,7 +53,20 @@ def failing(pid, calls, error, when):
     when: as strace has it, counted from now on and in each thread by itself: "3" is the third call, "2+" all from the
     second on.
     """
-    injection = f"inject={calls}:error={error}:when={when}"
+    with _injecting(pid, calls, f"error={error}:when={when}"):
+        yield
+
+
+@contextlib.contextmanager
+def without_syncs(pid):
+    """Make every sync of a running process succeed without being done: what the tests must be able to notice."""
+    with _injecting(pid, "fsync,fdatasync", "retval=0"):
+        yield
+
+
+@contextlib.contextmanager
+def _injecting(pid, calls, what):
+    injection = f"inject={calls}:{what}"
     command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", injection, "-p", str(pid)]
     tracer = subprocess.Popen(command)
     try:
