@@ -5,6 +5,7 @@ object, and again, and to a workstation beside it that notices nothing. At the e
 what the modality sent.
 """
 
+import functools
 import math
 import os
 import shutil
@@ -25,6 +26,7 @@ from edge.net.outbound import LinkFailure
 _MORNING, _EVENING = 8 * 60, 17 * 60
 _MINUTES_PER_S = 15.0
 _DRAW_S = 0.2
+_SHOWN = 8  # files left out that are named
 _DRAIN_S = 120.0  # how long to wait in the evening until everything is delivered
 
 # What happens to the link, and at which minute of the day: from _ILL on it breaks as soon as some octets more have
@@ -55,7 +57,7 @@ def run(loaded, folder=None):
     except KeyboardInterrupt:
         view.say("stopped; nothing is left behind")
         return 130
-    except (Trouble, modality.Refused, LinkFailure, OSError) as error:
+    except (Trouble, LinkFailure, OSError) as error:
         view.say("edge demo: %s" % error)
         return 1
     finally:
@@ -131,7 +133,12 @@ class _Hospital:
         """Return the day's studies, and the transfer syntaxes that the workstation takes, none for all."""
         if self._source is None:
             return modality.hospital(self._folder("shelf")), (syntax.EXPLICIT_LITTLE,)
-        sheets = modality.read_shelf(self._source, self._say)
+        left_out = []
+        sheets = modality.read_shelf(self._source, left_out.append)
+        for words in left_out[:_SHOWN]:
+            self._say("left out %s" % words)
+        if left_out[_SHOWN:]:
+            self._say("left out %d more" % len(left_out[_SHOWN:]))
         if not sheets:
             raise Trouble("there is no DICOM file in %s that could be sent" % self._source)
         return modality.dealt_out(sheets, _MORNING + 10, _EVENING - 40), ()
@@ -158,6 +165,7 @@ class _Day:
         self._changed = threading.Condition()  # the minute, or _until
         self._until = _MORNING  # the clock waits here for what is to happen first
         self._sent = []  # (Study, Sheet) of what the box has acknowledged
+        self._news = []  # lines to be said by the thread that draws
         self._doing = "nothing yet"
         self._failure = None
         self._weather = list(_WEATHER)
@@ -193,11 +201,18 @@ class _Day:
                     self._changed.wait_for(lambda: self._minute >= study.minute)
                 self._doing = "%s, %s" % (study.calling, study.title)
                 address = ("127.0.0.1", self._hospital.box.port)
-                modality.send(study.calling, sheets, address, "EDGE", lambda sheet: self._sent.append((study, sheet)))
+                acknowledged = functools.partial(self._acknowledged, study)
+                modality.send(study.calling, sheets, address, "EDGE", acknowledged, self._refused)
             self._doing = "done for today"
             self._until = _EVENING
         except Exception as error:
             self._failure = error
+
+    def _acknowledged(self, study, sheet):
+        self._sent.append((study, sheet))
+
+    def _refused(self, sheet, words):
+        self._news.append("the box refused %s: %s" % (os.path.basename(sheet.path), words))
 
     # The clock and the link
 
@@ -226,6 +241,8 @@ class _Day:
     # The view
 
     def _draw(self):
+        while self._news:
+            self._view.say(self._news.pop(0))
         found = self._hospital.box.status()
         kept = found["kept"]["objects"]
         sent = len(self._sent)
@@ -279,7 +296,10 @@ class _Day:
         for line in found.lines():
             self._view.say(line)
         self._view.say("The link to the archive was cut %d times, %d of them in mid-transfer." % hospital.link.cuts)
-        return 0 if found.holds and len(self._sent) == self._total else 1
+        refused = self._total - len(self._sent)
+        if refused:
+            self._view.say("Not taken by the box, for the reasons above: %d." % refused)
+        return 0 if found.holds and not refused else 1
 
 
 _INTRODUCTION = """\

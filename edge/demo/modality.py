@@ -83,10 +83,10 @@ def read_shelf(folder, complain):
             try:
                 sheet = read_sheet(path)
             except (DicomError, OSError) as error:
-                complain("left out %s: %s" % (path, error))
+                complain("%s: %s" % (os.path.relpath(path, folder), error))
                 continue
             if sheet.sop_instance in sheets:
-                complain("left out %s: another file has its SOP Instance UID" % path)
+                complain("%s: another file has its SOP Instance UID" % os.path.relpath(path, folder))
             else:
                 sheets[sheet.sop_instance] = sheet
     return list(sheets.values())
@@ -112,10 +112,10 @@ def read_sheet(path):
     return Sheet(path, meta.sop_class, meta.sop_instance, head.transfer_syntax.uid, head.data_set_offset, length)
 
 
-def send(calling, sheets, address, called, sent):
+def send(calling, sheets, address, called, sent, refused):
     """Send `sheets` to the (host, port) `address`; call `sent(sheet)` for each that was acknowledged.
 
-    Raises outbound.LinkFailure, or Refused when an object was not taken.
+    For one that was not taken, `refused(sheet, words)` is called instead. Raises outbound.LinkFailure.
     """
     pairs = sorted({(sheet.sop_class, sheet.transfer_syntax) for sheet in sheets})
     for begin in range(0, len(pairs), contexts.MAXIMUM):
@@ -125,24 +125,24 @@ def send(calling, sheets, address, called, sent):
         try:
             for sheet in sheets:
                 if (sheet.sop_class, sheet.transfer_syntax) in wanted:
-                    _send_one(link, sheet)
-                    sent(sheet)
+                    refusal = _send_one(link, sheet)
+                    if refusal is None:
+                        sent(sheet)
+                    else:
+                        refused(sheet, refusal)
         finally:
             link.release()
 
 
-class Refused(Exception):
-    """The box did not take an object; str() says which and why."""
-
-
 def _send_one(link, sheet):
+    """Send one object; return in words why it was refused, or None when it was not."""
     context_id = link.context_for(sheet.sop_class, sheet.transfer_syntax)
     if context_id is None:
-        known = syntax.lookup(sheet.transfer_syntax)
-        raise Refused("the box takes no %s in %s" % (uid.name(sheet.sop_class), known.name))
+        return "no %s in %s is taken" % (uid.name(sheet.sop_class), syntax.lookup(sheet.transfer_syntax).name)
     with open(sheet.path, "rb") as file:
         reply = link.store(
             context_id, sheet.sop_class, sheet.sop_instance, file.fileno(), sheet.offset, sheet.length
         )
-    if status.judge(reply.code) != status.DONE:
-        raise Refused("%s: the box answered %s %s" % (sheet.path, status.words(reply.code), reply.comment))
+    if status.judge(reply.code) == status.DONE:
+        return None
+    return "%s, %s" % (status.words(reply.code), reply.comment)

@@ -58,6 +58,18 @@ def test_a_day_of_real_files(quick, capsys, tmp_path):
     assert "3 objects" in said and "left out" in said and "notes.txt" in said
 
 
+def test_an_object_that_the_box_refuses_is_named_and_the_rest_goes_on(quick, capsys, tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    made = phantom.ct(phantom.study("CT", 1), size=64)
+    phantom.save(made, folder)
+    phantom.save(made._replace(sop_instance="1.2.3.4"), folder)  # its data set says otherwise
+    assert day.run(None, str(folder)) == 1
+    said = capsys.readouterr().out
+    assert "the box refused" in said and "1.2.3.4.dcm" in said and "A900" in said
+    assert "1 identical" in said and "Not taken by the box, for the reasons above: 1." in said
+
+
 def test_a_folder_without_any_object_is_said(quick, capsys, tmp_path):
     (tmp_path / "empty").mkdir()
     assert day.run(None, str(tmp_path / "empty")) == 1
