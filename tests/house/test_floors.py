@@ -42,6 +42,8 @@ ORDER = {
     " compare compaction intake examine scrub adopt recovery spool",
     "net": "transport inbound listener outbound",
     "box": "admission values config positions load reference",
+    "forward": "target reencode offer parcel dicom route worker",
+    "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
 SOURCES = [each for each in source.edge_sources() if each.room]
