@@ -5,7 +5,6 @@ every round, because the same SOP Instance UID a second time is another, shorter
 """
 
 import os
-import re
 import shutil
 import signal
 import statistics
@@ -239,9 +238,8 @@ def _disk_cost(bench, groups, count, size):
         _send_all(dcmtk.STORESCU, box.port, groups, nagle=False)
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
-        calls = {
-            name: int(number) for number, name in re.findall(r"(\d+)\s+(?:\d+\s+)?(f\w*sync)\n", _text(summary.name))
-        }
+        rows = [line.split() for line in _text(summary.name).splitlines()]
+        calls = {row[-1]: int(row[3]) for row in rows if row[-1:] in (["fsync"], ["fdatasync"])}
         box.stop()
     shutil.rmtree(folder)
     syncs = ", ".join(f"{calls.get(name, 0) / count:.2f} {name}" for name in ("fsync", "fdatasync"))
