@@ -13,6 +13,7 @@ BEGIN = "<!-- configuration: written by python -m edge.box.reference README.md -
 END = "<!-- configuration: end -->"
 
 _WIDTH = 100
+_README_WIDTH = 120
 
 
 def file():
@@ -31,7 +32,8 @@ def tables():
     parts = []
     for section in config.SECTIONS:
         header = ("`[[%s]]`" if section.repeated else "`[%s]`") % section.name
-        parts.append("%s %s\n\n| key | default | meaning |\n|---|---|---|\n" % (header, section.meaning))
+        meaning = "\n".join(textwrap.wrap("%s %s" % (header, section.meaning), _README_WIDTH))
+        parts.append("%s\n\n| key | default | meaning |\n|---|---|---|\n" % meaning)
         for key in section.keys:
             default = "`%s`" % key.kind.show(key.default) if _has_default(key) else _absence(key)
             meaning = "%s (%s)" % (key.meaning, key.kind.brief)

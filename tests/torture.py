@@ -1,0 +1,65 @@
+"""python -m tests.torture [--minutes N] [--seed N]: the tests that break things, again and again, each time otherwise.
+
+Every round has a seed of its own, which decides what hypothesis makes up; tests that strike by chance take theirs from
+EDGE_TORTURE_SEED. A round that fails is told with its seed, and its output is kept, so that it can be run again alone.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOMS = ("tests/hostile", "tests/crash", "tests/spool", "tests/interop", "tests/forward")
+_PROJECT = Path(__file__).resolve().parents[1]
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=60, help="how long to go on; the round under way is finished")
+    parser.add_argument("--seed", type=int, help="run the one round with this seed")
+    parser.add_argument("--keep", type=Path, default=_PROJECT / "build" / "torture", help="where to keep the output")
+    return parser.parse_args()
+
+
+def run_round(seed, keep):
+    """Run one round; return whether it passed and its last line. The output of one that failed stays in `keep`."""
+    rooms = [room for room in ROOMS if any((_PROJECT / room).glob("test_*.py"))]
+    path = keep / ("round-%d.txt" % seed)
+    with open(path, "wb") as output:
+        code = subprocess.run(
+            [sys.executable, "-m", "pytest", "--hypothesis-seed=%d" % seed, *rooms],
+            cwd=_PROJECT,
+            env={**os.environ, "EDGE_TORTURE_SEED": str(seed)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    if code == 0:
+        path.unlink()
+    return code == 0, lines[-1] if lines else "no output"
+
+
+def main():
+    """Go on for as long as was asked; return 0 when every round passed."""
+    asked = _arguments()
+    asked.keep.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + asked.minutes * 60
+    passed = failed = 0
+    while not passed + failed or (asked.seed is None and time.monotonic() < end):
+        seed = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(4), "big")
+        is_good, said = run_round(seed, asked.keep)
+        passed += is_good
+        failed += not is_good
+        print("round %d, seed %d: %s" % (passed + failed, seed, said), flush=True)
+        if not is_good:
+            print("  see %s" % (asked.keep / ("round-%d.txt" % seed)), flush=True)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
