@@ -10,7 +10,7 @@ from edge.spool.checksum import crc32
 from edge.spool.disk import READ
 from edge.spool.errors import Rotten
 
-SHORT_BYTES = 1048576
+SHORT_BYTES = 1 << 20
 
 _PIECE_BYTES = 1 << 20
 
