@@ -35,16 +35,18 @@ class Housekeeping:
     def _run(self):
         while not self._stopping.wait(_TIDY_S):
             try:
-                self._spool.tidy()
-                self._scrub()
-                self._log_troubles()
+                self.once(time.monotonic())
             except Exception:
                 _log.exception("keeping house failed inside this box")
 
-    def _scrub(self):
-        now = time.monotonic()
-        if self._is_busy():
-            return
+    def once(self, now):
+        """Do what is to be done at `now` (s, of a clock that never goes back)."""
+        self._spool.tidy()
+        if not self._is_busy():
+            self._scrub(now)
+        self._log_troubles()
+
+    def _scrub(self, now):
         if self._round is None or now - self._round >= _ROUND_S:
             self._round = now
             self._rounds = self._spool.scrub.rounds
