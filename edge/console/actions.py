@@ -144,6 +144,16 @@ def named(settings, name):
     return found
 
 
+def _chunks(file):
+    """Yield views of all that is in `file`; each is good until the next, since there is one window for all of them."""
+    window = memoryview(bytearray(_CHUNK_BYTES))
+    while True:
+        filled = file.readinto(window)
+        if not filled:
+            return
+        yield window[:filled]
+
+
 def dump(asked):
     """Print the data set in a file, as far as it can be read."""
     from edge.dicom import dump as dumping
@@ -153,8 +163,7 @@ def dump(asked):
     path = asked.arguments[0]
     try:
         with open(path, "rb", buffering=0) as file:
-            chunks = iter(lambda: file.read(_CHUNK_BYTES), b"")
-            for line in dumping.lines(chunks, inflater()):
+            for line in dumping.lines(_chunks(file), inflater()):
                 print(line)
     except DicomError as error:
         return text.complain("%s: %s" % (path, error), FAILED)

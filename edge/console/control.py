@@ -15,6 +15,7 @@ import socket
 
 NAME = "control.sock"
 
+_GONE = "the box went away before it had answered; see its log, and what it did with `edge queue`"
 _LINE_LIMIT = 1 << 20
 _SUN_PATH = 107  # octets that fit the address of a Unix socket
 
@@ -98,15 +99,34 @@ def answers(state_dir):
 
 def ask(channel, verb, **arguments):
     """Send a request and yield the rows of its answer; returns what stands in its last line. Raises Failed."""
-    channel.send({"verb": verb, **arguments})
+    tell(channel, {"verb": verb, **arguments})
     while True:
-        answer, _ = channel.receive() or ({"failed": "the box went away before it had answered"}, None)
-        if "row" in answer:
-            yield answer["row"]
-        elif "failed" in answer:
-            raise Failed(answer["failed"], answer.get("code", 1))
-        else:
+        answer = hear(channel)
+        if "done" in answer:
             return answer["done"]
+        yield answer["row"]
+
+
+def tell(channel, message, file=None):
+    """Send the box a line, with an open descriptor if there is one; Failed when it is gone."""
+    try:
+        channel.send(message, file)
+    except OSError:
+        raise Failed(_GONE) from None
+
+
+def hear(channel):
+    """Return the next line of the box; Failed when it is a refusal, or when the box is gone."""
+    try:
+        received = channel.receive()
+    except OSError:
+        received = None
+    if received is None:
+        raise Failed(_GONE)
+    answer = received[0]
+    if "failed" in answer:
+        raise Failed(answer["failed"], answer.get("code", 1))
+    return answer
 
 
 class address:

@@ -3,7 +3,6 @@
 import os
 
 from edge.console import control, verbs
-from edge.console.commands import FAILED
 
 
 def files(paths):
@@ -28,25 +27,17 @@ def into_spool(box, destination, paths):
 
 def over(channel, destination, paths):
     """Yield the row of each file, handed to the box at the other end of `channel`; raises control.Failed."""
-    channel.send({"verb": "send", "destination": destination})
-    _expect(channel)
+    control.tell(channel, {"verb": "send", "destination": destination})
+    control.hear(channel)
     for path in paths:
         yield _with_file(path, lambda path, file: _hand_over(channel, path, file))
-    channel.send({"end": True})
-    _expect(channel)
+    control.tell(channel, {"end": True})
+    control.hear(channel)
 
 
 def _hand_over(channel, path, file):
-    channel.send({"path": path}, file)
-    return _expect(channel)["row"]
-
-
-def _expect(channel):
-    """Return the next line of the box; Failed when it is a refusal, or the end."""
-    answer, _ = channel.receive() or ({"failed": "the box went away; what is not listed was not taken"}, None)
-    if "failed" in answer:
-        raise control.Failed(answer["failed"], answer.get("code", FAILED))
-    return answer
+    control.tell(channel, {"path": path}, file)
+    return control.hear(channel)["row"]
 
 
 def _with_file(path, action):
