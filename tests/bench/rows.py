@@ -252,31 +252,39 @@ def _text(path):
 
 
 class Sink(dcmtk.Storescp):
-    """A discarding storescp, and the clock that both senders are held against.
+    """A discarding storescp, and the clock that both senders are held against: how fast it reads, once it reads.
 
-    It starts when the first association stands and stops when storescp has read the last octet of the last object: what
-    a sender does before it connects, such as dcmsend's scan of the files, does not count.
+    What a sender does before it sends, such as dcmsend's scan of the files, does not count. The octets that storescp has
+    read are looked at every two milliseconds, and the rate is taken between the first and the last look.
     """
 
     def __enter__(self):
         super().__enter__()
-        self._read_before = measure.octets_read(self.pid)
-        self._began = []
+        self._before = measure.octets_read(self.pid)
+        self._looks = []
+        self._stopped = False
         self._watcher = threading.Thread(target=self._watch)
         self._watcher.start()
         return self
 
+    def __exit__(self, *exception):
+        self._stopped = True
+        self._watcher.join()
+        super().__exit__(*exception)
+
     def _watch(self):
-        process.wait_until(lambda: process.has_connection(self.port), DELIVERY_LIMIT_S, "a connection", 0.001)
-        self._began.append(time.perf_counter())
+        while not self._stopped:
+            read = measure.octets_read(self.pid) - self._before
+            if read:
+                self._looks.append((time.perf_counter(), read))
+            time.sleep(0.002)
 
     def seconds(self, size):
-        """Wait until `size` octets have been read and return how long that took from the first association on."""
-        wanted = self._read_before + size
-        process.wait_until(lambda: measure.octets_read(self.pid) >= wanted, DELIVERY_LIMIT_S, "deliveries", 0.002)
-        ended = time.perf_counter()
-        self._watcher.join()
-        return ended - self._began[0]
+        """Wait until `size` octets have been read and return how long reading so many took."""
+        process.wait_until(lambda: self._looks and self._looks[-1][1] >= size, DELIVERY_LIMIT_S, "deliveries", 0.002)
+        begun, read_before = self._looks[0]
+        ended, read_after = next(look for look in self._looks if look[1] >= size)
+        return (ended - begun) * size / (read_after - read_before)
 
 
 def by_dcmsend(groups, count):
