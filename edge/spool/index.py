@@ -17,7 +17,7 @@ from collections import deque
 from threading import RLock
 
 from edge.spool import errors
-from edge.spool.ledger import ALL, OF_OBJECTS, Ledger, Transaction
+from edge.spool.ledger import ALL, OF_OBJECTS, Ledger
 from edge.spool.tables import CLAIM, DEFERRED, JOB, LANES, OBJECTS, STATE_NAMES, STATES, STUDY_FIELDS
 from edge.spool.tables import Job, JobRow, StoredObject
 
@@ -32,12 +32,20 @@ class Index:
     """
 
     def __init__(self, disk, path, health):
+        self._disk = disk
+        self._path = path
         self._health = health
         self._pending = deque()
         self._pending_uids = set()
-        self._ledger = Ledger(disk, path)
-        self.lock = RLock()
         self.journal = None  # what is followed; given as soon as it is open
+        self.lock = RLock()
+        try:
+            self._ledger = Ledger(disk, path)
+        except (OSError, sqlite3.Error) as error:
+            if not _is_full(error):
+                raise _refusal(error)
+            self._ledger = Ledger(disk, None)
+            self._report_memory()
 
     # Opening, closing, rebuilding
 
@@ -59,44 +67,72 @@ class Index:
     def clear(self, spool):
         """Begin an empty index, for the journal of the spool with this identity."""
         with self.lock:
-            self._ledger.clear(spool)
+            try:
+                self._ledger.clear(spool)
+            except (OSError, sqlite3.Error) as error:
+                raise _refusal(error)
 
     def replay(self, lines):
         """Apply lines read from the journal that is being opened."""
         with self.lock:
-            self._guarded(self._ledger.replay, lines)
+            self._guarded(Ledger.replay, lines)
 
     def rebuild(self):
         """Make the index anew from the journal, while everybody waits."""
         with self.lock:
             self.journal.sync()
             self._ledger.clear(self._ledger.spool)
-            damages = []
-            self._ledger.replay(
-                line
-                for number in range(self.journal.oldest, self.journal.last + 1)
-                for line in self.journal.lines_of(number, damages)
-            )
-            for words in damages:
-                self._health.report("journal", words)
+            self._read_journal(self._ledger)
+
+    def _read_journal(self, ledger):
+        damages = []
+        ledger.replay(
+            line
+            for number in range(self.journal.oldest, self.journal.last + 1)
+            for line in self.journal.lines_of(number, damages)
+        )
+        for words in damages:
+            self._health.report("journal", words)
+
+    def _report_memory(self):
+        self._health.report("index", "the index is kept in memory, as there is no room for it on the disk: free some")
+
+    def _go_to_memory(self):
+        """Make the index anew in memory: the disk is full, and what is in the spool has to leave it all the same."""
+        self.journal.sync()
+        ledger = Ledger(self._disk, None)
+        ledger.clear(self._ledger.spool)
+        self._read_journal(ledger)
+        self._ledger.close()
+        self._ledger = ledger
+        self._report_memory()
+
+    def go_home(self):
+        """Put an index that had to go to memory back on the disk, if that has room for it; say whether it is there."""
+        with self.lock:
+            if self._ledger.path is None:
+                try:
+                    self.journal.sync()
+                    ledger = Ledger(self._disk, self._path)
+                    ledger.clear(self._ledger.spool)
+                    self._read_journal(ledger)
+                except (OSError, sqlite3.Error):
+                    return False
+                self._ledger.close()
+                self._ledger = ledger
+                self._health.clear("index")
+            return True
 
     def checkpoint(self):
         """Make durable what was applied: nothing of the journal that is older is needed any more."""
         with self.lock:
             self.drain()
-            self._guarded(self._ledger.checkpoint)
+            self._guarded(Ledger.checkpoint)
 
     def close(self):
-        """Apply what is pending and let go of the database."""
-        with self.lock:
-            try:
-                self.drain()
-            finally:
-                self._ledger.close()
-
-    def let_go(self):
         """Close the database as it is; what is pending is in the journal."""
-        self._ledger.close()
+        with self.lock:
+            self._ledger.close()
 
     # Following the journal
 
@@ -130,33 +166,41 @@ class Index:
                 batch = [pending[at] for at in range(min(len(pending), _AT_ONCE))]
                 if max(line.sequence for line in batch) > self.journal.synced_sequence:
                     self.journal.sync()
-                self._guarded(self._ledger.apply, batch)
+                self._guarded(Ledger.apply, batch)
                 for line in batch:
                     pending.popleft()
                     if line.kind == "object":
                         self._pending_uids.discard(line.record["uid"])
-            self._health.clear("index")
+            if self._ledger.path is not None:
+                self._health.clear("index")
 
     def _guarded(self, action, *arguments):
-        """Do something with the database; rebuild it when it turns out to be damaged, say in words what else fails."""
+        """Do something with the database, `action(ledger, ...)`; make it anew when it turns out to be damaged.
+
+        When the disk is full it is made anew in memory. Degraded or NoSpace, in words, when neither can be done.
+        """
         try:
-            return action(*arguments)
-        except sqlite3.OperationalError as error:
-            words = "the index cannot be used (%s); look at the free space and the health of the disk" % error
-            is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-            raise (errors.NoSpace if is_full else errors.Degraded)(words)
-        except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError or self.journal is None:
-                raise
-            self._health.report("index", "the index was damaged (%s) and was made anew from the journal" % error)
-            self.rebuild()
-            return action(*arguments)
+            try:
+                return action(self._ledger, *arguments)
+            except sqlite3.DatabaseError as error:
+                if self.journal is None:
+                    raise
+                if _is_full(error) and self._ledger.path is not None:
+                    self._go_to_memory()
+                elif type(error) is sqlite3.DatabaseError:
+                    self._health.report("index", "the index was damaged (%s), and was made anew" % error)
+                    self.rebuild()
+                else:
+                    raise
+                return action(self._ledger, *arguments)
+        except (OSError, sqlite3.Error) as error:
+            raise _refusal(error)
 
     def _ask(self, sql, arguments=()):
         """Return all rows that answer a question, with everything applied that was accepted."""
         with self.lock:
             self.drain()
-            return self._guarded(lambda: self._ledger.execute(sql, arguments).fetchall())
+            return self._guarded(_answer, sql, arguments)
 
     # Objects
 
@@ -165,11 +209,8 @@ class Index:
         with self.lock:
             if uid in self._pending_uids:
                 self.drain()
-            rows = self._guarded(self._find, uid)
+            rows = self._guarded(_answer, OBJECTS + "WHERE o.uid = ? ORDER BY o.id", (uid,))
         return [StoredObject._make(row) for row in rows]
-
-    def _find(self, uid):
-        return self._ledger.execute(OBJECTS + "WHERE o.uid = ? ORDER BY o.id", (uid,)).fetchall()
 
     def get(self, number):
         """Return the StoredObject with this number; Unknown when there is none."""
@@ -211,12 +252,12 @@ class Index:
             self.drain()
             return [record for record in (self._guarded(self._record, number) for number in numbers) if record]
 
-    def _record(self, number):
-        row = self._ledger.execute(OBJECTS + "WHERE o.id = ?", (number,)).fetchone()
+    def _record(self, ledger, number):
+        row = ledger.execute(OBJECTS + "WHERE o.id = ?", (number,)).fetchone()
         if row is None:
             return None
         stored = StoredObject._make(row)
-        jobs = [self._job_row(job) for job in self._ledger.execute(JOB + "j.object = ?", (number,))]
+        jobs = [self._job_row(job) for job in ledger.execute(JOB + "j.object = ?", (number,))]
         record = {
             "id": stored.id, "at": stored.received, "uid": stored.uid, "copy": stored.copy, "class": stored.sop_class,
             "syntax": stored.syntax, "path": stored.path, "offset": stored.offset, "size": stored.size,
@@ -287,13 +328,7 @@ class Index:
         if paths:
             with self.lock:
                 self.drain()
-                self._guarded(self._bury, paths)
-
-    def _bury(self, paths):
-        with Transaction(self._ledger):
-            for path in paths:
-                self._ledger.execute("DELETE FROM doomed WHERE path = ?", (path,))
-        self._ledger.has_doomed = self._ledger.execute("SELECT 1 FROM doomed LIMIT 1").fetchone() is not None
+                self._guarded(Ledger.bury, paths)
 
     # Jobs
 
@@ -309,7 +344,7 @@ class Index:
             if number is None:
                 return []
             if self._ledger.tallies.get((number, DEFERRED), (0, 0))[0]:
-                self._guarded(self._ledger.promote, number, now, horizon)
+                self._guarded(Ledger.promote, number, now, horizon)
             rows = self._ask(CLAIM, (number, limit + len(taken)))
         jobs = [Job(row[0], destination, *row[1:]) for row in rows if row[0] not in taken]
         return jobs[:limit]
@@ -374,3 +409,22 @@ class Index:
                 if destination != OF_OBJECTS:
                     found[self._ledger.names[destination]][STATE_NAMES[state]] = tally
             return found
+
+
+def _answer(ledger, sql, arguments):
+    return ledger.execute(sql, arguments).fetchall()
+
+
+def _is_full(error):
+    """Say whether an error of SQLite or the operating system means that the disk is full."""
+    if isinstance(error, OSError):
+        return isinstance(errors.from_os(error, ""), errors.NoSpace)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def _refusal(error):
+    """Return the NoSpace or Degraded that an error of SQLite or the operating system stands for."""
+    if isinstance(error, OSError):
+        return errors.from_os(error, "using the index")
+    kind = errors.NoSpace if _is_full(error) else errors.Degraded
+    return kind("the index cannot be used (%s): look at the free space and the health of the disk" % error)

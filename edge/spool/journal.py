@@ -71,17 +71,10 @@ class Journal:
         self.oldest = min(survey.ends, default=survey.retired + 1)
         self.last = max(survey.retired, behind, *survey.ends)
         self._folder_fd = disk.open_folder(path)
-        self.has_spare = disk.exists(_SPARE, self._folder_fd)
-        if self.has_spare:  # nothing says that a crash left it whole
-            disk.unlink(_SPARE, dir_fd=self._folder_fd)
-            self.has_spare = False
+        self.has_spare = self._is_spare_whole()
         for number in survey.leftovers:
-            disk.unlink(FILE_NAME % number, dir_fd=self._folder_fd)
-        if survey.clean and not survey.damages:
-            self._continue_segment()
-        else:
-            if survey.ends:
-                self._sync_segment(max(survey.ends))
+            self._remove(FILE_NAME % number)
+        if survey.damages or not survey.ends or behind > max(survey.ends) or not self._continue_segment():
             self._begin_segment()
 
     @property
@@ -267,23 +260,50 @@ class Journal:
             line.sequence = UNWRITTEN
         self.sequence = self.synced_sequence
         if self._fd is not None:
+            try:  # until the next one's first line is durable, a crash must not find what was refused
+                self._disk.pwrite_all(self._fd, bytes(self._end - self._synced), self._synced)
+            except OSError:
+                pass
             self._ends[self.last] = self._synced
             self._close_segment()
 
     # Segments
 
     def _continue_segment(self):
-        """Go on in the segment that was left in order."""
-        self._fd = self._disk.open(FILE_NAME % self.last, READ_WRITE, dir_fd=self._folder_fd)
-        self._room = self._disk.fstat(self._fd).st_size
-        self._end = self._synced = self._ends.pop(self.last)
-        self.prepare()
+        """Go on in the last segment, whose end a crash may have torn; say whether that can be done.
 
-    def _sync_segment(self, number):
-        """Make what was read of a segment durable: a killed process may have left lines that no sync followed."""
-        fd = self._disk.open(FILE_NAME % number, READ_WRITE, dir_fd=self._folder_fd)
+        What was read of it is made durable, as a killed process may have left lines that no sync followed; what is
+        void is written over with zeros. This needs no room: a spool on a full disk can be opened.
+        """
+        fd = self._disk.open(FILE_NAME % self.last, READ_WRITE, dir_fd=self._folder_fd)
         try:
+            end, room = self._ends[self.last], self._disk.fstat(fd).st_size
+            rest = self._disk.pread_all(fd, room - end, end)
+            if any(rest):
+                self._disk.pwrite_all(fd, bytes(len(rest)), end)
             self._disk.fsync(fd)
+        except OSError as error:
+            self._disk.close(fd)
+            self._health.report("sync", str(errors.from_os(error, "going on with the journal")))
+            return False
+        del self._ends[self.last]
+        self._fd, self._room, self._end, self._synced = fd, room, end, end
+        self.prepare()
+        return True
+
+    def _is_spare_whole(self):
+        """Say whether there is a spare segment that a crash has left whole, durable from now on."""
+        if not self._disk.exists(_SPARE, self._folder_fd):
+            return False
+        fd = self._disk.open(_SPARE, READ_WRITE, dir_fd=self._folder_fd)
+        try:
+            octets = self._disk.pread_all(fd, self._segment_bytes + 1, 0)
+            if len(octets) != self._segment_bytes or any(octets):
+                return False
+            self._disk.fsync(fd)
+            return True
+        except OSError:
+            return False
         finally:
             self._disk.close(fd)
 
@@ -404,10 +424,11 @@ class Journal:
         yield from read_segment(octets, number, 0, self._ends.get(number), damages)
 
     def close(self):
-        """Write that the spool was left in order, and let go of the files."""
-        try:
-            self.append(CLOSED, {"at": self._now()})
-        finally:
-            if self._fd is not None:
-                self._close_segment()
-            self._disk.close(self._folder_fd)
+        """Write that the spool was left in order; `let_go` afterwards. Degraded or NoSpace when that cannot be had."""
+        self.append(CLOSED, {"at": self._now()})
+
+    def let_go(self):
+        """Close the files as they are."""
+        if self._fd is not None:
+            self._close_segment()
+        self._disk.close(self._folder_fd)

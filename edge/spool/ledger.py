@@ -22,11 +22,14 @@ _STUDIES_AT_HAND = 256
 
 
 class Ledger:
-    """The database: one connection, to be used by one thread at a time. Its holder minds that."""
+    """The database: one connection, to be used by one thread at a time. Its holder minds that.
+
+    `path`: its file, or None for one that lives in memory alone.
+    """
 
     def __init__(self, disk, path):
         self._disk = disk
-        self._path = path
+        self.path = path
         self._connection = None
         try:
             self._connect()
@@ -37,9 +40,10 @@ class Ledger:
     # Opening and closing
 
     def _connect(self):
-        self._disk.close(self._disk.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        if self.path is not None:
+            self._disk.close(self._disk.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
         self._connection = sqlite3.connect(
-            self._path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=64
+            self.path or ":memory:", timeout=10, isolation_level=None, check_same_thread=False, cached_statements=64
         )
         self.execute = self._connection.execute
         for pragma in _PRAGMAS:
@@ -72,25 +76,27 @@ class Ledger:
 
     def discard(self):
         """Close the database, and remove its files."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        for suffix in _FILES:
+        self.close()
+        for suffix in _FILES if self.path is not None else ():
             try:
-                self._disk.unlink(self._path + suffix)
+                self._disk.unlink(self.path + suffix)
             except FileNotFoundError:
                 pass
 
     def clear(self, spool):
         """Begin an empty database, for the journal of the spool with this identity."""
-        self.discard()
-        self._connect()
+        if self.spool or self.place > (0, 0):
+            self.discard()
+            self._connect()
         self.execute("UPDATE place SET spool = ?", (spool,))
         self.spool = spool
 
     def close(self):
         """Close the database as it is."""
-        self._connection.close()
+        self.execute = _no_database
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def checkpoint(self):
         """Make durable what was applied."""
@@ -150,7 +156,7 @@ class Ledger:
             self._studies = {}
 
     def roll_back(self):
-        if self._connection.in_transaction:
+        if self._connection is not None and self._connection.in_transaction:
             self.execute("ROLLBACK")
         self._load()
 
@@ -411,6 +417,13 @@ class Ledger:
                 (record["priority"], number, self._destination(name)),
             )
 
+    def bury(self, paths):
+        """Strike paths off the list of files to be removed: they are gone."""
+        with Transaction(self):
+            for path in paths:
+                self.execute("DELETE FROM doomed WHERE path = ?", (path,))
+        self.has_doomed = self.execute("SELECT 1 FROM doomed LIMIT 1").fetchone() is not None
+
     def promote(self, destination, now, horizon, at_once=1000):
         """Make ready what was deferred until now at the latest, or longer than `horizon`."""
         for where, limit in (("due <= ?", now), ("due > ?", horizon)):
@@ -449,6 +462,11 @@ class Transaction:
                 raise
         else:
             self._ledger.roll_back()
+
+
+def _no_database(sql, arguments=()):
+    """Stand in for `execute` while there is no database: what is asked of it makes its holder make one."""
+    raise sqlite3.DatabaseError("there is no database")
 
 
 _NEVER_TRIED = (0, 0, None, None, None, None)  # tries, due, since, status, cause, why

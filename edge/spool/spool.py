@@ -42,6 +42,7 @@ Limits = namedtuple(
 )
 
 _IDENTITY_OCTETS = 8
+_ROOM_FOR_AN_INDEX = 32 << 20
 
 
 class Spool:
@@ -77,7 +78,7 @@ class Spool:
             self._recover()
         except BaseException:
             if self.index is not None:
-                self.index.let_go()
+                self.index.close()
             self._close_folders()
             raise
 
@@ -237,17 +238,29 @@ class Spool:
             self.index.drain()
             self.quota.sweep()
             self.compaction.keep_up()
+            if self.quota.free()[0] >= _ROOM_FOR_AN_INDEX:
+                self.index.go_home()
         except (errors.LocalError, errors.LimitError, OSError) as error:
             self.health.report("house", "keeping house failed: %s" % error)
         else:
             self.health.clear("house")
 
     def close(self):
-        """Leave everything in order: nobody may be using the spool any more but those who sleep on `jobs`."""
+        """Leave everything in order; say whether the disk took it. Nobody may use the spool but who sleeps on `jobs`.
+
+        When it did not, the next opening looks for what it would after a crash.
+        """
         self.jobs.close()
         try:
-            self.index.close()
+            self.journal.sync()
+            self.index.drain()
             self.journal.close()
+        except (errors.LocalError, errors.LimitError, OSError) as error:
+            self.health.report("house", "the spool was not closed in order: %s" % error)
+            return False
         finally:
+            self.index.close()
+            self.journal.let_go()
             self.shelf.close()
             self._close_folders()
+        return True

@@ -170,5 +170,6 @@ def after_crash(spool, clock=None):
     for fd in spool._fds:
         os.close(fd)
     spool._fds = []
-    spool.index.let_go()
+    spool.index.close()
+    spool.journal.let_go()
     return open_spool(spool.path, clock or spool.now)

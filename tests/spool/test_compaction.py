@@ -104,7 +104,7 @@ def test_an_index_that_was_half_made_when_the_crash_came_is_made_to_its_end(tmp_
     lines = list(Survey(disk, spool.path + "/journal").lines())
     cut = next(at for at, line in enumerate(lines) if line.kind == "kept")
     half._ledger.apply(lines[: cut + 2])
-    half.let_go()
+    half.close()
     again = open_spool(spool.path)
     assert settled(picture(again)) == before
     again.close()

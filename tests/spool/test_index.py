@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from edge.spool import jobs, tables
+from edge.spool import errors, jobs, tables
 from edge.spool.index import BATCH
 from edge.spool.ledger import ALL, DONE, ON_HOLD
 from edge.spool.retry import Schedule
@@ -196,6 +196,23 @@ def test_an_index_that_rots_while_it_is_used_is_made_anew(spool):
     assert settled(picture(spool)) == before
     assert "index" in [trouble.key for trouble in spool.health.troubles()]
     assert len(deliver(spool, limit=1000)) == 300
+
+
+def test_an_index_that_cannot_be_made_anew_is_made_when_the_disk_lets_it(tmp_path):
+    disk = data.FailingDisk()
+    spool = open_spool(tmp_path / "state", disk=disk)
+    for number in range(5):
+        receive(spool, "1.2.%d" % number)
+    before = settled(picture(spool))
+    spool.index._ledger.close()
+    disk.failing = {"open": data.EIO, "unlink": data.EIO}
+    with pytest.raises(errors.Degraded):
+        spool.objects()
+    with pytest.raises(errors.Degraded):
+        receive(spool, "1.2.9")
+    disk.failing = {}
+    assert settled(picture(spool)) == before
+    spool.close()
 
 
 def test_the_index_never_knows_what_the_journal_could_forget(tmp_path):

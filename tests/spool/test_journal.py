@@ -152,6 +152,7 @@ def test_lines_of_one_batch_may_fall_into_two_segments(book):
 def test_a_journal_that_was_closed_goes_on_in_its_segment(book, tmp_path):
     book.append(1)
     book.journal.close()
+    book.journal.let_go()
     again = Book(tmp_path / "journal")
     assert again.survey.clean
     again.append(2)
@@ -159,17 +160,50 @@ def test_a_journal_that_was_closed_goes_on_in_its_segment(book, tmp_path):
     assert again.reread() == ([1, 2], [])
 
 
-def test_a_journal_that_was_not_closed_goes_on_in_a_new_segment(book, tmp_path):
+def test_a_journal_that_was_not_closed_goes_on_after_what_it_has(book, tmp_path):
     book.append(1)
     book.append(2, durable=False)
     again = Book(tmp_path / "journal")
     assert not again.survey.clean
     again.append(3)
-    assert again.journal.last == 2
     assert again.reread() == ([1, 2, 3], [])
 
 
-def test_what_a_crash_tore_is_voided_by_the_next_segment(book, tmp_path):
+def test_what_a_killed_process_has_not_synced_is_synced_before_anything_relies_on_it(book, tmp_path):
+    book.append(1, durable=False)
+    again = Book(tmp_path / "journal", RecordingDisk())
+    assert ("fsync", "0000000001.log") in again.disk.calls
+
+
+def test_a_journal_can_be_opened_on_a_full_disk(book, tmp_path):
+    book.append(1)
+    again = Book(tmp_path / "journal", NoNewBlocks())
+    again.append(2, durable=False)
+    again.append(3)
+    assert again.journal.has_spare
+    assert again.reread() == ([1, 2, 3], [])
+
+
+def test_a_journal_whose_last_segment_cannot_be_written_goes_on_in_another(book, tmp_path):
+    book.append(1)
+    disk = FailingDisk()
+    disk.failing = {"fsync": EIO}
+    disk.where = lambda fd: os.readlink("/proc/self/fd/%d" % fd).endswith("0000000001.log")
+    again = Book(tmp_path / "journal", disk)
+    again.append(2)
+    assert again.journal.last == 2
+    assert again.reread() == ([1, 2], [])
+
+
+@pytest.mark.parametrize("spare", [b"", bytes(1000), bytes(SEGMENT - 1) + b"x"])
+def test_a_spare_segment_that_a_crash_left_half_made_is_made_anew(book, tmp_path, spare):
+    (tmp_path / "journal" / "spare").write_bytes(spare)
+    again = Book(tmp_path / "journal")
+    assert again.journal.has_spare
+    assert (tmp_path / "journal" / "spare").read_bytes() == bytes(SEGMENT)
+
+
+def test_what_a_crash_tore_is_void_and_written_over(book, tmp_path):
     book.append(1)
     torn = book.append(2, durable=False)
     with open(tmp_path / "journal" / "0000000001.log", "r+b") as file:
@@ -301,6 +335,7 @@ def test_retired_segments_are_gone_and_not_missed(book, tmp_path):
     assert 0 < len(numbers) < 20
     assert numbers == list(range(20))[-len(numbers) :]
     book.journal.close()
+    book.journal.let_go()
     assert Book(tmp_path / "journal").survey.damages == []
 
 
@@ -346,6 +381,15 @@ def test_the_latest_lines_come_newest_first(book):
     for number in range(20):
         book.append(number, padding="x" * 30000)
     assert [line.record["n"] for line in book.journal.latest(6, ("note",))] == [19, 18, 17, 16, 15, 14]
+
+
+class NoNewBlocks(FailingDisk):
+    """A disk on which nothing can be made, only what is there be written over."""
+
+    def __init__(self):
+        super().__init__()
+        self.failing = {"open": ENOSPC, "mkdir": ENOSPC}
+        self.where = lambda path, flags, *more, **named: flags & os.O_CREAT
 
 
 class Folder:
