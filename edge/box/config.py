@@ -111,7 +111,7 @@ DICOM = Section(
             "The longest PDU that the box asks modalities to send.",
         ),
         _key("artim_s", seconds(1, 300), 30, "How long a new connection may take to ask for an association."),
-        _key("pdu_s", seconds(1, 3600), 30, "How long a PDU may take from its first octet to its last."),
+        _key("pdu_s", seconds(1, 3600), 25, "How long a PDU may take from its first octet to its last."),
         _key("idle_timeout_s", seconds(1, 86400), 60, "How long an association may be silent before it is aborted."),
         _key("drain_s", seconds(0, 3600), 20, "How long associations may go on when the box is told to stop."),
     ),

@@ -116,6 +116,7 @@ class Link:
             terms.max_pdu_bytes,
             association.DEFAULT_LIMITS.associate_bytes,
             terms.connect_ms,
+            association.DEFAULT_LIMITS.closing_ms,
             terms.dimse_ms,
             terms.dimse_ms,
         )

@@ -41,11 +41,14 @@ Aborted = namedtuple("Aborted", ("abort", "by_peer", "words"))
 Lost = namedtuple("Lost", ())
 
 # window_bytes: room to receive into; max_pdu_bytes: longest P-DATA-TF body we take; associate_bytes: longest
-# A-ASSOCIATE body we collect; artim_ms, idle_ms, pdu_ms: limits of time
-Limits = namedtuple("Limits", ("window_bytes", "max_pdu_bytes", "associate_bytes", "artim_ms", "idle_ms", "pdu_ms"))
+# A-ASSOCIATE body we collect; artim_ms: ARTIM while a request is awaited; closing_ms: ARTIM when all has been said and
+# the peer is to close; idle_ms, pdu_ms: limits of time while the association stands
+Limits = namedtuple(
+    "Limits", ("window_bytes", "max_pdu_bytes", "associate_bytes", "artim_ms", "closing_ms", "idle_ms", "pdu_ms")
+)
 
 # Room for 128 contexts of a dozen transfer syntaxes each.
-DEFAULT_LIMITS = Limits(16384, 131072, 65536, 30000, 60000, 30000)
+DEFAULT_LIMITS = Limits(16384, 131072, 131072, 30000, 2000, 60000, 25000)
 
 _LARGEST_PAYLOAD = 131072  # in one PDU of ours, where the peer sets no limit
 _SMALLEST_PDU = 64  # a peer that takes less than this cannot be served in a lifetime
@@ -291,7 +294,8 @@ class Association:
         self._happen(states.EVT_INVALID_PDU, (reason, str(error)))
 
     def _start_artim(self):
-        self._artim_ms = self._now_ms + self._limits.artim_ms
+        """Let ARTIM run until the peer has closed the transport, as it is to do now."""
+        self._artim_ms = self._now_ms + self._limits.closing_ms
 
     def _end(self, event):
         """Let the transport be closed, and tell `event` unless it is None."""
@@ -317,7 +321,7 @@ class Association:
         self._end(Rejected(pdu.read_associate_reject(body)))
 
     def _ae_5(self, _):
-        self._start_artim()
+        self._artim_ms = self._now_ms + self._limits.artim_ms
 
     def _ae_6(self, body):
         self._artim_ms = None

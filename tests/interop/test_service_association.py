@@ -44,7 +44,7 @@ def test_echoscu_is_answered(box):
 
 
 def test_echoscu_with_many_contexts_and_transfer_syntaxes_is_answered(box):
-    assert echoscu(box, "-aec", "EDGE", "-ppc", "128", "-pts", "12", "--repeat", "10").returncode == 0
+    assert echoscu(box, "-aec", "EDGE", "-ppc", "128", "-pts", "38", "--repeat", "10").returncode == 0
 
 
 def test_pynetdicom_verifies_the_box(box):

@@ -18,7 +18,7 @@ from edge.dicom.errors import DicomError
 from edge.protocol import association, command, contexts, dimse, echo, items, status, store
 
 PIECE_BYTES = 8192  # what is received at a time
-LIMITS = association.Limits(8192, 16384, 16384, 30000, 60000, 30000)
+LIMITS = association.Limits(8192, 16384, 16384, 30000, 2000, 60000, 30000)
 USER = items.user_information(LIMITS.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME)
 
 

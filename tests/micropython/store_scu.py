@@ -17,7 +17,7 @@ from edge.dicom.errors import DicomError
 from edge.protocol import association, command, contexts, dimse, items, pdu, status, store
 
 PIECE_BYTES = 8192  # what is read from the file at a time, and so the longest PDU sent
-LIMITS = association.Limits(8192, 8192, 8192, 30000, 60000, 30000)
+LIMITS = association.Limits(8192, 8192, 8192, 30000, 2000, 60000, 30000)
 
 
 def now_ms():

@@ -3,7 +3,7 @@
 from edge.protocol import contexts, items, pdu
 from edge.protocol.association import Association, Limits
 
-LIMITS = Limits(4096, 16384, 8192, 30000, 60000, 20000)
+LIMITS = Limits(4096, 16384, 8192, 30000, 2000, 60000, 20000)
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 VERIFICATION = "1.2.840.10008.1.1"

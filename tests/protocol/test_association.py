@@ -218,16 +218,18 @@ def test_a_request_that_comes_in_drops_does_not_prolong_artim():
     assert theirs.finished()
 
 
-def test_artim_closes_after_a_rejection_and_after_a_release():
+def test_artim_closes_soon_after_a_rejection_and_after_a_release():
     theirs = acceptor()
     give(theirs, requestor()[1], now_ms=1000)
     theirs.reject(pdu.REJECTED_PERMANENT, pdu.CALLED_NOT_RECOGNIZED)
-    theirs.tick(31000)
+    theirs.tick(2999)
+    assert not theirs.finished()
+    theirs.tick(3000)
     assert theirs.finished()
     _, theirs = established()
     give(theirs, RELEASE_RQ, now_ms=5000)
     theirs.release_answer()
-    assert theirs.deadline() == 35000
+    assert theirs.deadline() == 7000
 
 
 def test_a_silent_association_is_aborted_after_the_idle_time():
