@@ -1,7 +1,8 @@
 """A stored object, opened and found to be what was received: what a target delivers.
 
-A short data set is read once, and what was checked is what is sent. A long one is read through for its checksum, and
-stays in its file, from where the kernel copies it when nothing has to be changed.
+A short data set is read once, into memory that is used again and again, and what was checked is what is sent. A long
+one is read through for its checksum, and stays in its file, from where the kernel copies it when nothing has to be
+changed.
 """
 
 import os
@@ -12,73 +13,118 @@ from edge.spool.errors import Rotten
 
 SHORT_BYTES = 1 << 20
 
-_PIECE_BYTES = 1 << 20
-
 
 class Parcel:
-    """An open data set. octets: all of it when it is short, otherwise None; fd: its file, None when it is short."""
+    """An open data set. octets: a view of all of it when it is short, otherwise None; fd: its file, None when short.
 
-    __slots__ = ("job", "octets", "fd")
+    Both are good until `close`.
+    """
 
-    def __init__(self, job, octets, fd):
+    __slots__ = ("job", "octets", "fd", "_desk", "_buffer")
+
+    def __init__(self, job, octets, fd, desk, buffer):
         self.job = job
         self.octets = octets
         self.fd = fd
+        self._desk = desk
+        self._buffer = buffer
 
     def chunks(self):
-        """Yield the data set in pieces. Rotten when the file has become too short, OSError when it cannot be read."""
+        """Yield the data set in pieces; each is good until the next.
+
+        Raises Rotten when the file has become too short, OSError when it cannot be read.
+        """
         if self.octets is not None:
             yield self.octets
             return
-        at = self.job.offset
-        end = at + self.job.size
-        while at < end:
-            octets = os.pread(self.fd, min(_PIECE_BYTES, end - at), at)
-            if not octets:
-                raise Rotten("its file ended %d octets early" % (end - at))
-            at += len(octets)
-            yield octets
+        buffer = self._desk.take()
+        try:
+            at = self.job.offset
+            end = at + self.job.size
+            while at < end:
+                count = os.preadv(self.fd, [buffer[: end - at]], at)
+                if not count:
+                    raise Rotten("its file ended %d octets early" % (end - at))
+                at += count
+                yield buffer[:count]
+        finally:
+            self._desk.give(buffer)
 
     def close(self):
-        """Let go of the file."""
+        """Let go of file and memory."""
+        self.octets = None
         if self.fd is not None:
             os.close(self.fd)
             self.fd = None
+        if self._buffer is not None:
+            self._desk.give(self._buffer)
+            self._buffer = None
 
 
-def open_parcel(path, job):
-    """Return the Parcel of `job`, whose file is `path`; Rotten, in words, when it is not what was received any more."""
-    try:
-        fd = os.open(path, READ)
-    except FileNotFoundError:
-        raise Rotten("its file is gone; have it sent again") from None
-    except OSError as error:
-        raise Rotten("its file cannot be opened: %s" % error.strerror) from error
-    try:
-        if job.size <= SHORT_BYTES:
-            octets = os.pread(fd, job.size, job.offset)
-            if len(octets) == job.size and crc32(octets) == job.crc:
-                return Parcel(job, octets, None)
-        elif _checksum(fd, job.offset, job.size) == job.crc:
-            kept, fd = fd, None
-            return Parcel(job, None, kept)
-    except OSError as error:
-        raise Rotten("its file cannot be read: %s; look at the disk" % error.strerror) from error
-    finally:
-        if fd is not None:
-            os.close(fd)
-    raise Rotten("its file is not what was received any more; have it sent again, and look at the disk")
+class Desk:
+    """Opens parcels, and has the memory for those that are open; for one thread."""
 
+    def __init__(self):
+        self._free = []
 
-def _checksum(fd, offset, size):
-    """Return the CRC-32 of `size` octets from `offset` on, None when the file is too short for them."""
-    window = memoryview(bytearray(min(_PIECE_BYTES, size)))
-    crc = 0
-    end = offset + size
-    while offset < end:
-        count = os.preadv(fd, [window[: min(len(window), end - offset)]], offset)
-        if not count:
-            return None
-        crc = crc32(window[:count], crc)
-        offset += count
-    return crc
+    def take(self):
+        """Return a view of SHORT_BYTES octets to read into; `give` it back."""
+        return self._free.pop() if self._free else memoryview(bytearray(SHORT_BYTES))
+
+    def give(self, buffer):
+        """Take back memory that nobody uses any more."""
+        self._free.append(buffer)
+
+    def clear(self):
+        """Return the memory that is not in use to the system."""
+        self._free.clear()
+
+    def open(self, path, job):
+        """Return the Parcel of `job`, whose file is `path`; Rotten, in words, when it is not what was received."""
+        try:
+            fd = os.open(path, READ)
+        except FileNotFoundError:
+            raise Rotten("its file is gone; have it sent again") from None
+        except OSError as error:
+            raise Rotten("its file cannot be opened: %s" % error.strerror) from error
+        buffer = self.take()
+        try:
+            if job.size <= SHORT_BYTES:
+                octets = buffer[: job.size]
+                if self._read(fd, octets, job.offset) == job.size and crc32(octets) == job.crc:
+                    kept, buffer = buffer, None
+                    return Parcel(job, octets, None, self, kept)
+            elif self._checksum(fd, buffer, job) == job.crc:
+                kept, fd = fd, None
+                return Parcel(job, None, kept, self, None)
+        except OSError as error:
+            raise Rotten("its file cannot be read: %s; look at the disk" % error.strerror) from error
+        finally:
+            if fd is not None:
+                os.close(fd)
+            if buffer is not None:
+                self.give(buffer)
+        raise Rotten("its file is not what was received any more; have it sent again, and look at the disk")
+
+    def _read(self, fd, view, offset):
+        """Read into `view` from `offset`; return how much there was."""
+        done = os.preadv(fd, [view], offset)
+        while 0 < done < len(view):
+            count = os.preadv(fd, [view[done:]], offset + done)
+            if not count:
+                break
+            done += count
+        return done
+
+    def _checksum(self, fd, buffer, job):
+        """Return the CRC-32 of a job's data set, None when the file is too short for it."""
+        crc = 0
+        at = job.offset
+        end = at + job.size
+        while at < end:
+            count = os.preadv(fd, [buffer[: end - at]], at)
+            if not count:
+                return None
+            crc = crc32(buffer[:count], crc)
+            at += count
+        return crc

@@ -17,7 +17,7 @@ import logging
 import threading
 import time
 
-from edge.forward.parcel import open_parcel
+from edge.forward.parcel import Desk
 from edge.forward.target import Delivered, LinkFailure, Refused
 from edge.spool import errors
 from edge.spool import jobs as outcomes
@@ -58,6 +58,7 @@ class Worker:
         self._link_schedule = link_schedule
         self._now = now
         self._stopping = False
+        self._desk = Desk()
         self._open = False  # whether the target was left open for the next object
         self._taken = {}  # object number -> Parcel, of those that the target has taken and not accounted for
         self._room = 0  # how many more parcels the target may take
@@ -104,6 +105,7 @@ class Worker:
     def _close(self):
         self._target.close()
         self._open = False
+        self._desk.clear()
 
     def _round(self):
         """Deliver what is due, or sleep until something is."""
@@ -141,6 +143,8 @@ class Worker:
             for object_id in list(self._taken):
                 self._jobs.give_back([self._account(object_id)], self._now())
             self._jobs.give_back(batch, self._now())
+            if not self._open:
+                self._desk.clear()
 
     def _going_on(self):
         return not self._stopping and self._pause is None
@@ -173,7 +177,7 @@ class Worker:
         while batch and self._room and self._going_on():
             job = batch.pop()
             try:
-                parcel = open_parcel(self._spool.path_of(job), job)
+                parcel = self._desk.open(self._spool.path_of(job), job)
             except errors.Rotten as error:
                 self._rotten(job, str(error))
                 continue
