@@ -26,6 +26,9 @@ def run(asked, loaded):
         return complain("%s (is a box just starting or stopping there? then try again)" % error, IN_USE)
     except (Degraded, NoSpace) as error:
         return complain(str(error), FAILED)
+    except PermissionError as error:
+        what = error.filename or loaded.config.box.state_dir
+        return complain("%s may not be used by this user; be the one the box runs as, or root" % what, FAILED)
 
 
 # Reaching the box
