@@ -90,13 +90,12 @@ class Disk:
             octets += more
         return octets
 
-    def open_folder(self, path, make=True):
-        """Open the folder `path`; make it, durably, when it is not there and `make` says so. Return a descriptor."""
+    def open_folder(self, path):
+        """Open the folder `path`, and make it, durably, when it is not there. Return a descriptor."""
         try:
             return self.open(path, FOLDER)
         except FileNotFoundError:
-            if not make:
-                raise
+            pass
         try:
             self.mkdir(path, FOLDER_MODE)
         except FileExistsError:
@@ -106,8 +105,19 @@ class Disk:
             self.sync_folder(os.path.dirname(path) or ".")
         except OSError:
             self.close(fd)
+            self.rmdir(path)  # or it would be taken for durable the next time
             raise
         return fd
+
+    def make_parents(self, path):
+        """Make the folders above `path` that are not there, durably."""
+        parent = os.path.dirname(path)
+        if parent != path:
+            try:
+                self.close(self.open(parent, FOLDER))
+            except FileNotFoundError:
+                self.make_parents(parent)
+                self.close(self.open_folder(parent))
 
     def sync_folder(self, path):
         """Make the names in the folder `path` durable."""

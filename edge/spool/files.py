@@ -10,12 +10,11 @@ CHUNK_BYTES = 256 << 10
 class Files:
     """Opens the files of stored objects, and does not take their word for what is in them."""
 
-    def __init__(self, disk, objects_fd, quarantine_fd, journal, health, now):
+    def __init__(self, disk, objects_fd, quarantine_fd, journal, now):
         self._disk = disk
         self._objects_fd = objects_fd
         self._quarantine_fd = quarantine_fd
         self._journal = journal
-        self._health = health
         self._now = now
 
     def open(self, stored):
@@ -66,7 +65,6 @@ class Files:
 
     def hold_rotten(self, number, fault):
         """Hold an object whose file is not what was received any more; `fault` says so in words."""
-        self._health.report("rotten", "object %d is held: %s" % (number, fault))
         record = {"id": number, "cause": ROTTEN, "why": fault, "at": self._now()}
         self._journal.append("hold", record, durable=False)
 

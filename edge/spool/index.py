@@ -17,12 +17,14 @@ from collections import deque
 from threading import RLock
 
 from edge.spool import errors
+from edge.spool.checksum import crc32
 from edge.spool.ledger import ALL, OF_OBJECTS, Ledger
 from edge.spool.tables import CLAIM, DEFERRED, JOB, LANES, OBJECTS, STATE_NAMES, STATES, STUDY_FIELDS
 from edge.spool.tables import Job, JobRow, StoredObject
 
 BATCH = 64
 _AT_ONCE = 8 * BATCH
+_MARKS = 1 << 19
 
 
 class Index:
@@ -37,6 +39,7 @@ class Index:
         self._health = health
         self._pending = deque()
         self._pending_uids = set()
+        self._marks = None  # see _may_have
         self.journal = None  # what is followed; given as soon as it is open
         self.lock = RLock()
         try:
@@ -142,6 +145,24 @@ class Index:
             if line.kind == "object":
                 self._pending_uids.add(line.record["uid"])
         self._pending.extend(lines)
+        if self._marks is not None:  # looked at last: whoever makes them meanwhile finds these lines pending
+            for line in lines:
+                if line.kind == "object":
+                    self._mark(line.record["uid"])
+
+    def _mark(self, uid):
+        self._marks[crc32(uid.encode()) & _MARKS - 1] = 1
+
+    def _may_have(self, uid):
+        """Say whether there may be an object with this UID: nearly always False for one that is new.
+
+        One octet for each of half a million hashes, in place of a question to the database for each new object.
+        """
+        if self._marks is None:
+            self._marks = bytearray(_MARKS)
+            for (known,) in self._ask("SELECT uid FROM objects"):
+                self._mark(known)
+        return self._marks[crc32(uid.encode()) & _MARKS - 1]
 
     @property
     def pending(self):
@@ -207,6 +228,8 @@ class Index:
     def find(self, uid):
         """Return every StoredObject with this SOP Instance UID, the first received first."""
         with self.lock:
+            if not self._may_have(uid):
+                return []
             if uid in self._pending_uids:
                 self.drain()
             rows = self._guarded(_answer, OBJECTS + "WHERE o.uid = ? ORDER BY o.id", (uid,))
@@ -214,7 +237,10 @@ class Index:
 
     def get(self, number):
         """Return the StoredObject with this number; Unknown when there is none."""
-        rows = self._ask(OBJECTS + "WHERE o.id = ?", (number,))
+        try:
+            rows = self._ask(OBJECTS + "WHERE o.id = ?", (number,))
+        except OverflowError:
+            rows = ()  # no number of ours has so many digits
         if not rows:
             raise errors.Unknown("no object %d is in the spool; it may have been removed since it was listed" % number)
         return StoredObject._make(rows[0])
@@ -245,6 +271,14 @@ class Index:
         with self.lock:
             self.drain()
             return self._ledger.tallies.get((OF_OBJECTS, what), (0, 0))
+
+    def holds(self):
+        """Return (why, how many objects, number of the first, when it came) for each reason to hold objects."""
+        return self._ask(
+            "SELECT held.hold, held.objects, o.id, o.received FROM"
+            " (SELECT hold, count(*) AS objects, min(id) AS first FROM objects WHERE hold IS NOT NULL GROUP BY hold) held"
+            " JOIN objects o ON o.id = held.first"
+        )
 
     def records(self, numbers):
         """Return for each of these objects that is there the record of a "kept" line: all that is known about it."""

@@ -67,10 +67,14 @@ _FAR_BEHIND = 4 * BATCH  # lines that the index may be behind before `begin` wai
 _TEXT_LIMIT = 256  # characters of any one value that the index keeps
 _BEHIND_BYTES = 8 << 20  # how much of a large object may be dirty in memory before the disk is told to begin
 
-_OTHER_OCTETS = "other octets with the same SOP Instance UID are in the spool: compare, then release or remove one"
+_OTHER_OCTETS = (
+    "other octets with the same SOP Instance UID are in the spool: compare them, then `edge release --object ID` lets"
+    " this one go, `edge remove --object ID` removes one"
+)
 _OTHER_SYNTAX = (
     "the same SOP Instance UID is in the spool in another transfer syntax, and nothing here can decode both to tell"
-    " whether they are the same: compare them, then release or remove one"
+    " whether they are the same: compare them, then `edge release --object ID` lets this one go, `edge remove --object"
+    " ID` removes one"
 )
 
 
@@ -299,10 +303,7 @@ class Arrival:
         }  # fmt: skip
         if hold is not None:
             record["hold"] = hold
-        number = self._place("object", record, copy)
-        if verdict == CONFLICT:
-            intake.health.report("conflict", "object %d: %s" % (number, self._words_of_conflict(known)))
-        return Stored(number, verdict)
+        return Stored(self._place("object", record, copy), verdict)
 
     def _words_of_conflict(self, known):
         syntaxes = {self.transfer_syntax, *(stored.syntax for stored in known)}

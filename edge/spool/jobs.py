@@ -282,12 +282,16 @@ class Jobs:
         record.update(cause=cause, why=why)
         self._journal.append("job", record)
 
-    def drop(self, now, object_id, destination, who):
-        """Give one job up for good, because a person says so, as if the object had never been meant to go there."""
+    def drop(self, now, object_id, destination, who, durable=True):
+        """Give one job up for good, because a person says so, as if the object had never been meant to go there.
+
+        When it need not be `durable`, it becomes so with the next line that is.
+        """
         row = self._index.job(object_id, destination)
         if row.state == "delivered":
             raise errors.Unknown("object %d was delivered to %s already" % (object_id, destination))
-        self._journal.append("dropped", {"id": object_id, "to": destination, "at": now, "who": who, "why": row.why})
+        record = {"id": object_id, "to": destination, "at": now, "who": who, "why": row.why}
+        self._journal.append("dropped", record, durable=durable)
 
     def prioritise(self, now, object_id, destination, priority, who=""):
         """Let one job go before or behind others: URGENT, NORMAL or LOW."""

@@ -60,6 +60,7 @@ class Journal:
         self._health = health
         self._segment_bytes = segment_bytes
         self._door = allocate_lock()
+        self._spare = allocate_lock()  # held by whoever makes the spare segment, or a segment of it
         self._queue = []
         self._led = False
         self._owed = []  # lines that nobody waits for and that are not durable yet
@@ -319,28 +320,15 @@ class Journal:
 
     def _begin_segment(self):
         """Begin the next segment: say in its first line where the last one ends, then write down what is owed."""
-        number, name = self.last + 1, _SPARE
-        if not self.has_spare:
-            self._make_spare()
-        self.has_spare = False
+        number = self.last + 1
         record = {
             "segment": number, "before": self._ends.get(self.last) or 0, "retired": self.retired, "format": FORMAT,
             "spool": self._spool, "at": self._now(),
         }  # fmt: skip
         rest = b"%d 0 %s" % (self.sequence + 1, encode(SEGMENT, record))
-        fd = self._disk.open(_SPARE, READ_WRITE, dir_fd=self._folder_fd)
-        try:
-            room = self._disk.fstat(fd).st_size
-            self._disk.pwrite_all(fd, b"%08x %s" % (crc32(rest), rest), 0)
-            self._disk.fdatasync(fd)
-            name = FILE_NAME % number
-            self._disk.rename(_SPARE, name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
-            self._disk.fsync(self._folder_fd)
-        except OSError:
-            self._disk.close(fd)
-            self._remove(name)
-            raise
-        self._fd, self._room, self.last = fd, room, number
+        with self._spare:
+            self._fd, self._room = self._take_spare(FILE_NAME % number, b"%08x %s" % (crc32(rest), rest))
+        self.last = number
         self._end = self._synced = len(rest) + 9
         self.sequence += 1
         self.synced_sequence = self.sequence
@@ -349,18 +337,47 @@ class Journal:
         self._sync()
         self.prepare()
 
-    def prepare(self):
-        """Have a spare segment ready; say whether there is one."""
+    def _take_spare(self, name, first_line):
+        """Make the spare, with `first_line`, the segment `name`; return (its descriptor, its octets). Under `_spare`."""
         if not self.has_spare:
-            try:
+            self._make_spare()
+        self.has_spare = False
+        fd, known_as = self._disk.open(_SPARE, READ_WRITE, dir_fd=self._folder_fd), _SPARE
+        try:
+            room = self._disk.fstat(fd).st_size
+            self._disk.pwrite_all(fd, first_line, 0)
+            self._disk.fdatasync(fd)
+            known_as = name
+            self._disk.rename(_SPARE, name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
+            self._disk.fsync(self._folder_fd)
+        except OSError:
+            self._disk.close(fd)
+            self._remove(known_as)
+            raise
+        return fd, room
+
+    def prepare(self):
+        """Have a spare segment ready; say whether there is one, or somebody else is just making or taking it.
+
+        Any thread may call this. The name `spare` belongs to whoever holds `_spare`: to make a spare while another is
+        being taken would write zeros over lines.
+        """
+        if self.has_spare:
+            return True
+        if not self._spare.acquire(False):
+            return True
+        try:
+            if not self.has_spare:
                 self._make_spare()
-            except OSError as error:
-                refusal = errors.from_os(error, "preparing a spare segment of the journal")
-                self._health.report("space" if isinstance(refusal, errors.NoSpace) else "sync", str(refusal))
+        except OSError as error:
+            refusal = errors.from_os(error, "preparing a spare segment of the journal")
+            self._health.report("space" if isinstance(refusal, errors.NoSpace) else "sync", str(refusal))
+        finally:
+            self._spare.release()
         return self.has_spare
 
     def _make_spare(self):
-        """Write a segment full of zeros and sync it: from then on its blocks are there to be overwritten."""
+        """Write a segment full of zeros and sync it: its blocks are there to be overwritten. Under `_spare`."""
         fd = self._disk.open(_SPARE, FRESH_FILE, FILE_MODE, dir_fd=self._folder_fd)
         try:
             zeros = bytes(64 << 10)
@@ -388,8 +405,8 @@ class Journal:
         upto = min(upto, self.last - 1)
         if upto < self.oldest:
             return
+        self.retired = upto  # first: the next segment, which may begin at any moment, has to say so too
         self.append(RETIRED, {"upto": upto, "at": self._now()})
-        self.retired = upto
         for number in range(self.oldest, upto + 1):
             self._ends.pop(number, None)
             name = FILE_NAME % number

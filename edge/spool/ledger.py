@@ -366,9 +366,9 @@ class Ledger:
             self._change_object(number, added, added, None if record.get("unhold") else False)
 
     def _state(self, number, destination):
-        """Return (state of a job, octets of its object), or None when there is no such job."""
+        """Return (state of a job; size, hold, open and jobs of its object), or None when there is no such job."""
         return self.execute(
-            "SELECT j.state, o.size FROM jobs j JOIN objects o ON o.id = j.object"
+            "SELECT j.state, o.size, o.hold, o.open, o.jobs FROM jobs j JOIN objects o ON o.id = j.object"
             " WHERE j.object = ? AND j.destination = ?", (number, destination)
         ).fetchone()  # fmt: skip
 
@@ -378,7 +378,7 @@ class Ledger:
         row = self._state(number, destination)
         if row is None:
             return
-        had, size = row
+        had, size, hold, still_open, jobs = row
         state = STATES[record["state"]]
         self.execute(
             "UPDATE jobs SET state = ?, tries = ?, due = ?, since = ?, status = ?, cause = ?, why = ?"
@@ -393,7 +393,9 @@ class Ledger:
             self.count(destination, state, 1, size)
             change = (state != DELIVERED) - (had != DELIVERED)
             if change:
-                self._change_object(number, change)
+                self._count_object(-1, size, hold, still_open, jobs)
+                self._count_object(1, size, hold, still_open + change, jobs)
+                self.execute("UPDATE objects SET open = ? WHERE id = ?", (still_open + change, number))
 
     def _released(self, record):
         """Let jobs go again with all their tries, whatever kept them."""
@@ -405,7 +407,7 @@ class Ledger:
         number, destination = record["id"], self._destination(record["to"])
         row = self._state(number, destination)
         if row is not None:
-            state, size = row
+            state, size = row[:2]
             self.execute("DELETE FROM jobs WHERE object = ? AND destination = ?", (number, destination))
             self.count(destination, state, -1, -size)
             self._change_object(number, -1 if state != DELIVERED else 0, -1)

@@ -32,6 +32,7 @@ CLOSED = "closed"
 
 _LEAST_OCTETS = 16
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_decode = json.JSONDecoder().decode
 
 
 class Line:
@@ -70,7 +71,7 @@ def read_line(octets, start, segment=0):
         return None
     try:
         sequence, synced, kind, text = octets[start + 9 : end].split(b" ", 3)
-        line = Line(kind.decode("ascii"), json.loads(text), b"%s %s" % (kind, text))
+        line = Line(kind.decode("ascii"), _decode(text.decode("ascii")), b"%s %s" % (kind, text))
         line.sequence, line.synced = int(sequence), int(synced)
     except (ValueError, RecursionError):
         return None

@@ -10,6 +10,7 @@ from edge.spool import errors
 from edge.spool.ledger import ALL, DONE
 
 _AT_ONCE = 64
+_PAGES = 4  # of objects that were delivered too lately: those behind them are younger still
 _SLACK_BYTES = 64 << 20  # how much more than the reserve is made free when anything has to be removed
 _SLACK_PART = 50  # or this part of the file system, when that is less
 _BEHIND = 20000  # how many lines the index may be behind the journal
@@ -118,7 +119,7 @@ class Quota:
         now, keep_s = self._now(), self._limits.keep_delivered_s
         entered, numbers, octets, after = [], [], 0, 0
         try:
-            while not numbers:
+            for _ in range(_PAGES):
                 page = self._index.done(after, _AT_ONCE)
                 for number, uid, size, delivered in page:
                     after = number
@@ -129,7 +130,7 @@ class Quota:
                     entered.append(uid)
                     numbers.append(number)
                     octets += size
-                if len(page) < _AT_ONCE:
+                if numbers or len(page) < _AT_ONCE:
                     break
             if numbers:
                 self.remove(numbers, "space", now)

@@ -1,12 +1,12 @@
 """The spool as a whole: one object that owns the disk, the journal and the index of one state directory.
 
     state_dir/
-      objects/2026-11-23/<SOP Instance UID>.dcm   what was received, as Part 10 files; `.2.dcm` for other octets of
-      that UID partial/                                    what is being received; emptied when the spool is opened
+      objects/2026-11-23/<SOP Instance UID>.dcm   what was received, as Part 10 files; `.2.dcm`: other octets of that UID
+      partial/                                    what is being received; emptied when the spool is opened
       quarantine/                                 what stands for nothing any more, for a person to look at
-      journal/0000000001.log ...                  what happened: the truth, beside the files themselves index.db
-      a cache of the journal; may be deleted while the spool is closed lock
-      held by the one process that has the spool open
+      journal/0000000001.log ...                  what happened: the truth, beside the files themselves
+      index.db                                    a cache of the journal; may be deleted while the spool is closed
+      lock                                        held by the one process that has the spool open
 """
 
 import fcntl
@@ -84,7 +84,7 @@ class Spool:
 
     def _open_folders(self):
         disk, path = self.disk, self.path
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        disk.make_parents(path)
         self.state_fd = self._folder(path)
         self._lock()
         self.partial_fd = self._folder(path + "/partial")
@@ -93,6 +93,10 @@ class Spool:
         self._fds.append(disk.open_folder(path + "/journal"))
         for name in disk.listdir(path + "/partial"):
             disk.unlink(name, dir_fd=self.partial_fd)
+        # A process that was killed may have made folders and not have come to syncing their names
+        disk.sync_folder(os.path.dirname(path))
+        disk.fsync(self.state_fd)
+        disk.fsync(self.objects_fd)
 
     def _folder(self, path):
         fd = self.disk.open_folder(path)
@@ -158,7 +162,7 @@ class Spool:
         journal, index, survey = self.journal, self.index, self._survey
         self.turns = Turns()
         self.compaction = Compaction(journal, index, health, limits.journal_bytes, now)
-        self.files = Files(disk, self.objects_fd, self.quarantine_fd, journal, health, now)
+        self.files = Files(disk, self.objects_fd, self.quarantine_fd, journal, now)
         self.comparison = Comparison(disk, self._same_decoded)
         self.shelf = Shelf(disk, path + "/objects", self._folder_begun, limits.folder_entries)
         self.quota = Quota(self)
@@ -208,7 +212,8 @@ class Spool:
             if stored.hold in (jobs.UNROUTED, jobs.FOUND):
                 record["unhold"] = True
             elif stored.hold is not None:
-                raise errors.Unknown("object %d is held (%s): release or remove it first" % (object_id, stored.hold))
+                words = "object %d is held (%s): `edge release --object %d` lets it go"
+                raise errors.Unknown(words % (object_id, stored.hold, object_id))
             self.journal.append("jobs", record)
         finally:
             self.turns.leave(stored.uid)

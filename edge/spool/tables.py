@@ -10,7 +10,7 @@ none.
 
 from collections import namedtuple
 
-SCHEMA = 1
+SCHEMA = 2
 
 READY, DEFERRED, HELD, DELIVERED = 0, 1, 2, 3
 STATES = {"ready": READY, "deferred": DEFERRED, "held": HELD, "delivered": DELIVERED}
@@ -51,6 +51,7 @@ CREATE TABLE objects(id INTEGER PRIMARY KEY, uid TEXT NOT NULL, copy INTEGER NOT
 CREATE INDEX objects_uid ON objects(uid);
 CREATE INDEX objects_study ON objects(study_id);
 CREATE INDEX objects_held ON objects(id) WHERE hold IS NOT NULL;
+CREATE INDEX objects_hold ON objects(hold) WHERE hold IS NOT NULL;
 CREATE INDEX objects_done ON objects(id) WHERE open = 0 AND jobs > 0 AND hold IS NULL;
 CREATE TABLE destinations(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE jobs(object INTEGER NOT NULL, destination INTEGER NOT NULL, state INTEGER NOT NULL,

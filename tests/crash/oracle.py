@@ -91,11 +91,11 @@ class Oracle:
         took_s = time.monotonic() - began
         try:
             assert took_s < READY_WITHIN_S, "it took %.1f s to be ready" % took_s
-            self._judge_files(spool)
-            self._judge_objects(spool)
             expected = ("space", "index", "house") if is_full else ()
             troubles = [trouble for trouble in spool.health.troubles() if trouble.key not in expected]
-            assert troubles == [], "the spool reports what it should have repaired"
+            assert troubles == [], "the spool reports what it should have repaired: %s" % spool.journal.latest(3)
+            self._judge_files(spool)
+            self._judge_objects(spool)
         finally:
             spool.close()
         if not is_full:

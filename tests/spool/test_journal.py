@@ -339,6 +339,23 @@ def test_retired_segments_are_gone_and_not_missed(book, tmp_path):
     assert Book(tmp_path / "journal").survey.damages == []
 
 
+def test_a_segment_that_begins_while_others_are_retired_knows_of_it(book, tmp_path):
+    for number in range(10):
+        book.append(number, padding="x" * 30000)
+    append = book.journal.append
+
+    def busy(kind, record, *more, **named):
+        line = append(kind, record, *more, **named)
+        last = book.journal.last
+        while book.journal.last == last:
+            append("note", {"n": 0, "padding": "x" * 30000})
+        return line
+
+    book.journal.append = busy
+    book.journal.retire(1)
+    assert book.reread()[1] == []
+
+
 def test_a_segment_whose_removal_was_cut_short_is_removed_when_the_journal_is_opened(book, tmp_path):
     for number in range(10):
         book.append(number, padding="x" * 30000)

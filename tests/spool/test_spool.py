@@ -54,6 +54,38 @@ def test_a_spool_is_small_when_it_is_idle(tmp_path):
     assert int(done.stdout) < 20000, "resident set of an idle spool in KB"
 
 
+def test_every_folder_above_the_first_object_is_durable(tmp_path):
+    disk = data.RecordingDisk()
+    spool = open_spool(tmp_path / "var" / "lib" / "edge", disk=disk)
+    for folder, parent in (("var", tmp_path.name), ("lib", "var"), ("edge", "lib"), ("objects", "edge")):
+        made = disk.calls.index(("mkdir", folder))
+        assert ("fsync", parent) in disk.calls[made:]
+    spool.close()
+
+
+def test_folders_that_a_killed_process_made_are_synced_before_they_are_used(spool):
+    receive(spool, "1.2.3")
+    spool.close()
+    disk = data.RecordingDisk()
+    again = open_spool(spool.path, disk=disk)
+    for folder in (os.path.basename(os.path.dirname(spool.path)), "state", "objects"):
+        assert ("fsync", folder) in disk.calls
+    again.close()
+
+
+def test_a_folder_whose_name_cannot_be_made_durable_is_not_used(tmp_path):
+    disk = data.FailingDisk()
+    spool = open_spool(tmp_path / "state", disk=disk)
+    disk.failing = {"fsync": data.EIO}
+    disk.where = lambda fd: os.readlink("/proc/self/fd/%d" % fd).endswith("/objects")
+    with pytest.raises(errors.Degraded):
+        receive(spool, "1.2.3")
+    assert os.listdir(spool.path + "/objects") == []
+    disk.failing = {}
+    receive(spool, "1.2.3")
+    spool.close()
+
+
 # Scrub
 
 
