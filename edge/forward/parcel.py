@@ -6,12 +6,22 @@ changed.
 """
 
 import os
+from errno import EIO, EISDIR, ELOOP, ENOENT, ENOTDIR
 
 from edge.spool.checksum import crc32
 from edge.spool.disk import READ
 from edge.spool.errors import Rotten
 
 SHORT_BYTES = 1 << 20
+
+_NO_FILE = (ENOENT, ENOTDIR, ELOOP, EISDIR)  # there is none, or something that the spool never made is in its place
+
+
+class Unready(Exception):
+    """This box cannot read an object at present, which says nothing about the object; str() says why, and what to do.
+
+    Descriptors or memory are short, or the rights to the spool are not there.
+    """
 
 
 class Parcel:
@@ -80,15 +90,14 @@ class Desk:
         self._free.clear()
 
     def open(self, path, job):
-        """Return the Parcel of `job`, whose file is `path`; Rotten, in words, when it is not what was received."""
+        """Return the Parcel of `job`, whose file is `path`.
+
+        Raises Rotten, in words, when it is not what was received; Unready when that cannot be told at present.
+        """
+        buffer = self.take()
+        fd = None
         try:
             fd = os.open(path, READ)
-        except FileNotFoundError:
-            raise Rotten("its file is gone; have it sent again") from None
-        except OSError as error:
-            raise Rotten("its file cannot be opened: %s" % error.strerror) from error
-        buffer = self.take()
-        try:
             if job.size <= SHORT_BYTES:
                 octets = buffer[: job.size]
                 if self._read(fd, octets, job.offset) == job.size and crc32(octets) == job.crc:
@@ -98,7 +107,7 @@ class Desk:
                 kept, fd = fd, None
                 return Parcel(job, None, kept, self, None)
         except OSError as error:
-            raise Rotten("its file cannot be read: %s; look at the disk" % error.strerror) from error
+            raise _judged(error, job, fd is not None) from error
         finally:
             if fd is not None:
                 os.close(fd)
@@ -128,3 +137,13 @@ class Desk:
             crc = crc32(buffer[:count], crc)
             at += count
         return crc
+
+
+def _judged(error, job, is_open):
+    """Return the Rotten or Unready that an OSError on the way to an object stands for."""
+    if error.errno in _NO_FILE:
+        return Rotten("its file is gone; have it sent again")
+    if error.errno == EIO and is_open:
+        return Rotten("its file cannot be read, input/output error: look at the disk, then release it")
+    words = "this box cannot read object %d at present: %s; see that it may, and has descriptors and memory enough"
+    return Unready(words % (job.object_id, (error.strerror or str(error)).lower()))

@@ -10,6 +10,7 @@ and may be the other, and must neither block the queue nor condemn what is innoc
 - The line breaks within an object: nothing is spent, but the object goes behind the others of its batch. When that has
   happened to it again and again while others got through, a try is spent.
 - Several objects in a row are refused for now (a full archive): the destination backs off.
+- This box cannot read an object for want of descriptors or memory: no try is spent, and the destination backs off.
 """
 
 import itertools
@@ -17,7 +18,7 @@ import logging
 import threading
 import time
 
-from edge.forward.parcel import Desk
+from edge.forward.parcel import Desk, Unready
 from edge.forward.target import Delivered, LinkFailure, Refused
 from edge.spool import errors
 from edge.spool import jobs as outcomes
@@ -30,6 +31,7 @@ LINGER_S = 3.0  # how long what is open waits for the next object
 
 _SLEEP_S = 3600.0
 _REWAKE_S = 0.2
+_BLIND_S = 5.0  # between tries while the spool does not even take down that the last one failed
 _LASTING_TRIES = 3  # of an object that the destination says it will never take: archives have been wrong about that
 _CUTS_PER_TRY = 3  # cuts of the line within one object that come to one of its tries
 _BUSY_IN_A_ROW = 3  # objects refused for now, one after another, that make the destination back off
@@ -58,6 +60,7 @@ class Worker:
         self._link_schedule = link_schedule
         self._now = now
         self._stopping = False
+        self._stopped = threading.Event()
         self._desk = Desk()
         self._open = False  # whether the target was left open for the next object
         self._taken = {}  # object number -> Parcel, of those that the target has taken and not accounted for
@@ -75,6 +78,7 @@ class Worker:
     def stop(self):
         """Begin nothing more; the object under way goes on until it is done, or `join` gives it up."""
         self._stopping = True
+        self._stopped.set()
         self._jobs.wake(self._name)
 
     def join(self, limit_s):
@@ -94,13 +98,23 @@ class Worker:
             try:
                 self._round()
             except (errors.Degraded, errors.NoSpace) as error:
-                self._close()
-                self._back_off(str(error))
+                self._recover(str(error))
             except Exception as error:
                 _log.exception("forwarding to %s failed inside this box", self._name)
-                self._close()
-                self._back_off("forwarding failed inside this box (%s); see its log" % type(error).__name__)
+                self._recover("forwarding failed inside this box (%s); see its log" % type(error).__name__)
         self._close()
+
+    def _recover(self, why):
+        """Back off after what is no failure of the way there; never raises, or nobody would forward any more.
+
+        When not even the backoff can be put down, the thread itself is what waits.
+        """
+        try:
+            self._close()
+            self._back_off(why)
+        except Exception as error:
+            _log.error("%s waits %.0f s: %s, and that could not be put down: %s", self._name, _BLIND_S, why, error)
+            self._stopped.wait(_BLIND_S)
 
     def _close(self):
         self._target.close()
@@ -156,7 +170,7 @@ class Worker:
         # have to wait for that. While it fails, nothing is read again and again for nothing.
         self._room = 0 if self._jobs.link(self._name).failures else 1
         begun = list(itertools.islice(parcels, self._room))
-        if not begun and not batch:
+        if not begun and not (batch and self._going_on()):
             return
         try:
             served = self._target.open([parcel.job for parcel in begun] + batch[::-1])
@@ -173,7 +187,10 @@ class Worker:
                 self._refused(job, outcome)
 
     def _parcels(self, batch):
-        """Yield the parcels of jobs from the end of `batch`, while there is room; a rotten one is reported instead."""
+        """Yield the parcels of jobs from the end of `batch`, while there is room; a rotten one is reported instead.
+
+        One that cannot be read at present stays in the batch, and the destination pauses.
+        """
         while batch and self._room and self._going_on():
             job = batch.pop()
             try:
@@ -181,6 +198,10 @@ class Worker:
             except errors.Rotten as error:
                 self._rotten(job, str(error))
                 continue
+            except Unready as error:
+                batch.append(job)
+                self._pause = str(error)
+                return
             self._room -= 1
             self._taken[job.object_id] = parcel
             yield parcel

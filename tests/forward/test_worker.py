@@ -1,11 +1,14 @@
 """A worker tells an object's own failure from that of the way: the queue goes on, and nothing innocent is held."""
 
+import errno
+import os
 import threading
 
 import pytest
 
-from edge.forward import worker
+from edge.forward import parcel, worker
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
+from edge.spool import errors
 from tests.forward import stock
 from tests.support.process import wait_until
 
@@ -202,8 +205,6 @@ def test_what_is_open_is_closed_when_nothing_more_comes(spool, monkeypatch):
 
 def test_more_than_a_batch_goes_without_opening_again_and_every_file_is_closed(spool, monkeypatch):
     monkeypatch.setattr(worker, "BATCH", 7)
-    import os
-
     numbers = fill(spool, 40)
     before = len(os.listdir("/proc/self/fd"))
     target = Scripted()
@@ -221,3 +222,79 @@ def test_what_a_peer_comments_is_in_the_queue_and_not_in_the_log(spool, caplog):
         stock.await_count(spool, "there", "held", 1)
     assert "DOE^JANE is odd" in stock.job_of(spool, "there", number).why
     assert "C000" in caplog.text and "DOE" not in caplog.text
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EIO])
+def test_an_object_that_this_box_cannot_open_at_present_goes_later_and_spends_no_try(spool, monkeypatch, number):
+    numbers = fill(spool, 3)
+    failures = []
+
+    def scarce(path, flags):
+        if flags == parcel.READ and len(failures) < 3:
+            failures.append(path)
+            raise OSError(number, os.strerror(number), path)
+        return opened(path, flags)
+
+    opened = os.open
+    monkeypatch.setattr(parcel.os, "open", scarce)
+    seen = []
+    target = Scripted()
+    with stock.working(spool, "there", target, first_s=0.01, cap_s=0.02) as running:
+        note = running._jobs.link_failed
+        monkeypatch.setattr(running._jobs, "link_failed", lambda *asked: (seen.append(asked[2]), note(*asked))[1])
+        stock.await_count(spool, "there", "delivered", 3)
+    assert len(failures) == 3
+    assert {job.tries for job in stock.jobs(spool, "there")} == {1}
+    assert [spool.index.get(each).hold for each in numbers] == [None] * 3
+    assert any(os.strerror(number).lower() in why and "at present" in why for why in seen)
+
+
+@pytest.mark.parametrize("number, words", [(errno.ENOENT, "gone"), (errno.ELOOP, "gone")])
+def test_an_object_without_its_file_is_held_and_the_rest_goes_on(spool, number, words):
+    numbers = fill(spool, 2)
+    path = spool.path_of(spool.index.get(numbers[0]))
+    os.unlink(path)
+    if number == errno.ELOOP:
+        os.symlink("/dev/null", path)
+    with stock.working(spool, "there", Scripted()):
+        stock.await_count(spool, "there", "delivered", 1)
+    assert words in spool.index.get(numbers[0]).why
+
+
+@pytest.mark.parametrize("number, hold", [(errno.EIO, "rotten"), (errno.ENOMEM, None)])
+def test_only_a_disk_that_cannot_read_an_object_holds_it(spool, monkeypatch, number, hold):
+    bad, good = fill(spool, 2)
+    failures = []
+
+    def failing(fd, buffers, offset):
+        if not failures:
+            failures.append(fd)
+            raise OSError(number, os.strerror(number))
+        return read(fd, buffers, offset)
+
+    read = os.preadv
+    monkeypatch.setattr(parcel.os, "preadv", failing)
+    with stock.working(spool, "there", Scripted(), first_s=0.01, cap_s=0.02):
+        stock.await_count(spool, "there", "delivered", 1 if hold else 2)
+    assert failures
+    assert spool.index.get(bad).hold == hold
+    assert hold is None or "input/output error" in spool.index.get(bad).why
+
+
+def test_a_backoff_that_cannot_be_put_down_does_not_end_forwarding(spool, monkeypatch, caplog):
+    monkeypatch.setattr(worker, "_BLIND_S", 0.02)
+    fill(spool, 2)
+    failures = []
+    put_down = spool.jobs.link_failed
+
+    def full(*asked):
+        failures.append(asked)
+        if len(failures) < 4:
+            raise errors.NoSpace("the journal is full")
+        return put_down(*asked)
+
+    monkeypatch.setattr(spool.jobs, "link_failed", full)
+    target = Scripted(opening=lambda opened: DOWN if opened < 3 else None)
+    with stock.working(spool, "there", target, first_s=0.01, cap_s=0.02):
+        stock.await_count(spool, "there", "delivered", 2)
+    assert "could not be put down: the journal is full" in caplog.text
