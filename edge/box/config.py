@@ -141,7 +141,12 @@ LIMITS = Section(
             0,
             "How long delivered objects are safe from removal, even when space runs low. Undelivered ones always are.",
         ),
-        _key("per_address", whole(1, 1000), 16, "Connections at a time from one address."),
+        _key(
+            "per_address",
+            whole(1, 1000),
+            64,
+            "Connections at a time from one address; one more association is refused as transient.",
+        ),
         _key(
             "conflict",
             choice("hold", "send", "keep"),

@@ -3,9 +3,14 @@
 A connection costs a file descriptor and a small window until its A-ASSOCIATE-RQ is whole and accepted; only then does
 it get a thread and a large one. Each has ARTIM running (PS3.8 9.1.5), so that a peer who says nothing, or one octet
 now and then, is gone after that time. Connections of one address are capped, and those of addresses that the
-configuration names are taken even when strangers fill the rest.
+configuration names are taken even when strangers fill the rest. What an address has too many of is refused in words
+once it asks for an association; of connections that ask for none, its oldest newcomer makes way.
+
+While descriptors are short the listening socket rests: the kernel keeps who waits, and the associations that are open
+go on.
 """
 
+import errno
 import logging
 import selectors
 import socket
@@ -18,8 +23,10 @@ from edge.protocol import association, contexts, echo, items, pdu
 
 _log = logging.getLogger("edge.net")
 
-_HALF_OPEN_LIMIT = 256  # connections without an association; the oldest stranger leaves for the next
+HALF_OPEN_LIMIT = 256  # connections without an association; the oldest stranger leaves for the next
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # the system has no room for a connection
 _SEND_TIMEOUT_MS = 30000
+_REST_MS = 1000  # how long nobody is accepted after the system had no descriptor or memory for it
 _QUIET_S = 0.2  # how long a drain waits before it looks again which associations have come to rest
 
 # What the listener is to do. address, port: where to listen (port 0: any); called: AE titles we answer to, empty for
@@ -75,6 +82,8 @@ class Listener:
         self._lock = threading.Condition()
         self._running = {}  # inbound.Inbound -> address
         self._stopping = False
+        self._rests_until_ms = None  # while the listening socket is not looked at
+        self._is_short = False  # whether descriptors were short when somebody last came
         self._server = self._bind()
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
@@ -122,6 +131,7 @@ class Listener:
                 else:
                     self._readable(key.data)
             self._expire()
+            self._end_rest()
         self._drain()
 
     def close(self):
@@ -140,11 +150,11 @@ class Listener:
     # Half-open connections
 
     def _patience_s(self):
-        """Return the seconds until the first deadline of a half-open connection, None when there is none."""
-        if not self._half:
-            return None
-        first = min([half.engine.deadline() for half in self._half.values()])
-        return max(0, first - transport.now_ms()) / 1000
+        """Return the seconds until there is something to do that no socket tells, None when there is nothing."""
+        ends = [half.engine.deadline() for half in self._half.values()]
+        if self._rests_until_ms is not None:
+            ends.append(self._rests_until_ms)
+        return max(0, min(ends) - transport.now_ms()) / 1000 if ends else None
 
     def _accept(self):
         for _ in range(64):  # then look at those that are waiting
@@ -153,10 +163,29 @@ class Listener:
             except BlockingIOError:
                 return
             except OSError as error:
-                _log.error("cannot take a connection: %s; too many are open", error.strerror)
-                self._evict(None)
-                return
+                if error.errno in _SHORT:
+                    self._rest(error)
+                    return
+                continue  # whoever it was is gone again: accept() tells of errors of the connection, too
+            if self._is_short:
+                self._is_short = False
+                _log.warning("connections are taken again")
             self._admit(connected, name[0])
+
+    def _rest(self, error):
+        """Make room if somebody stands about, and look at the listening socket again in a while."""
+        if not self._is_short:
+            self._is_short = True
+            words = "cannot take connections: %s; let the box have more descriptors (LimitNOFILE=, ulimit -n) or memory"
+            _log.error(words, (error.strerror or str(error)).lower())
+        self._evict(None)
+        self._selector.unregister(self._server)
+        self._rests_until_ms = transport.now_ms() + _REST_MS
+
+    def _end_rest(self):
+        if self._rests_until_ms is not None and self._rests_until_ms <= transport.now_ms():
+            self._rests_until_ms = None
+            self._selector.register(self._server, selectors.EVENT_READ, None)
 
     def _admit(self, connected, address):
         settings = self._settings
@@ -165,16 +194,21 @@ class Listener:
         connected.setblocking(False)
         known = settings.knows(address)
         same = [half for half in self._half.values() if half.address == address]
-        with self._lock:
-            same_open = sum(1 for other in self._running.values() if other == address)
-        if len(same) + same_open >= settings.per_address and same:
+        if len(same) + self._associations_of(address) >= settings.per_address and same:
             self._drop(min(same, key=_age))  # the newest of its connections is the likeliest to be in earnest
-        if len(self._half) >= _HALF_OPEN_LIMIT and not self._evict(None if known else address):
+        if len(self._half) >= HALF_OPEN_LIMIT and not self._evict(None if known else address):
             connected.close()
             return
-        half = _Half(connected, address, settings.limits, transport.now_ms())
-        self._half[connected.fileno()] = half
-        self._selector.register(connected, selectors.EVENT_READ, half)
+        self._watch(_Half(connected, address, settings.limits, transport.now_ms()))
+
+    def _watch(self, half):
+        self._half[half.socket.fileno()] = half
+        self._selector.register(half.socket, selectors.EVENT_READ, half)
+
+    def _associations_of(self, address):
+        """Return how many associations of an address are open."""
+        with self._lock:
+            return sum(1 for other in self._running.values() if other == address)
 
     def _evict(self, newcomer):
         """Close the oldest half-open connection of the address that has the most, strangers first; say whether."""
@@ -245,18 +279,20 @@ class Listener:
         """Accept or refuse `request`; return True when the connection now belongs to a thread."""
         refusal = self._refusal(half, request)
         if refusal is not None:
-            half.engine.reject(*refusal)
-            reject = pdu.AssociateReject(refusal[0], refusal[1][0], refusal[1][1])
-            _log.warning(
-                "%s at %s, calling %s, was %s",
-                request.calling or "(no title)",
-                half.address,
-                request.called or "(no title)",
-                pdu.reject_words(reject),
-            )
+            self._refuse(half, request, refusal)
             return False
-        self._start(half, request)
-        return True
+        return self._start(half, request)
+
+    def _refuse(self, half, request, refusal):
+        half.engine.reject(*refusal)
+        reject = pdu.AssociateReject(refusal[0], refusal[1][0], refusal[1][1])
+        _log.warning(
+            "%s at %s, calling %s, was %s",
+            request.calling or "(no title)",
+            half.address,
+            request.called or "(no title)",
+            pdu.reject_words(reject),
+        )
 
     def _refusal(self, half, request):
         settings = self._settings
@@ -267,17 +303,50 @@ class Listener:
         if not settings.admits(request.calling, half.address):
             return pdu.REJECTED_PERMANENT, pdu.CALLING_NOT_RECOGNIZED
         with self._lock:
-            if len(self._running) >= settings.max_associations:
-                return pdu.REJECTED_TRANSIENT, pdu.LOCAL_LIMIT_EXCEEDED
+            is_full = len(self._running) >= settings.max_associations
+        if is_full or self._associations_of(half.address) >= settings.per_address:
+            return pdu.REJECTED_TRANSIENT, pdu.LOCAL_LIMIT_EXCEEDED
         if not self._has_room() and _wants_storage(request):
             return pdu.REJECTED_TRANSIENT, pdu.TEMPORARY_CONGESTION
         return None
 
     def _start(self, half, request):
+        """Give the connection to a thread that accepts `request`; refuse it, and return False, if there is none."""
         settings = self._settings
         self._half.pop(half.socket.fileno(), None)
         self._selector.unregister(half.socket)
-        engine = half.engine
+        peer = inbound.Peer(request.calling, request.called, half.address)
+        wire = transport.Wire(half.socket, _SEND_TIMEOUT_MS)
+        served = inbound.Inbound(
+            wire, half.engine, peer, self._intake, self._source_of(peer), self._route, settings.object_limit
+        )
+        work = (served, half.engine, request)
+        thread = threading.Thread(target=self._run, args=work, name="association", daemon=True)
+        with self._lock:
+            self._running[served] = half.address
+        try:
+            thread.start()
+        except RuntimeError as error:
+            with self._lock:
+                del self._running[served]
+            _log.error("an association gets no thread: %s; let the box have more (TasksMax=, ulimit -u)", error)
+            half.socket.setblocking(False)
+            self._watch(half)
+            self._refuse(half, request, (pdu.REJECTED_TRANSIENT, pdu.TEMPORARY_CONGESTION))
+            return False
+        return True
+
+    def _run(self, served, engine, request):
+        try:
+            self._accept_request(engine, request)
+            served.run()
+        finally:
+            with self._lock:
+                del self._running[served]
+                self._lock.notify_all()
+
+    def _accept_request(self, engine, request):
+        settings = self._settings
         engine.widen(inbound.WINDOW_BYTES)
         user = items.user_information(
             settings.limits.max_pdu_bytes,
@@ -286,22 +355,6 @@ class Listener:
             roles=[items.Role(role.sop_class, role.scu, False) for role in request.user.roles],
         )
         engine.accept(contexts.answer(request.proposals, settings.policy), user)
-        peer = inbound.Peer(request.calling, request.called, half.address)
-        wire = transport.Wire(half.socket, _SEND_TIMEOUT_MS)
-        served = inbound.Inbound(
-            wire, engine, peer, self._intake, self._source_of(peer), self._route, settings.object_limit
-        )
-        with self._lock:
-            self._running[served] = half.address
-        threading.Thread(target=self._run, args=(served,), name="association", daemon=True).start()
-
-    def _run(self, served):
-        try:
-            served.run()
-        finally:
-            with self._lock:
-                del self._running[served]
-                self._lock.notify_all()
 
     # The end
 

@@ -4,6 +4,7 @@ import errno
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -56,6 +57,17 @@ def _words(error, settings):
     return "%s: %s; set state_dir under [box] to a folder that can be written" % (what, (error.strerror or "").lower())
 
 
+def _have_descriptors(needed):
+    """Let this process have as many open files as it needs, as far as the system lets it; say when that is too few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        words = "this box may open %d files at a time and would need %d when it is busy: raise the limit (LimitNOFILE="
+        _log.warning(words + " of its service, ulimit -Hn), or lower max_associations under [dicom]", hard, needed)
+        needed = hard
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
 class _LevelFormatter(logging.Formatter):
     """Lines that begin with the level: what a person greps for, and what a journal sorts by."""
 
@@ -89,6 +101,7 @@ class _Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
         settings = self._loaded.config
+        _have_descriptors(wiring.descriptors(settings))
         spool = verbs.open_spool(settings)
         try:
             return self._serve(settings, spool)

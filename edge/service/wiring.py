@@ -10,6 +10,11 @@ from edge.protocol import association, contexts, echo
 from edge.spool.intake import Source
 
 
+_ASSOCIATION_FILES = 4  # its socket, the object, the folder that is synced, and one to compare with
+_DESTINATION_FILES = 4  # its connection, the object under way, the next one, and a look-up of its name
+_OTHER_FILES = 128  # journal, index, folders, the control socket with its conversations, the log
+
+
 def _ms(seconds):
     return round(seconds * 1000)
 
@@ -68,6 +73,16 @@ def policy(dicom):
 
 def _may_be_storage(sop_class):
     return sop_class == echo.SOP_CLASS or uid.is_storage(sop_class) or uid.name(sop_class) == sop_class
+
+
+def descriptors(settings):
+    """Return how many files and sockets a box with a config.Config may have open at a time."""
+    return (
+        _ASSOCIATION_FILES * settings.dicom.max_associations
+        + listener.HALF_OPEN_LIMIT
+        + _DESTINATION_FILES * len(settings.destinations)
+        + _OTHER_FILES
+    )
 
 
 def make_workers(settings, spool):
