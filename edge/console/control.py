@@ -12,10 +12,17 @@ the person at the command line may open.
 import json
 import os
 import socket
+import struct
 
 NAME = "control.sock"
 
+PATIENCE_S = 30  # how long the box may take for a line of its answer
+LONG_S = 3600  # the same, where it has a whole index to make, or a large object to take in
+
+_LONG = ("reindex",)
+
 _GONE = "the box went away before it had answered; see its log, and what it did with `edge queue`"
+_SILENT = "the box did not answer within %d s: it is busy, or stuck; see its log, and try again"
 _LINE_LIMIT = 1 << 20
 _SUN_PATH = 107  # octets that fit the address of a Unix socket
 
@@ -33,8 +40,14 @@ class Channel:
 
     def __init__(self, connected):
         self._socket = connected
+        self.patience_s = None  # how long the other end may take for a line; None: what the socket was set to
         self._received = bytearray()
         self._descriptors = []
+
+    def wait_at_most(self, seconds):
+        """Let the other end take so long for each line, either way, before TimeoutError."""
+        self.patience_s = seconds
+        self._socket.settimeout(seconds)
 
     def send(self, message, fd=None):
         """Send one line, with a descriptor if there is one."""
@@ -77,16 +90,23 @@ class Channel:
 def connect(state_dir):
     """Return a Channel to the box that runs on `state_dir`, or None when none does."""
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # A socket with a timeout of Python's own would not wait at all where too many others wait to connect
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", PATIENCE_S, 0))
     try:
         with address(state_dir) as name:
             found.connect(name)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         found.close()
         return None
+    except BlockingIOError:
+        found.close()
+        raise Failed(_SILENT % PATIENCE_S) from None
     except PermissionError:
         found.close()
         raise Failed("the box that runs on %s belongs to another user; be that user, or root" % state_dir) from None
-    return Channel(found)
+    channel = Channel(found)
+    channel.wait_at_most(PATIENCE_S)
+    return channel
 
 
 def answers(state_dir):
@@ -99,6 +119,8 @@ def answers(state_dir):
 
 def ask(channel, verb, **arguments):
     """Send a request and yield the rows of its answer; returns what stands in its last line. Raises Failed."""
+    if verb in _LONG:
+        channel.wait_at_most(LONG_S)
     tell(channel, {"verb": verb, **arguments})
     while True:
         answer = hear(channel)
@@ -108,17 +130,24 @@ def ask(channel, verb, **arguments):
 
 
 def tell(channel, message, file=None):
-    """Send the box a line, with an open descriptor if there is one; Failed when it is gone."""
+    """Send the box a line, with an open descriptor if there is one; Failed when it is gone, or takes it not in time."""
     try:
         channel.send(message, file)
+        return
+    except TimeoutError:
+        raise Failed(_SILENT % channel.patience_s) from None
     except OSError:
-        raise Failed(_GONE) from None
+        pass
+    hear(channel)  # it may have said why it went
+    raise Failed(_GONE)
 
 
 def hear(channel):
-    """Return the next line of the box; Failed when it is a refusal, or when the box is gone."""
+    """Return the next line of the box; Failed when it is a refusal, when the box is gone, or when none comes in time."""
     try:
         received = channel.receive()
+    except TimeoutError:
+        raise Failed(_SILENT % channel.patience_s) from None
     except OSError:
         received = None
     if received is None:

@@ -1,4 +1,8 @@
-"""The box's end of the control socket: a thread for each conversation, a few at a time, with a limit of patience."""
+"""The box's end of the control socket: a thread for each conversation, a few at a time, with a limit of patience.
+
+A client that is connected and silent holds a place only until its deadline; one that comes while all places are taken
+is told so, so that nobody waits for nothing.
+"""
 
 import logging
 import os
@@ -11,8 +15,10 @@ from edge.dicom.errors import DicomError
 
 _log = logging.getLogger("edge.service")
 
-_AT_ONCE = 8
-_PATIENCE_S = 60
+_AT_ONCE = 32
+_FIRST_LINE_S = 5  # a client knows what it wants when it connects
+_PATIENCE_S = 60  # for each further line, and for a client to take ours
+_REST_S = 1.0  # before the next look after a connection could not be taken
 
 
 class Server:
@@ -22,6 +28,7 @@ class Server:
         self._box = box
         self._state_dir = box.config.box.state_dir
         self._room = threading.BoundedSemaphore(_AT_ONCE)
+        self._stopped = threading.Event()
         self._socket = self._bind()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
@@ -49,24 +56,45 @@ class Server:
         """Answer no more; conversations under way are cut when the process ends."""
         with control.address(self._state_dir) as name:
             os.unlink(name)
+        self._stopped.set()
         self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._socket.close()
 
     def _run(self):
-        while True:
+        is_short = False
+        while not self._stopped.is_set():
             try:
-                connected, _ = self._socket.accept()
-            except OSError:
-                return
-            self._room.acquire()
-            threading.Thread(target=self._converse, args=(connected,), name="conversation", daemon=True).start()
+                self._take_one()
+                is_short = False
+            except (OSError, RuntimeError) as error:  # no descriptor, no thread
+                if not self._stopped.is_set() and not is_short:
+                    _log.error("the control socket cannot take a command: %s", error)
+                is_short = True
+                self._stopped.wait(_REST_S)
+
+    def _take_one(self):
+        connected, _ = self._socket.accept()
+        if not self._room.acquire(blocking=False):
+            connected.settimeout(0)
+            busy = control.Channel(connected)
+            busy.fail("the box is busy with %d other commands; try again in a moment" % _AT_ONCE, FAILED)
+            busy.close()
+            return
+        talk = threading.Thread(target=self._converse, args=(connected,), name="conversation", daemon=True)
+        try:
+            talk.start()
+        except RuntimeError:
+            self._room.release()
+            connected.close()
+            raise
 
     def _converse(self, connected):
-        connected.settimeout(_PATIENCE_S)
+        connected.settimeout(_FIRST_LINE_S)
         channel = control.Channel(connected)
         try:
             asked = channel.receive()
+            connected.settimeout(_PATIENCE_S)
             if asked is not None:
                 self._answer(channel, asked[0])
         except (OSError, ValueError) as error:

@@ -109,3 +109,24 @@ def test_where_no_box_runs_there_is_no_channel(tmp_path):
         left_over.bind(str(tmp_path / control.NAME))
     assert control.connect(str(tmp_path)) is None
     assert not control.answers(str(tmp_path))
+
+
+def test_a_box_that_does_not_answer_is_said_after_a_while(tmp_path, monkeypatch):
+    monkeypatch.setattr(control, "PATIENCE_S", 1)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / control.NAME))
+        silent.listen(0)
+        channel = control.connect(str(tmp_path))
+        with pytest.raises(control.Failed, match="did not answer within 1 s"):
+            list(control.ask(channel, "status"))
+        with pytest.raises(control.Failed, match="did not answer within 1 s"):  # nor is the next one even taken
+            control.connect(str(tmp_path))
+        channel.close()
+
+
+def test_a_box_that_refused_before_it_was_asked_is_heard(ends):
+    here, there = ends
+    there.fail("busy", 1)
+    there.close()
+    with pytest.raises(control.Failed, match="busy"):
+        list(control.ask(here, "status"))

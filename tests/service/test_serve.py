@@ -1,6 +1,7 @@
 """The service as a process: it starts, says where to send, drains when told to stop, and leaves nothing behind."""
 
 import os
+import resource
 import signal
 import socket
 import stat
@@ -221,3 +222,44 @@ def test_an_idle_box_is_small(box):
     process.wait_until(lambda: box.pid, 5, "the process")
     (line,) = [line for line in open("/proc/%d/status" % box.pid) if line.startswith("VmRSS")]
     assert int(line.split()[1]) * 1024 <= 24_000_000, line
+
+
+def silent_clients(box, count):
+    clients = []
+    for _ in range(count):
+        clients.append(socket.socket(socket.AF_UNIX))
+        clients[-1].connect(str(box.state_dir / "control.sock"))
+    return clients
+
+
+def test_silent_connections_to_the_control_socket_keep_neither_a_command_nor_the_end_waiting(box):
+    clients = silent_clients(box, 10)
+    assert box.edge("status", limit_s=3).returncode == 0
+    began = time.monotonic()
+    assert box.stop() == 0
+    assert time.monotonic() - began < 4
+    for each in clients:
+        each.close()
+
+
+def test_when_every_place_at_the_control_socket_is_taken_a_command_is_told_and_soon_there_are_some_again(box):
+    clients = silent_clients(box, 40)
+    began = time.monotonic()
+    said = box.edge("status", check=False)
+    assert said.returncode == 1 and "the box is busy with" in said.stderr
+    process.wait_until(lambda: box.edge("status", check=False).returncode == 0, 15, "a place")
+    assert time.monotonic() - began < 15
+    for each in clients:
+        each.close()
+
+
+def test_the_control_socket_outlives_a_want_of_descriptors(box):
+    limits = resource.prlimit(box.pid, resource.RLIMIT_NOFILE)
+    opened = len(os.listdir("/proc/%d/fd" % box.pid))
+    resource.prlimit(box.pid, resource.RLIMIT_NOFILE, (opened, limits[1]))
+    clients = silent_clients(box, 1)
+    process.wait_until(lambda: "the control socket cannot take a command" in box.log(), 10, "the complaint")
+    resource.prlimit(box.pid, resource.RLIMIT_NOFILE, limits)
+    assert box.edge("status").returncode == 0
+    assert box.log().count("the control socket cannot take a command") == 1
+    clients[0].close()
