@@ -72,7 +72,7 @@ def answer_to(box, octets, contexts=None):
     return kind
 
 
-@pytest.mark.parametrize("length", [0, 1, 65537, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("length", [0, 1, 131073, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_an_associate_request_of_any_length_is_aborted(box, length):
     assert answer_to(box, pdu(1, bytes(100), length)) == ABORT
 
