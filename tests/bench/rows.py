@@ -254,8 +254,8 @@ def _text(path):
 class Sink(dcmtk.Storescp):
     """A discarding storescp, and the clock that both senders are held against: how fast it reads, once it reads.
 
-    What a sender does before it sends, such as dcmsend's scan of the files, does not count. The octets that storescp has
-    read are looked at every two milliseconds, and the rate is taken between the first and the last look.
+    What a sender does before it sends, such as dcmsend's scan of the files, does not count. The octets that storescp
+    has read are looked at every two milliseconds, and the rate is taken between the first and the last look.
     """
 
     def __enter__(self):
