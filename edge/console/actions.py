@@ -76,10 +76,13 @@ def echo(asked, loaded):
     try:
         code = _verify(target)
     except outbound.LinkFailure as failure:
+        reason = failure.reason
+        if len(asked.arguments) == 2:  # there is no destination whose configuration could be at fault
+            reason = reason.replace(outbound.CHECK_CALLED, "say its AE title with --called")
         if "json" in asked.options:
-            text.print_json({"answered": False, "layer": failure.layer, "reason": failure.reason})
+            text.print_json({"answered": False, "layer": failure.layer, "reason": reason})
         else:
-            text.complain("%s did not answer: %s" % (target.ae_title, failure.reason), FAILED)
+            text.complain("%s did not answer: %s" % (target.ae_title, reason), FAILED)
         return FAILED
     took_ms = round((time.monotonic() - began) * 1000)
     if "json" in asked.options:
@@ -166,9 +169,9 @@ def dump(asked):
             for line in dumping.lines(_chunks(file), inflater()):
                 print(line)
     except DicomError as error:
-        return text.complain("%s: %s" % (path, error), FAILED)
+        return text.complain("%s: %s" % (text.shown(path), error), FAILED)
     except BrokenPipeError:
         raise
     except OSError as error:
-        return text.complain("%s cannot be read: %s" % (path, error.strerror.lower()), FAILED)
+        return text.complain("%s cannot be read: %s" % (text.shown(path), error.strerror.lower()), FAILED)
     return DONE

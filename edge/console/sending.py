@@ -1,6 +1,7 @@
 """`edge send`: the files that were named, one after the other, into the box that runs or into its state folder."""
 
 import os
+import stat
 
 from edge.console import control, verbs
 
@@ -29,6 +30,7 @@ def over(channel, destination, paths):
     """Yield the row of each file, handed to the box at the other end of `channel`; raises control.Failed."""
     control.tell(channel, {"verb": "send", "destination": destination})
     control.hear(channel)
+    channel.wait_at_most(control.LONG_S)  # an object may be large, and is checked and made durable before the answer
     for path in paths:
         yield _with_file(path, lambda path, file: _hand_over(channel, path, file))
     control.tell(channel, {"end": True})
@@ -43,10 +45,12 @@ def _hand_over(channel, path, file):
 def _with_file(path, action):
     """Return what `action(path, descriptor)` returns, or the row of a file that cannot be opened."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)  # a FIFO would keep us waiting
     except OSError as error:
         return verbs.left_out(path, "it cannot be opened: %s" % error.strerror.lower())
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return verbs.left_out(path, "it is not a regular file")
         return action(path, file)
     finally:
         os.close(file)

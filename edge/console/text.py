@@ -52,6 +52,19 @@ def table(header, rows):
     return [(form % line).rstrip() for line in lines]
 
 
+def shortened(word, width):
+    """Return `word` in at most `width` characters, its middle left out when it is longer."""
+    if len(word) <= width:
+        return word
+    head = (width - 3) // 2
+    return "%s...%s" % (word[:head], word[len(word) - (width - 3 - head) :])
+
+
+def shown(path):
+    """Return a file name as a terminal may show it: control characters, and octets that are no UTF-8, as escapes."""
+    return "".join([one if one.isprintable() else ascii(one)[1:-1] for one in path])
+
+
 def complain(words, code):
     """Say on stderr what went wrong, after all that was printed before; return `code`, an exit code."""
     sys.stdout.flush()

@@ -161,9 +161,11 @@ class HeadReader:
             if octets[:4] == PREFIX:
                 self._note('"DICM" stands at the beginning of the file: its preamble is missing', 0)
                 self._at = 4
+            elif not octets:
+                raise PeerError("this is not a DICOM file: it is empty")
             elif not _may_begin(octets):
                 raise PeerError(
-                    'this is not a DICOM file: "DICM" is not at offset 128, and no data set begins at offset 0', 0
+                    'this is not a DICOM file: "DICM" is not at offset 128, and no data set begins at offset 0'
                 )
             else:
                 self._note("no preamble: the file begins with its first element", 0)

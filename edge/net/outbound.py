@@ -25,6 +25,8 @@ TLS = "tls"
 ASSOCIATION = "association"
 DIMSE = "dimse"
 
+CHECK_CALLED = "check the destination's ae_title"  # advice, which is another one where there is no destination
+
 _TOGETHER_BYTES = 262144  # payload read and sent in one go where PDUs are small
 _KERNEL_PDU_BYTES = 65536  # PDUs from this size on are left to sendfile
 _WINDOW_BYTES = 16384
@@ -483,6 +485,6 @@ class Link:
 
 _REJECT_ADVICE = {
     pdu.CALLING_NOT_RECOGNIZED: "; the peer must be told of this box's AE title",
-    pdu.CALLED_NOT_RECOGNIZED: "; check the destination's ae_title",
+    pdu.CALLED_NOT_RECOGNIZED: "; " + CHECK_CALLED,
     pdu.LOCAL_LIMIT_EXCEEDED: "; it has too many associations open",
 }

@@ -10,7 +10,7 @@ from edge.spool.inflate import inflater
 from edge.spool.intake import LAST_WANTED, WANTED
 
 CHUNK_BYTES = 256 << 10
-_INFLATE_LIMIT = 1 << 40
+INFLATE_LIMIT = 1 << 40
 _UIDS = ((0x00080016, "sop_class", "SOP Class"), (0x00080018, "sop_instance", "SOP Instance"))  # tag, in meta, words
 
 # sop_class, sop_instance, transfer_syntax: str; offset: where the data set begins; size: octets of the data set;
@@ -63,7 +63,7 @@ def identify(disk, fd):
 def check_whole(disk, fd, found):
     """Return the CRC-32 of the data set that was found; DicomError when it is not whole."""
     known = syntax.lookup(found.transfer_syntax)
-    reader = Reader(known, 0, inflate=inflater() if known.deflated else None, inflate_limit=_INFLATE_LIMIT)
+    reader = Reader(known, 0, inflate=inflater() if known.deflated else None, inflate_limit=INFLATE_LIMIT)
     crc = 0
     for chunk in chunks(disk, fd, found.offset):
         crc = crc32(chunk, crc)

@@ -246,3 +246,10 @@ def test_the_reader_takes_over_where_the_head_ends():
     head = look(octets)
     events, _ = read(octets[head.data_set_offset :], head.transfer_syntax)
     assert events[0] == reader.Element(0x00080005, "CS", b"ISO_IR 100", 0)
+
+
+def test_an_empty_file_is_said_to_be_empty_and_no_offset_is_told_twice():
+    reader = part10.HeadReader()
+    assert str(error_of(reader.finish)) == "this is not a DICOM file: it is empty"
+    reader = part10.HeadReader()
+    assert "(at offset" not in str(error_of(reader.feed, b"hello, world" * 100))
