@@ -93,7 +93,7 @@ def _ae_title_octets(title):
 
 
 def _ae_title(octets):
-    return ascii.unpadded(octets).lstrip()
+    return ascii.unpadded(octets).lstrip().replace("\0", "?")  # it is logged and shown
 
 
 def request(called, calling, proposals, user):

@@ -122,3 +122,13 @@ def test_what_a_peer_said_is_put_in_words():
     assert pdu.reject_words(pdu.AssociateReject(2, 9, 9)) == "rejected for now: reason 9 of source 9"
     assert pdu.abort_words(pdu.Abort(2, 2)) == "aborted by the service provider: unexpected PDU"
     assert pdu.abort_words(pdu.Abort(0, 0)) == "aborted by the service user"
+
+
+def test_a_nul_within_an_ae_title_is_shown_as_a_question_mark_and_one_behind_it_is_padding():
+    for octets, title in ((b"CT\x001", "CT?1"), (b"\x00CT1", "?CT1"), (b"CT1\0 \0", "CT1"), (b"\0\0 ", "")):
+        octets += bytes(16 - len(octets))
+        proposals = contexts.propose([(CT, (EXPLICIT,))])
+        asked = body(pdu.associate_request(pdu.request("EDGE", "A", proposals, FULL)))
+        read = pdu.read_associate_request(asked[:20] + octets + asked[36:])
+        assert read.calling == title
+        assert read.titles[16:] == octets  # they are given back as they came
