@@ -276,7 +276,8 @@ class Index:
         """Return (why, how many objects, number of the first, when it came) for each reason to hold objects."""
         return self._ask(
             "SELECT held.hold, held.objects, o.id, o.received FROM"
-            " (SELECT hold, count(*) AS objects, min(id) AS first FROM objects WHERE hold IS NOT NULL GROUP BY hold) held"
+            " (SELECT hold, count(*) AS objects, min(id) AS first FROM objects"
+            " WHERE hold IS NOT NULL GROUP BY hold) held"
             " JOIN objects o ON o.id = held.first"
         )
 

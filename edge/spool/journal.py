@@ -338,7 +338,7 @@ class Journal:
         self.prepare()
 
     def _take_spare(self, name, first_line):
-        """Make the spare, with `first_line`, the segment `name`; return (its descriptor, its octets). Under `_spare`."""
+        """Make the spare, with `first_line`, the segment `name`; return (descriptor, octets). Under `_spare`."""
         if not self.has_spare:
             self._make_spare()
         self.has_spare = False

@@ -1,7 +1,7 @@
 """The spool as a whole: one object that owns the disk, the journal and the index of one state directory.
 
     state_dir/
-      objects/2026-11-23/<SOP Instance UID>.dcm   what was received, as Part 10 files; `.2.dcm`: other octets of that UID
+      objects/2026-11-23/<SOP Instance UID>.dcm   what was received (Part 10); `.2.dcm`: other octets of that UID
       partial/                                    what is being received; emptied when the spool is opened
       quarantine/                                 what stands for nothing any more, for a person to look at
       journal/0000000001.log ...                  what happened: the truth, beside the files themselves
