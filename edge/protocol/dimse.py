@@ -13,6 +13,8 @@ from collections import namedtuple
 from edge.dicom.errors import LimitError, PeerError
 from edge.protocol import command
 
+_COMMENT_LIMIT = 64  # characters of an LO (PS3.5 6.2)
+
 # A command set is complete. context_id: int; elements: dict as command.decode makes it. When command.has_data_set says
 # so, pieces of the data set that belongs to it follow.
 Command = namedtuple("Command", ("context_id", "elements"))
@@ -67,7 +69,8 @@ class Messages:
 def answer_to(elements, status, comment=""):
     """Return the elements of a response without a data set to the request `elements`.
 
-    status: code of PS3.7 Annex C; comment: at most 64 characters of ASCII for the peer's log, without patient data.
+    status: code of PS3.7 Annex C; comment: ASCII for the peer's log, without patient data; of more than 64
+    characters the last words are left out.
     """
     answer = {
         command.COMMAND_FIELD: elements[command.COMMAND_FIELD] | command.RESPONSE,
@@ -82,5 +85,13 @@ def answer_to(elements, status, comment=""):
     if instance:
         answer[command.AFFECTED_SOP_INSTANCE] = instance
     if comment:
-        answer[command.ERROR_COMMENT] = comment[:64]
+        answer[command.ERROR_COMMENT] = _cut(comment)
     return answer
+
+
+def _cut(comment):
+    """Return as many whole words of a comment as an LO takes."""
+    if len(comment) <= _COMMENT_LIMIT:
+        return comment
+    end = comment.rfind(" ", 0, _COMMENT_LIMIT + 1)
+    return comment[:end].rstrip(" ,;:(") if end > 0 else comment[:_COMMENT_LIMIT]

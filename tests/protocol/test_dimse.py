@@ -155,3 +155,12 @@ def test_no_octets_make_the_command_reader_raise_anything_else():
             command.decode(bytes(broken))
         except DicomError:
             pass
+
+
+def test_a_comment_too_long_for_its_element_ends_with_a_whole_word():
+    asked = command.decode(echo.request(7))
+    words = "free space is below the reserve of this box, " * 3
+    said = dimse.answer_to(asked, 0xA700, words)[command.ERROR_COMMENT]
+    assert said == "free space is below the reserve of this box, free space is below"
+    assert dimse.answer_to(asked, 0xA700, words[1:])[command.ERROR_COMMENT].endswith(" free space is below")
+    assert dimse.answer_to(asked, 0xA700, "1" * 70)[command.ERROR_COMMENT] == "1" * 64
