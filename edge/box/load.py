@@ -213,9 +213,34 @@ def _warnings(found, places):
         if each.name not in routed:
             words = "no [[route]] leads there; it gets only what `edge send %s` sends" % each.name
             yield Mistake(places.line("destination", number), _header(config.DESTINATION, number, each.name), words)
+        if each.port == found.dicom.port and _is_here(each.host, found.dicom.bind):
+            words = "this is the address and port of the box itself: what it forwards there it sends to itself"
+            header = _header(config.DESTINATION, number, each.name)
+            yield Mistake(places.line("destination", number, "host"), _key(header, "host"), words)
+    if not found.limits.reserve_bytes:
+        words = "it is 0, so objects are taken until the disk is full, whatever else lies on it; keep some free"
+        yield Mistake(places.line("limits", "reserve_bytes"), "[limits] reserve_bytes", words)
     seen = {}
     for number, each in enumerate(found.routes):
         line = places.line("route", number)
         if each in seen:
             yield Mistake(line, _header(config.ROUTE, number), "it says the same as the one on line %d" % seen[each])
         seen.setdefault(each, line)
+
+
+def _is_here(host, bind):
+    """Say whether a box that listens on the address `bind` is reached by `host`; nothing is asked of the network."""
+    import socket  # only a file with a destination on the box's own port pays for it
+
+    if host in ("localhost", socket.gethostname()):
+        host = "127.0.0.1"
+    if bind not in ("0.0.0.0", "::"):
+        return host == bind
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.inet_pton(family, host)  # refuses a name: finding its address is not worth waiting for
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))  # only an address of this machine can be bound
+    except OSError:
+        return False
+    return True

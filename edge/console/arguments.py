@@ -24,6 +24,7 @@ def read(commands, words):
     """Return the Asked of a command line's words after the program's name; raises UsageError.
 
     Options may stand anywhere after the command, as `--name value` or `--name=value`; what follows `--` is no option.
+    A value that begins with `--` itself is written the second way.
     `--help` and `-h` are options of every command.
     """
     command = _command(commands, words[0])
@@ -49,7 +50,7 @@ def read(commands, words):
                 value = True
             elif not equals:
                 value = next(rest, None)
-                if value is None:
+                if value is None or value.startswith("--"):
                     raise UsageError("%s needs a value: %s %s" % (name, name, option.value))
             options[name[2:]] = value
         else:

@@ -8,9 +8,11 @@ from edge.console import control, sending, verbs
 from edge.console.actions import named
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED, IN_USE
-from edge.console.text import ago, ahead, complain, count, listing, print_json, size, span, table
-from edge.spool.errors import Degraded, Locked, NoSpace
+from edge.console.text import ago, ahead, complain, count, listing, print_json, shortened, shown, size, span, table
+from edge.spool.errors import Degraded, Locked, NoSpace, from_os
 
+_UID_COLUMNS = 64  # of a valid one; a longer one is shortened in a table
+_TEXT_COLUMNS = 16
 _STATES = ("waiting", "held", "delivered")
 
 
@@ -29,6 +31,10 @@ def run(asked, loaded):
     except PermissionError as error:
         what = error.filename or loaded.config.box.state_dir
         return complain("%s may not be used by this user; be the one the box runs as, or root" % what, FAILED)
+    except OSError as error:
+        if error.filename is None:
+            raise  # it is not about a file: what is printed cannot be written
+        return complain(str(from_os(error, "using %s" % error.filename)), FAILED)
 
 
 # Reaching the box
@@ -103,13 +109,12 @@ def _forget_index(loaded):
     """Remove the index of a box that does not run: opening the spool makes it anew, from the files as well."""
     state_dir = loaded.config.box.state_dir
     if os.path.isdir(state_dir) and not control.answers(state_dir):
-        with _Alone(loaded):
-            pass  # nobody else is at work there
-        for suffix in ("", "-wal", "-shm"):
-            try:
-                os.unlink(os.path.join(state_dir, "index.db" + suffix))
-            except FileNotFoundError:
-                pass
+        with _Alone(loaded):  # whose lock keeps everybody else from the files
+            for suffix in ("", "-wal", "-shm"):
+                try:
+                    os.unlink(os.path.join(state_dir, "index.db" + suffix))
+                except FileNotFoundError:
+                    pass
 
 
 # The commands
@@ -119,6 +124,8 @@ def _queue(asked, loaded):
     request = {"destination": asked.options.get("destination"), "state": asked.options.get("state")}
     if request["state"] not in (None, *_STATES):
         raise UsageError("--state: expected %s, found %s" % (listing(_STATES, "or"), request["state"]))
+    if not os.path.isdir(loaded.config.box.state_dir) and request["destination"] is not None:
+        named(loaded.config, request["destination"])
     answer = _Answer(_do(loaded, "queue", request))
     if "json" in asked.options:
         _print_rows(answer)
@@ -132,7 +139,7 @@ def _queue(asked, loaded):
             lines.append(
                 (
                     str(row["object"]), row["destination"], row["state"], str(row["attempts"]), next_try,
-                    row["sop_instance"], row["error"] or "",
+                    shortened(row["sop_instance"], _UID_COLUMNS), row["error"] or "",
                 )
             )  # fmt: skip
     if lines:
@@ -157,7 +164,7 @@ def _destination_words(each, now):
     """Return "archive: 3 waiting, 1 held, 20 delivered; the way there fails: ..."."""
     jobs = ["%d %s" % (number, state) for state, number in each["jobs"].items() if number or state == "waiting"]
     words = "%s: %s" % (each["name"], ", ".join(jobs))
-    if not each["up"]:
+    if not each["up"] and each["jobs"]["waiting"] + each["jobs"]["sending"]:
         words += "; next try %s: %s" % (ahead(each["next_try"] or 0, now), each["error"])
     if not each["configured"]:
         words += "; it is not in the configuration any more"
@@ -171,8 +178,9 @@ def _objects(asked, loaded):
         return DONE
     lines = [
         (
-            str(row["id"]), _time(row["received"]), row["calling"] or "-", row["modality"] or "-", size(row["bytes"]),
-            row["sop_instance"], "held: " + row["error"] if row["hold"] else "",
+            str(row["id"]), _time(row["received"]), row["calling"] or "-",
+            shortened(row["modality"], _TEXT_COLUMNS) or "-", size(row["bytes"]),
+            shortened(row["sop_instance"], _UID_COLUMNS), "held: " + row["error"] if row["hold"] else "",
         )
         for row in answer
     ]  # fmt: skip
@@ -230,10 +238,7 @@ def _receiving_words(found, associations):
 
 
 def _release(asked, loaded):
-    number = asked.options.get("object")
-    if number is not None and not number.isdecimal():
-        raise UsageError("--object: expected the number that `edge objects` shows as id, found %s" % number)
-    request = {"object": None if number is None else int(number), "destination": asked.options.get("destination")}
+    request = {"object": _object_number(asked), "destination": asked.options.get("destination")}
     answer = _Answer(_do(loaded, "release", request))
     list(answer)
     found = answer.summary or {"released": 0}
@@ -241,6 +246,48 @@ def _release(asked, loaded):
         print_json(found)
     else:
         print("released %s" % count(found["released"], "job"))
+    return DONE
+
+
+def _object_number(asked):
+    """Return the value of --object as a number, or None."""
+    number = asked.options.get("object")
+    if number is not None and not (number.isascii() and number.isdecimal() and len(number) < 100):
+        raise UsageError("--object: expected the number that `edge objects` shows as id, found %s" % number)
+    return None if number is None else int(number)
+
+
+def _cancel(asked, loaded):
+    request = {
+        "object": _object_number(asked),
+        "destination": asked.options.get("destination"),
+        "to": asked.options.get("to"),
+    }
+    if request["object"] is None and request["destination"] is None:
+        raise UsageError("cancel needs --destination NAME, --object ID, or both: it gives jobs up for good")
+    answer = _Answer(_do(loaded, "cancel", request))
+    list(answer)
+    found = answer.summary or {"cancelled": 0, "moved": 0}
+    if "json" in asked.options:
+        print_json(found)
+    else:
+        moved = ", %s queued for %s" % (count(found["moved"], "object"), request["to"]) if request["to"] else ""
+        print("cancelled %s%s; the objects are kept" % (count(found["cancelled"], "job"), moved))
+    return DONE
+
+
+def _remove(asked, loaded):
+    number = _object_number(asked)
+    if number is None:
+        raise UsageError("remove needs --object ID, the number that `edge objects` shows as id")
+    answer = _Answer(_do(loaded, "remove", {"object": number, "yes": "yes" in asked.options}))
+    list(answer)
+    if answer.summary is None:
+        return FAILED
+    if "json" in asked.options:
+        print_json(answer.summary)
+    else:
+        print("removed object %d" % answer.summary["removed"])
     return DONE
 
 
@@ -268,11 +315,14 @@ def _send(asked, loaded):
     else:
         for row in _tallied(rows, tally):
             if row["error"] is not None:
-                complain("%s: %s: %s" % (row["path"], "held" if row["taken"] else "left out", row["error"]), FAILED)
+                what = "held" if row["taken"] else "left out"
+                complain("%s: %s: %s" % (shown(row["path"]), what, row["error"]), FAILED)
+        if not any(tally.values()):
+            complain("no file lies in %s" % listing(asked.arguments[1:]), FAILED)
         words = ["%s queued for %s" % (count(tally["queued"], "object"), name)]
         words += ["%d %s" % (tally[what], said) for what, said in _ALSO_SENT if tally[what]]
         print(", ".join(words))
-    return DONE if tally["queued"] + tally["delivered"] and not tally["left out"] else FAILED
+    return DONE if tally["queued"] + tally["delivered"] and not tally["left out"] + tally["held"] else FAILED
 
 
 _ALSO_SENT = (("delivered", "delivered before"), ("held", "held"), ("left out", "left out"))
@@ -306,5 +356,7 @@ _COMMANDS = {
     "objects": _objects,
     "status": _status,
     "release": _release,
+    "cancel": _cancel,
+    "remove": _remove,
     "reindex": _reindex,
 }

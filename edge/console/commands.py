@@ -92,7 +92,8 @@ COMMANDS = (
         "say how the box does",
         (
             "Says whether the box runs, what is wrong with it, how much room is left, and how each destination does. "
-            "Exits with 1 when something is wrong.",
+            "Exits with 1 when something is wrong: held objects and jobs, and jobs whose destination "
+            "is gone, count as that.",
         ),
         0,
         0,
@@ -117,6 +118,44 @@ COMMANDS = (
             CONFIG,
         ),
         ("edge release --destination archive", "edge release --object 17 --destination archive"),
+    ),
+    Command(
+        "cancel",
+        "[--destination NAME] [--object ID] [--to NAME] [--json] [--config FILE]",
+        "give up jobs, or send their objects elsewhere",
+        (
+            "Gives up for good what is not delivered yet: every job for a destination, those of one object, or one "
+            "job. It is the way out for jobs of a destination that is not in the configuration any more. The objects "
+            "stay; what was delivered nowhere stays until `edge remove`.",
+        ),
+        0,
+        0,
+        (
+            Option("--destination", "NAME", "Only jobs for this destination, in the configuration or not."),
+            Option("--object", "ID", "Only this object's jobs."),
+            Option("--to", "NAME", "Queue the objects for this destination first; held objects are left as they are."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge cancel --destination old --to archive", "edge cancel --object 17 --destination archive"),
+    ),
+    Command(
+        "remove",
+        "--object ID [--yes] [--json] [--config FILE]",
+        "remove an object for good",
+        (
+            "Removes an object, its file and its jobs, delivered or not. Without --yes it only says what would be "
+            "lost, and exits with 1.",
+        ),
+        0,
+        0,
+        (
+            Option("--object", "ID", "The object, by the number that `edge objects` shows as id."),
+            Option("--yes", None, "Do it."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge remove --object 17 --yes",),
     ),
     Command(
         "echo",

@@ -8,7 +8,8 @@ from collections import namedtuple
 
 from edge.box import config
 from edge.dicom.errors import DicomError
-from edge.spool import errors
+from edge.spool import errors, jobs
+from edge.spool.health import Trouble
 from edge.spool.ledger import ALL, ON_HOLD
 from edge.spool.intake import Source
 from edge.spool.spool import Limits, Spool
@@ -20,6 +21,28 @@ Box = namedtuple("Box", ("config", "spool", "associations"))
 _PAGE = 200
 _DAY_S = 86400
 _BY_HAND = Source("", "", "by hand")
+_WHO = "command line"
+
+# Why objects are held, and what a person does about it
+_HOLDS = {
+    jobs.CONFLICT: (
+        "other octets came under a SOP Instance UID that was here already",
+        "compare them, then `edge release --object ID` lets one go, `edge remove --object ID` removes one",
+    ),
+    jobs.UNROUTED: (
+        "no route took them",
+        "add a [[route]] for the next ones; `edge release --object ID --destination NAME` sends one, "
+        "`edge remove --object ID` removes it",
+    ),
+    jobs.FOUND: (
+        "they were found without a line in the journal",
+        "`edge release --object ID --destination NAME` sends one, `edge remove --object ID` removes it",
+    ),
+    jobs.ROTTEN: (
+        "their files are not what was received any more",
+        "send them again from where they came, which mends them, or give one up with `edge remove --object ID`",
+    ),
+}
 
 
 class Refused(Exception):
@@ -42,10 +65,13 @@ def open_spool(settings):
 
 def queue(box, request):
     """Yield a row for each job; return how many of each state each destination has, and how the way to it does."""
+    name = request.get("destination")
+    if name is not None and name not in box.spool.jobs.counts():
+        _known(box, name)
     after = None
     links = {}
     while True:
-        rows, after = box.spool.jobs.listing(request.get("state"), request.get("destination"), after, _PAGE)
+        rows, after = box.spool.jobs.listing(request.get("state"), name, after, _PAGE)
         for row in rows:
             due, why = row.due, row.why
             if row.state == "waiting":
@@ -73,7 +99,8 @@ def queue(box, request):
 def _destinations(box):
     found = []
     counts = box.spool.jobs.counts()
-    for name in sorted({each.name for each in box.config.destinations} | set(counts)):
+    had = {name for name, states in counts.items() if any([jobs for jobs, _ in states.values()])}
+    for name in sorted({each.name for each in box.config.destinations} | had):
         link = box.spool.jobs.link(name)
         jobs = {state: tally[0] for state, tally in counts.get(name, {}).items()}
         found.append(
@@ -88,6 +115,58 @@ def _destinations(box):
             }
         )
     return found
+
+
+def troubles(spool, settings):
+    """Return every Trouble of a box: what its spool reports, and whatever waits for a person; the oldest first."""
+    found = spool.health.troubles()
+    found += _held_objects(spool)
+    for name, states in spool.jobs.counts().items():
+        if config.destination(settings, name) is None:
+            found += _stranded(spool, name, states)
+        else:
+            found += _held_jobs(spool, name, states["held"][0])
+    return sorted(found, key=lambda trouble: trouble.since)
+
+
+def _held_objects(spool):
+    for hold, number, first, since in spool.index.holds():
+        reason, cure = _HOLDS[hold]
+        words = "%s held, the first is %d: %s; see `edge objects`, then %s"
+        yield Trouble("held " + hold, since, words % (_are(number, "object"), first, reason, cure))
+
+
+def _held_jobs(spool, name, number):
+    """Yield the Trouble of jobs that are held by themselves, not with their object."""
+    after = None
+    while number:
+        rows, after = spool.jobs.listing("held", name, after, _PAGE)
+        for row in rows:
+            if row.cause not in jobs.OF_OBJECTS:
+                words = (
+                    "%s held for %s: see why with `edge queue --destination %s --state held`, mend that, then "
+                    "`edge release --destination %s`, or give them up with `edge cancel --destination %s`"
+                )
+                words %= (_are(number, "job"), name, name, name, name)
+                yield Trouble("held for " + name, row.since or spool.now(), words)
+                return
+        if after is None:
+            return
+
+
+def _stranded(spool, name, states):
+    """Yield the Trouble of jobs for a destination that the configuration does not have."""
+    number = sum([states[state][0] for state in ("waiting", "sending", "held")])
+    if number:
+        words = (
+            "%s left for %s, which is not in the configuration: put it back there, or give them up with "
+            "`edge cancel --destination %s`, with `--to NAME` to send them to another destination instead"
+        )
+        yield Trouble("stranded " + name, spool.now(), words % (_are(number, "job"), name, name))
+
+
+def _are(number, noun):
+    return "1 %s is" % noun if number == 1 else "%d %ss are" % (number, noun)
 
 
 def objects(box, request):
@@ -145,11 +224,12 @@ def status(box, request):
             "bytes": each.payload_bytes,
         }
     free_octets, _ = spool.quota.free()
+    found = troubles(spool, box.config)
     return {
         "running": box.associations is not None,
         "now": now,
         "state_dir": box.config.box.state_dir,
-        "troubles": [{"key": each.key, "since": each.since, "error": each.words} for each in spool.health.troubles()],
+        "troubles": [{"key": each.key, "since": each.since, "error": each.words} for each in found],
         "kept": _kept(box),
         "free_bytes": free_octets,
         "reserve_bytes": spool.limits.reserve_bytes,
@@ -170,12 +250,10 @@ def release(box, request):
             released = _release_object(spool, number, name)
         except (errors.Unknown, errors.Rotten) as error:
             raise Refused(str(error)) from None
-    released += spool.jobs.release(spool.now(), name, None, number, "command line")
+    released += spool.jobs.release(spool.now(), name, None, number, _WHO)
     for each in box.config.destinations:
         if name in (None, each.name):
             spool.jobs.wake(each.name)  # whoever releases has mended something: see at once whether it works
-    if number is None:
-        spool.health.clear("conflict")
     return {"released": released}
     yield  # a verb without rows is a generator all the same
 
@@ -184,14 +262,88 @@ def _release_object(spool, number, name):
     stored = spool.index.get(number)
     jobs = len(spool.jobs.of_object(number))
     if name is not None and stored.hold in (None, "unrouted", "found"):
-        spool.queue(number, [name], who="command line")
+        spool.queue(number, [name], who=_WHO)
         return 0 if stored.hold is None and jobs == len(spool.jobs.of_object(number)) else 1
     if stored.hold is None:
         return 0
     if stored.hold in ("unrouted", "found") and not jobs:
         raise Refused("object %d has no destination: name one with --destination" % number)
-    spool.release(number, "command line")
+    spool.release(number, _WHO)
     return jobs
+
+
+def cancel(box, request):
+    """Give up jobs that are not delivered, queue their objects elsewhere when that is asked for; return how many."""
+    spool = box.spool
+    number, name, other = request.get("object"), request.get("destination"), request.get("to")
+    if other is not None:
+        _known(box, other)
+        if other == name:
+            raise Refused("they are queued for %s already" % name)
+    if number is not None:
+        _stored(spool, number)
+    if name is not None and name not in spool.jobs.counts():
+        _known(box, name)
+    cancelled = moved = 0
+    for row in _open_jobs(spool, number, name):
+        if other is not None:
+            if row.destination == other or row.cause in jobs.OF_OBJECTS:
+                continue  # what is held as a whole goes nowhere before it is released
+            spool.queue(row.object_id, [other], row.priority, _WHO)
+            moved += 1
+        try:
+            spool.jobs.drop(spool.now(), row.object_id, row.destination, _WHO, durable=False)
+        except errors.Unknown:
+            continue  # it was delivered a moment ago
+        cancelled += 1
+    spool.journal.sync()
+    return {"cancelled": cancelled, "moved": moved}
+    yield  # a verb without rows is a generator all the same
+
+
+def _open_jobs(spool, number, name):
+    """Yield the JobRows of an object, of a destination or of both that are not delivered; they may go meanwhile."""
+    if number is not None:
+        yield from [
+            row for row in spool.jobs.of_object(number) if name in (None, row.destination) and row.state != "delivered"
+        ]
+        return
+    for state in ("waiting", "held"):
+        after = None
+        while True:
+            rows, after = spool.jobs.listing(state, name, after, _PAGE)
+            yield from rows
+            if after is None:
+                break
+
+
+def remove(box, request):
+    """Remove an object for good, delivered or not; return its number. Refused, saying what is lost, without `yes`."""
+    spool = box.spool
+    stored = _stored(spool, request.get("object"))
+    if not request.get("yes"):
+        words = "object %d (%s, %d octets, %s) would be gone for good, with its file: %s; to remove it say --yes"
+        what = stored.modality or "no modality"
+        raise Refused(words % (stored.id, stored.uid, stored.size, what, _loss(spool.jobs.of_object(stored.id))))
+    spool.remove(stored.id, _WHO)
+    return {"removed": stored.id}
+    yield  # a verb without rows is a generator all the same
+
+
+def _loss(rows):
+    """Say what removing the object of these JobRows loses."""
+    delivered = [row.destination for row in rows if row.state == "delivered"]
+    missing = [row.destination for row in rows if row.state != "delivered"]
+    words = "it was delivered to " + ", ".join(delivered) if delivered else "it was delivered nowhere"
+    return words + (", and is not delivered to %s yet" % ", ".join(missing) if missing else "")
+
+
+def _stored(spool, number):
+    """Return the StoredObject with this number; raises Refused when there is none."""
+    try:
+        return spool.index.get(number)
+    except errors.Unknown as error:
+        raise Refused(str(error)) from None
 
 
 def reindex(box, request):
@@ -226,10 +378,22 @@ def left_out(path, why):
 def _known(box, name):
     """Raise Refused when no destination is called `name`."""
     if config.destination(box.config, name) is None:
-        raise Refused("no destination is called %s in the configuration that the box runs with" % name)
+        words = "no destination is called %s in the configuration that the box runs with" % name
+        states = box.spool.jobs.counts().get(name, {})
+        for trouble in _stranded(box.spool, name, states) if states else ():
+            words += "; " + trouble.words
+        raise Refused(words)
 
 
-VERBS = {"queue": queue, "objects": objects, "status": status, "release": release, "reindex": reindex}
+VERBS = {
+    "queue": queue,
+    "objects": objects,
+    "status": status,
+    "release": release,
+    "cancel": cancel,
+    "remove": remove,
+    "reindex": reindex,
+}
 
 
 def may_send(box, name):

@@ -27,8 +27,8 @@ def addresses(bind):
     return sorted(found, key=lambda address: address.startswith("127.")) or [_LOOPBACK]
 
 
-def lines(loaded, port, waiting):
-    """Return the block as lines. waiting: {destination: jobs that wait}."""
+def lines(loaded, port, waiting, held):
+    """Return the block as lines. waiting, held: {destination: jobs that wait, that are held}."""
     settings = loaded.config
     title = settings.box.ae_title
     here = addresses(settings.dicom.bind)
@@ -38,6 +38,12 @@ def lines(loaded, port, waiting):
     yield "  from       %s" % _callers(settings)
     yield "  objects    %s" % os.path.join(settings.box.state_dir, "objects")
     yield "  forwards   %s" % _forwards(settings, waiting)
+    known = {each.name for each in settings.destinations}
+    left = {name: waiting[name] + held[name] for name in waiting if name not in known}
+    for name in sorted([name for name, count in left.items() if count]):
+        yield "  stranded   %d for %s, which is not configured: put it back, or %s cancel --destination %s" % (
+            left[name], name, _edge(), _quoted(name),
+        )  # fmt: skip
     yield "  try it     storescu -aec %s %s %d FILE.dcm" % (_quoted(title), here[0], port)
     command = "%s queue%s" % (_edge(), " --config %s" % _quoted(loaded.path) if loaded.path else "")
     yield "  look       %s, likewise objects and status; Ctrl-C stops the box" % command

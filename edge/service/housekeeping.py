@@ -12,10 +12,14 @@ _ROUND_S = 86400  # from the beginning of one look at everything to the next
 
 
 class Housekeeping:
-    """A thread that tidies the spool every few seconds; `is_busy` says whether scrubbing would be in the way."""
+    """A thread that tidies the spool every few seconds; `is_busy` says whether scrubbing would be in the way.
 
-    def __init__(self, spool, is_busy):
+    `troubles`: function, what is wrong now, as verbs.troubles has it.
+    """
+
+    def __init__(self, spool, is_busy, troubles):
         self._spool = spool
+        self._troubles = troubles
         self._is_busy = is_busy
         self._stopping = threading.Event()
         self._known = set()  # troubles that were logged
@@ -44,7 +48,7 @@ class Housekeeping:
         self._spool.tidy()
         if not self._is_busy():
             self._scrub(now)
-        self._log_troubles()
+        self.log_troubles()
 
     def _scrub(self, now):
         if self._round is None or now - self._round >= _ROUND_S:
@@ -53,9 +57,9 @@ class Housekeeping:
         if self._spool.scrub.rounds == self._rounds:
             self._spool.scrub.step(_SCRUB_OCTETS)
 
-    def _log_troubles(self):
-        """Log each trouble of the spool once when it appears and once when it is over."""
-        present = {trouble.key: trouble.words for trouble in self._spool.health.troubles()}
+    def log_troubles(self):
+        """Log each trouble of the box once when it appears and once when it is over."""
+        present = {trouble.key: trouble.words for trouble in self._troubles()}
         for key in present.keys() - self._known:
             _log.error("trouble: %s", present[key])
         for key in self._known - present.keys():

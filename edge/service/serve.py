@@ -120,13 +120,16 @@ class _Service:
         listener = wiring.make_listener(settings, spool)
         workers = wiring.make_workers(settings, spool)
         server = control.Server(verbs.Box(settings, spool, listener.associations))
-        housekeeping = Housekeeping(spool, lambda: bool(listener.associations()))
+        housekeeping = Housekeeping(
+            spool, lambda: bool(listener.associations()), lambda: verbs.troubles(spool, settings)
+        )
         self._listener = listener
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps
         signal.set_wakeup_fd(listener.fileno(), warn_on_full_buffer=False)
         for each in (server, housekeeping, *workers):
             each.start()
         try:
+            housekeeping.log_troubles()
             self._say_ready(spool, listener.port)
             listener.run()
         finally:
@@ -146,8 +149,10 @@ class _Service:
             each.join(max(0, end - time.monotonic()))
 
     def _say_ready(self, spool, port):
-        waiting = {name: states["waiting"][0] for name, states in spool.jobs.counts().items()}
-        for line in greeting.lines(self._loaded, port, waiting):
+        counts = spool.jobs.counts()
+        waiting = {name: states["waiting"][0] for name, states in counts.items()}
+        held = {name: states["held"][0] for name, states in counts.items()}
+        for line in greeting.lines(self._loaded, port, waiting, held):
             print(line)
         gc.collect()
         gc.freeze()  # what is there now stays: nothing of it need be looked at again

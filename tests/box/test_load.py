@@ -20,7 +20,7 @@ max_pdu_bytes = "64 KiB"
 
 [limits]
 object_bytes = "1.5 GiB"
-reserve_bytes = 0
+reserve_bytes = "1 GiB"
 
 [[destination]]
 name = "archive"
@@ -313,3 +313,24 @@ def test_the_tables_are_inserted_between_their_marks():
     assert reference.inserted(once) == once
     with pytest.raises(ValueError, match="the marks are missing"):
         reference.inserted("no marks")
+
+
+def warned(text):
+    return [each.words for each in load.parse(text, "edge.toml").warnings]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost"])
+def test_a_destination_that_is_the_box_itself_is_warned_of(host):
+    words = "this is the address and port of the box itself: what it forwards there it sends to itself"
+    assert words in warned(destination(host='"%s"' % host, port="11112"))
+    assert words not in warned(destination(host='"%s"' % host, port="11113"))
+
+
+def test_another_machine_on_the_same_port_is_not_warned_of():
+    assert not [words for words in warned(destination(host='"192.0.2.1"', port="11112")) if "itself" in words]
+    text = '[dicom]\nbind = "192.0.2.7"\n' + destination(host='"127.0.0.1"', port="11112")
+    assert not [words for words in warned(text) if "itself" in words]
+
+
+def test_no_reserve_is_warned_of():
+    assert [words for words in warned("[limits]\nreserve_bytes = 0\n") if "until the disk is full" in words]

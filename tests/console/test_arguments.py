@@ -50,6 +50,7 @@ def test_help_needs_no_arguments():
         (("queue", "-x"), "queue has no option -x; see edge queue --help"),
         (("queue", "--json=yes"), "--json takes no value, yes was given"),
         (("queue", "--state"), "--state needs a value: --state STATE"),
+        (("demo", "--from", "--config", "x"), "--from needs a value: --from FOLDER"),
         (("dump",), "dump needs more: usage: edge dump FILE [--config FILE]"),
         (("dump", "a", "b"), "dump has one too many: b; usage: edge dump FILE [--config FILE]"),
     ],

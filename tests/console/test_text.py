@@ -52,3 +52,8 @@ def test_a_list_of_words_ends_with_and():
 def test_columns_are_as_wide_as_their_widest_cell_and_the_last_is_free():
     assert text.table(("id", "name"), [("1", "x"), ("1000", "")]) == ["id    name", "1     x", "1000"]
     assert text.table(("id", "name"), []) == ["id  name"]
+
+
+def test_a_word_too_long_for_its_column_loses_its_middle():
+    assert text.shortened("1.2.3", 9) == "1.2.3"
+    assert text.shortened("0123456789", 9) == "012...789"

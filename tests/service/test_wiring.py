@@ -75,7 +75,7 @@ def test_addresses_of_this_machine_are_found_with_loopback_last():
 def test_a_path_with_spaces_is_shown_as_it_is_typed(monkeypatch):
     monkeypatch.setattr("sys.argv", ["/opt/my edge/bin/edge"])
     loaded = load.parse("", "/etc/it's edge.toml")
-    (line,) = [line for line in greeting.lines(loaded, 104, {}) if "look" in line]
+    (line,) = [line for line in greeting.lines(loaded, 104, {}, {}) if "look" in line]
     assert "'/opt/my edge/bin/edge' queue --config '/etc/it'\\''s edge.toml'" in line
 
 
@@ -99,7 +99,7 @@ class _Spool:
 def test_files_are_looked_through_once_a_day_while_nothing_else_goes_on():
     spool = _Spool()
     busy = [True]
-    house = Housekeeping(spool, lambda: busy[0])
+    house = Housekeeping(spool, lambda: busy[0], spool.health.troubles)
     house.once(0)
     assert (spool.tidied, spool.steps) == (1, 0)
     busy[0] = False
@@ -112,7 +112,7 @@ def test_files_are_looked_through_once_a_day_while_nothing_else_goes_on():
 
 def test_a_trouble_is_logged_when_it_comes_and_when_it_goes(caplog):
     spool = _Spool()
-    house = Housekeeping(spool, lambda: True)
+    house = Housekeeping(spool, lambda: True, spool.health.troubles)
     spool.health.report("sync", "the disk refuses")
     with caplog.at_level(logging.INFO):
         house.once(0)

@@ -293,3 +293,18 @@ def test_no_question_goes_through_a_table(spool):
     for sql, arguments in questions:
         plan = [row[3] for row in execute("EXPLAIN QUERY PLAN " + sql, arguments)]
         assert not [step for step in plan if step.startswith("SCAN") or "TEMP B-TREE" in step], (sql, plan)
+
+
+def test_a_number_no_index_can_have_is_unknown_like_any_other(spool):
+    with pytest.raises(errors.Unknown, match="no object 99999999999999999999999 is in the spool"):
+        spool.index.get(99999999999999999999999)
+
+
+def test_held_objects_are_counted_by_reason(spool):
+    receive(spool, "1.2.3")
+    receive(spool, "1.2.4", to=[])
+    receive(spool, "1.2.5", to=[])
+    spool.hold_rotten(1, "it rotted")
+    assert sorted(row[:3] for row in spool.index.holds()) == [("rotten", 1, 1), ("unrouted", 2, 2)]
+    spool.release(2)
+    assert ("unrouted", 1, 3) in [row[:3] for row in spool.index.holds()]

@@ -49,7 +49,7 @@ def test_other_octets_are_kept_beside_the_first_and_held(spool):
     assert [os.path.basename(each.path) for each in (first, other)] == ["1.2.3.dcm", "1.2.3.2.dcm"]
     assert (first.hold, other.hold) == (None, CONFLICT)
     assert [spool.files.fault(each) for each in (first, other)] == [None, None]
-    assert "conflict" in [trouble.key for trouble in spool.health.troubles()]
+    assert [row[:3] for row in spool.index.holds()] == [(CONFLICT, 1, other.id)]
     assert [job.path for job in spool.jobs.claim("PACS", spool.now(), 9)] == [first.path]
     assert spool.jobs.counts()["PACS"]["held"][0] == 1
 

@@ -1,0 +1,110 @@
+"""What an operator's actions do to a spool, and what counts as trouble."""
+
+import os
+
+import pytest
+
+from edge.box import load
+from edge.console import verbs
+from edge.console.boxwork import _destination_words
+from tests.spool.data import data_set, open_spool, receive
+
+KNOWS_PACS = '[[destination]]\nname = "PACS"\nae_title = "PACS"\nhost = "192.0.2.1"\n'
+
+
+@pytest.fixture
+def box(tmp_path):
+    spool = open_spool(tmp_path / "state")
+    yield verbs.Box(load.parse(KNOWS_PACS, str(tmp_path / "edge.toml")).config, spool, None)
+    spool.close()
+
+
+def ask(box, verb, **request):
+    """Return what a verb comes to; its rows are dropped."""
+    rows = verbs.VERBS[verb](box, request)
+    while True:
+        try:
+            next(rows)
+        except StopIteration as end:
+            return end.value
+
+
+def troubles(box):
+    return {trouble["key"]: trouble["error"] for trouble in ask(box, "status")["troubles"]}
+
+
+def test_all_is_well_while_jobs_wait_for_what_is_configured(box):
+    receive(box.spool, "1.2.3")
+    assert troubles(box) == {}
+
+
+def test_jobs_for_a_destination_that_is_gone_are_trouble_until_they_are_cancelled(box):
+    receive(box.spool, "1.2.3", to=["old"])
+    assert "edge cancel --destination old" in troubles(box)["stranded old"]
+    with pytest.raises(verbs.Refused, match="edge cancel --destination old"):
+        ask(box, "release", destination="old")
+    assert ask(box, "cancel", destination="old") == {"cancelled": 1, "moved": 0}
+    assert troubles(box) == {}
+    assert [each["name"] for each in ask(box, "status")["destinations"]] == ["PACS"]
+    assert len(box.spool.objects()) == 1
+
+
+def test_what_is_cancelled_can_go_to_another_destination(box):
+    receive(box.spool, "1.2.3", to=["old"])
+    receive(box.spool, "1.2.4", to=["old"])
+    assert ask(box, "cancel", object=1, to="PACS") == {"cancelled": 1, "moved": 1}
+    assert ask(box, "cancel", destination="old", to="PACS") == {"cancelled": 1, "moved": 1}
+    assert {job.destination for number in (1, 2) for job in box.spool.jobs.of_object(number)} == {"PACS"}
+    with pytest.raises(verbs.Refused, match="no destination is called nosuch"):
+        ask(box, "cancel", destination="old", to="nosuch")
+
+
+def test_an_object_is_removed_only_when_its_loss_is_agreed_to(box):
+    receive(box.spool, "1.2.3")
+    path = box.spool.path_of(box.spool.index.get(1))
+    with pytest.raises(verbs.Refused, match="delivered nowhere, and is not delivered to PACS yet; .* --yes"):
+        ask(box, "remove", object=1)
+    assert os.path.exists(path)
+    assert ask(box, "remove", object=1, yes=True) == {"removed": 1}
+    assert not os.path.exists(path) and box.spool.objects() == []
+
+
+@pytest.mark.parametrize("verb", ["release", "cancel", "remove"])
+def test_a_number_that_no_object_has_is_refused_in_words(box, verb):
+    with pytest.raises(verbs.Refused, match="no object 99999999999999999999999 is in the spool"):
+        ask(box, verb, object=99999999999999999999999)
+
+
+def test_conflicts_are_trouble_until_the_last_is_released(box):
+    receive(box.spool, "1.2.3")
+    for number in (1, 2):
+        receive(box.spool, "1.2.3", data_set("1.2.3", pixels=bytes([number]) * 64))
+    assert troubles(box)["held conflict"].startswith("2 objects are held, the first is 2: other octets")
+    ask(box, "release", object=2)
+    ask(box, "release")
+    assert troubles(box)["held conflict"].startswith("1 object is held, the first is 3: ")
+    ask(box, "release", object=3)
+    assert troubles(box) == {}
+
+
+def test_held_jobs_are_trouble_with_the_next_step(box):
+    receive(box.spool, "1.2.3")
+    box.spool.jobs.hold(box.spool.now(), 1, "PACS", "refused", "it will not have it")
+    assert "edge release --destination PACS" in troubles(box)["held for PACS"]
+    ask(box, "release", destination="PACS")
+    assert troubles(box) == {}
+
+
+def test_the_queue_of_a_destination_that_nobody_knows_is_refused(box):
+    with pytest.raises(verbs.Refused, match="no destination is called nosuch"):
+        ask(box, "queue", destination="nosuch")
+
+
+def test_a_link_that_failed_is_spoken_of_only_while_something_waits(box):
+    receive(box.spool, "1.2.3")
+    box.spool.jobs.link_failed("PACS", box.spool.now(), "nobody answers")
+    (waits,) = ask(box, "status")["destinations"]
+    assert "nobody answers" in _destination_words(waits, box.spool.now())
+    ask(box, "cancel", destination="PACS")
+    (idle,) = ask(box, "status")["destinations"]
+    assert "nobody answers" not in _destination_words(idle, box.spool.now())
