@@ -160,8 +160,13 @@ class Index:
         """
         if self._marks is None:
             self._marks = bytearray(_MARKS)
-            for (known,) in self._ask("SELECT uid FROM objects"):
-                self._mark(known)
+            after = 0
+            while True:  # in pages: all UIDs at once would take more memory than everything else
+                page = self._ask("SELECT id, uid FROM objects WHERE id > ? ORDER BY id LIMIT 1000", (after,))
+                for after, known in page:
+                    self._mark(known)
+                if not page:
+                    break
         return self._marks[crc32(uid.encode()) & _MARKS - 1]
 
     @property
