@@ -18,6 +18,7 @@ from edge.spool.tables import DEFERRED, DELIVERED, HELD, READY
 URGENT, NORMAL, LOW = 0, 1, 2
 
 _PAGE = 500
+_REFUSED_S = 5.0
 
 
 def _roll():
@@ -163,15 +164,23 @@ class Jobs:
         if link_wait_s:
             limit_s = min(limit_s, link_wait_s)
         else:
-            if self._index.claimable(destination, now, now + schedule.cap_s, 1, lane.claimed):
+            limit_s = min(limit_s, self._idle_s(destination, now, schedule, lane))
+            if limit_s <= 0:
                 return
-            due = self._index.next_due(destination)
-            if due is not None:
-                limit_s = min(limit_s, max(0.0, due - now))
         with lane.condition:
             lane.condition.wait_for(
                 lambda: self._closing or lane.wakes != wakes or (not link_wait_s and lane.arrivals != arrivals), limit_s
             )
+
+    def _idle_s(self, destination, now, schedule, lane):
+        """Return how long there will be nothing to claim, as far as is known now."""
+        try:
+            if self._index.claimable(destination, now, now + schedule.cap_s, 1, lane.claimed):
+                return 0.0
+            due = self._index.next_due(destination)
+        except (errors.LocalError, errors.LimitError):
+            return _REFUSED_S  # the disk refuses; `claim` says so to whoever claims
+        return float("inf") if due is None else max(0.0, due - now)
 
     def wake(self, destination):
         """Let whoever sleeps on `destination` look again, also when its link is waiting: it is tried at once."""

@@ -30,7 +30,8 @@ def fill(folder, leave):
 def test_a_file_whose_fsync_fails_is_refused_and_never_acknowledged(tmp_path, when):
     oracle = Oracle(tmp_path / "state")
     driver = oracle.drive(wrapper=injecting("fsync", "error=EIO", when), objects=12)
-    assert "Traceback" not in oracle.end(driver, kill=False)
+    said = oracle.end(driver, kill=False)
+    assert "Traceback" not in said, said
     assert driver.done
     assert {reason for _, reason in oracle.refused} == {"Degraded"}
     assert oracle.stored
@@ -42,7 +43,8 @@ def test_a_file_whose_fsync_fails_is_refused_and_never_acknowledged(tmp_path, wh
 def test_a_journal_whose_sync_fails_refuses_the_object_and_goes_on_elsewhere(tmp_path, when):
     oracle = Oracle(tmp_path / "state")
     driver = oracle.drive(wrapper=injecting("fdatasync", "error=EIO", when), objects=12)
-    assert "Traceback" not in oracle.end(driver, kill=False)
+    said = oracle.end(driver, kill=False)
+    assert "Traceback" not in said, said
     assert {reason for _, reason in oracle.refused} == {"Degraded"}
     assert len(oracle.stored) > 4
     oracle.judge()
@@ -77,7 +79,8 @@ def test_a_full_disk_refuses_leaves_nothing_torn_and_goes_on_when_there_is_room(
         oracle = Oracle(tmp_path / "disk" / "state")
         ballast = fill(tmp_path / "disk", 3 * MIB)
         driver = oracle.drive(objects=40, senders=4)
-        assert "Traceback" not in oracle.end(driver, kill=False)
+        said = oracle.end(driver, kill=False)
+        assert "Traceback" not in said, said
         assert driver.done
         assert {reason for _, reason in oracle.refused} == {"NoSpace"}
         assert len(oracle.stored) > 5
@@ -100,7 +103,8 @@ def test_a_spool_on_a_full_disk_can_be_opened_and_emptied(tmp_path):
             (tmp_path / "disk" / "state" / name).unlink(missing_ok=True)
         faults.fill_space(tmp_path / "disk", 0)
         driver = oracle.drive("--deliver", objects=1)
-        assert "Traceback" not in oracle.end(driver, kill=False)
+        said = oracle.end(driver, kill=False)
+        assert "Traceback" not in said, said
         assert len(oracle.delivered) > 20
         oracle.judge(is_full=True)
 
@@ -109,7 +113,8 @@ def test_an_ext4_without_names_refuses_and_leaves_nothing_torn(tmp_path):
     with Ext4(tmp_path / "disk", 16, "-N", "32"):
         oracle = Oracle(tmp_path / "disk" / "state")
         driver = oracle.drive(objects=40, senders=2)
-        assert "Traceback" not in oracle.end(driver, kill=False)
+        said = oracle.end(driver, kill=False)
+        assert "Traceback" not in said, said
         assert {reason for _, reason in oracle.refused} == {"NoSpace"}
         assert oracle.stored
         oracle.judge()

@@ -20,7 +20,8 @@ def test_nothing_acknowledged_is_lost_by_a_kill_under_load(tmp_path):
             driver = oracle.drive("--deliver", senders=4)
             assert driver.heard.wait(30)
             time.sleep(chance.random() * 0.15)  # no waiting for anything: the moment of the kill
-            assert "Traceback" not in oracle.end(driver)
+            said = oracle.end(driver)
+            assert "Traceback" not in said, said
             oracle.judge()
         assert len(oracle.stored) > 50
         assert oracle.delivered

@@ -20,7 +20,8 @@ def test_nothing_acknowledged_is_lost_by_a_power_cut(tmp_path):
             assert driver.heard.wait(30)
             time.sleep(chance.random() * 0.4)  # no waiting for anything: the moment of the cut
             disk.cut()
-            assert "Traceback" not in oracle.end(driver)
+            said = oracle.end(driver)
+            assert "Traceback" not in said, said
             disk.unmount()
             disk.mount()
             oracle.judge()

@@ -320,6 +320,17 @@ def test_a_sleeper_of_a_link_that_waits_sleeps_through_arrivals(spool, clock):
     assert uids(claim(spool)) == ["1.2.3"]
 
 
+def test_sleeping_on_a_disk_that_refuses_is_no_error(tmp_path):
+    disk = data.FailingDisk()
+    spool = open_spool(tmp_path / "state", disk=disk)
+    receive(spool, "1.2.3")
+    deliver(spool)
+    disk.failing = {"fdatasync": data.EIO, "pwrite": data.EIO}
+    spool.jobs.wait("PACS", spool.now(), 0.01)
+    disk.failing = {}
+    spool.close()
+
+
 # Crashes
 
 
