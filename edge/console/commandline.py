@@ -1,11 +1,12 @@
 """The command line: reads what was typed, does it, and words what came of it for a person or a program."""
 
+import io
 import os
 import sys
 
 from edge import VERSION
 from edge.console import arguments, commands, text
-from edge.console.commands import COMMANDS, DONE, INTERRUPTED, MISCONFIGURED, MISUSED
+from edge.console.commands import COMMANDS, DONE, FAILED, INTERRUPTED, MISCONFIGURED, MISUSED
 
 
 def main(words, rooms):
@@ -14,16 +15,53 @@ def main(words, rooms):
     rooms: {"serve": ..., "demo": ...}, the commands that live on upper floors, each a function of (Loaded
     configuration, options) that returns an exit code.
     """
+    _guard_output()
     try:
-        return _run(words, rooms)
+        code = _run(words, rooms)
+        sys.stdout.flush()  # what cannot be written is to be known here, not when the interpreter ends
+        return code
     except arguments.UsageError as error:
         return text.complain(str(error), MISUSED)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; what is still in the buffer must not fail again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has seen enough
         return DONE
+    except _Unwritable as error:
+        _drop_output()
+        return text.complain("what there is to print cannot be written: %s" % error, FAILED)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return text.complain("interrupted", INTERRUPTED)
+
+
+class _Unwritable(Exception):
+    """Stdout takes nothing more; str() says why."""
+
+
+class _Output(io.FileIO):
+    """The file behind stdout. Its failures are told apart from those of any other file."""
+
+    def write(self, octets):
+        """Write as FileIO does; _Unwritable where that raises OSError, but for a pipe that nobody reads any more."""
+        try:
+            return super().write(octets)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _Unwritable(error.strerror.lower()) from None
+
+
+def _guard_output():
+    if sys.stdout is None:  # closed by whoever started us: nobody wants to read anything
+        sys.stdout = open(os.devnull, "w")
+        return
+    sys.stdout.flush()
+    raw = _Output(sys.stdout.fileno(), "wb", closefd=False)
+    before = sys.stdout
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), before.encoding, before.errors, None, before.line_buffering)
+
+
+def _drop_output():
+    """Send what is in the buffer of stdout nowhere, as it must not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words, rooms):

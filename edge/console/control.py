@@ -143,7 +143,7 @@ def tell(channel, message, file=None):
 
 
 def hear(channel):
-    """Return the next line of the box; Failed when it is a refusal, when the box is gone, or when none comes in time."""
+    """Return the next line of the box; Failed when it refuses, is gone, or says nothing in time."""
     try:
         received = channel.receive()
     except TimeoutError:

@@ -1,13 +1,20 @@
-"""The way in: `edge`, or `python -m edge.service`. Commands that live on this floor are handed down to the console."""
+"""The way in: `edge`, or `python -m edge.service`. Commands that live on this floor are handed down to the console.
+
+Everything else is imported within `main`: somebody may press Ctrl-C before it is all there.
+"""
 
 import sys
-
-from edge.console import commandline
 
 
 def main():
     """Run the command line that the process was started with and return its exit code."""
-    return commandline.main(sys.argv[1:], {"serve": _serve, "demo": _demo})
+    try:
+        from edge.console import commandline
+
+        return commandline.main(sys.argv[1:], {"serve": _serve, "demo": _demo})
+    except KeyboardInterrupt:
+        print("edge: interrupted", file=sys.stderr)
+        return 130  # commands.INTERRUPTED, which may not be there yet
 
 
 def _serve(loaded, options):

@@ -1,7 +1,9 @@
 """The commands as a person types them, in processes of their own: what they print, and the codes they exit with."""
 
 import json
+import os
 import subprocess
+import sys
 import time
 
 import pydicom
@@ -251,3 +253,91 @@ def test_a_state_folder_in_use_exits_with_4(tmp_path):
         said = other.edge("serve", check=False)
         assert said.returncode == 4
         assert "is in use by process %d" % box.pid in said.stderr
+
+
+# What a person's folders may hold
+
+
+@pytest.fixture
+def odd_folder(tmp_path):
+    """A folder with a FIFO, a data set that was cut off, an empty file and one whose name would clear a screen."""
+    folder = tmp_path / "study"
+    folder.mkdir()
+    os.mkfifo(folder / "1.fifo")
+    (folder / "2.dcm").write_bytes(open(CT, "rb").read()[:-1000])
+    (folder / "3.dcm").write_bytes(b"")
+    (folder / "4\n\x1b[2J.dcm").write_bytes(b"hello, world" * 100)
+    (folder / "5.dcm").write_bytes(open(MR, "rb").read())
+    return folder
+
+
+def test_what_is_odd_in_a_folder_is_told_and_keeps_nobody_waiting(tmp_path, odd_folder):
+    with Service(tmp_path / "box", [destination("archive", process.free_port())]) as box:
+        for runs in (True, False):
+            if not runs:
+                assert box.stop() == 0
+            said = box.edge("send", "archive", odd_folder, check=False, limit_s=20)
+            assert said.returncode == 1
+            assert said.stdout.startswith("1 object queued for archive, 1 held, 3 left out")
+            assert "1.fifo: left out: it is not a regular file" in said.stderr
+            assert "2.dcm: held: the data set is damaged: the data set ends within" in said.stderr
+            assert "3.dcm: left out: this is not a DICOM file: it is empty\n" in said.stderr
+            assert r"4\n\x1b[2J.dcm: left out: this is not a DICOM file" in said.stderr
+            assert "\x1b" not in said.stderr and "(at offset 0)" not in said.stderr
+        (held,) = [each for each in box.objects() if each["hold"]]
+        assert held["sop_instance"] == uid_of(CT)
+        assert "(at offset %d)" % (os.path.getsize(CT) - 1000) in held["error"]
+        said = box.edge("release", "--object", held["id"], "--destination", "archive")
+        assert said.stdout == "released 1 job\n"
+
+
+def test_a_file_name_is_shown_escaped_by_dump(odd_folder):
+    said = edge("dump", odd_folder / "4\n\x1b[2J.dcm")
+    assert said.returncode == 1
+    assert r"4\n\x1b[2J.dcm: this is not a DICOM file" in said.stderr and "\x1b" not in said.stderr
+
+
+def test_an_echo_that_is_refused_for_its_called_title_tells_what_to_change(tmp_path, box):
+    said = edge("echo", "127.0.0.1", box.port, "--called", "OTHER")
+    assert said.returncode == 1 and said.stderr.endswith("not recognized; say its AE title with --called\n")
+    other = Service(tmp_path / "other", [destination("box", box.port, ae_title="OTHER")])
+    other.write_config()
+    assert other.edge("echo", "box", check=False).stderr.endswith("; check the destination's ae_title\n")
+
+
+# Where output cannot go, and who does not want to wait
+
+
+@pytest.mark.parametrize("words", [("--help",), ("check-config",), ("check-config", "--reference"), ("dump", CT)])
+def test_output_that_cannot_be_written_is_said_in_one_line(words):
+    with open("/dev/full", "w") as full:
+        said = subprocess.run([EDGE, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert said.returncode == 1
+    assert said.stderr == "edge: what there is to print cannot be written: no space left on device\n"
+
+
+def test_a_status_that_cannot_be_written_is_said_in_one_line(box):
+    with open("/dev/full", "w") as full:
+        said = subprocess.run(
+            [EDGE, "status", "--config", str(box.config_path)], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert said.returncode == 1
+    assert said.stderr == "edge: what there is to print cannot be written: no space left on device\n"
+
+
+def test_ctrl_c_while_it_is_still_being_loaded_is_one_line():
+    # A finder of modules that presses Ctrl-C at the worst time, whatever the speed of the machine
+    program = (
+        "import signal, sys\n"
+        "class Impatient:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == %r:\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Impatient())\n"
+        "sys.argv = ['edge', 'serve']\n"
+        "from edge.service.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    for module in ("edge.console", "edge.console.arguments", "edge.box.load", "edge.service.serve", "edge.net.listener"):
+        said = subprocess.run([sys.executable, "-c", program % module], capture_output=True, text=True, timeout=60)
+        assert (said.returncode, said.stderr) == (130, "edge: interrupted\n"), module
