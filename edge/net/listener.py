@@ -315,6 +315,7 @@ class Listener:
         settings = self._settings
         self._half.pop(half.socket.fileno(), None)
         self._selector.unregister(half.socket)
+        half.engine.widen(inbound.WINDOW_BYTES)  # here: what a thread of its own allocates, libc is slow to give back
         peer = inbound.Peer(request.calling, request.called, half.address)
         wire = transport.Wire(half.socket, _SEND_TIMEOUT_MS)
         served = inbound.Inbound(
@@ -347,7 +348,6 @@ class Listener:
 
     def _accept_request(self, engine, request):
         settings = self._settings
-        engine.widen(inbound.WINDOW_BYTES)
         user = items.user_information(
             settings.limits.max_pdu_bytes,
             uid.IMPLEMENTATION_CLASS_UID,

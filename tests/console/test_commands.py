@@ -338,6 +338,6 @@ def test_ctrl_c_while_it_is_still_being_loaded_is_one_line():
         "from edge.service.__main__ import main\n"
         "sys.exit(main())\n"
     )
-    for module in ("edge.console", "edge.console.arguments", "edge.box.load", "edge.service.serve", "edge.net.listener"):
+    for module in ("edge.console", "edge.console.arguments", "edge.box.load", "edge.service.serve"):
         said = subprocess.run([sys.executable, "-c", program % module], capture_output=True, text=True, timeout=60)
         assert (said.returncode, said.stderr) == (130, "edge: interrupted\n"), module

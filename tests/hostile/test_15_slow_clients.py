@@ -117,7 +117,7 @@ def echo_seconds(box):
 @pytest.fixture
 def box(tmp_path):
     known = {"accept_calling": [f"CT1@{MODALITY}", f"RAW@{STRANGER}"]}
-    with Service(tmp_path, dicom={**QUICK, **known}) as running:
+    with Service(tmp_path, dicom={**QUICK, **known}, limits={"per_address": 16}) as running:
         yield running
 
 
