@@ -6,15 +6,14 @@ changed.
 """
 
 import os
-from errno import EIO, EISDIR, ELOOP, ENOENT, ENOTDIR
+from errno import EIO
 
 from edge.spool.checksum import crc32
 from edge.spool.disk import READ
 from edge.spool.errors import Rotten
+from edge.spool.files import GONE
 
 SHORT_BYTES = 1 << 20
-
-_NO_FILE = (ENOENT, ENOTDIR, ELOOP, EISDIR)  # there is none, or something that the spool never made is in its place
 
 
 class Unready(Exception):
@@ -141,7 +140,7 @@ class Desk:
 
 def _judged(error, job, is_open):
     """Return the Rotten or Unready that an OSError on the way to an object stands for."""
-    if error.errno in _NO_FILE:
+    if error.errno in GONE:
         return Rotten("its file is gone; have it sent again")
     if error.errno == EIO and is_open:
         return Rotten("its file cannot be read, input/output error: look at the disk, then release it")

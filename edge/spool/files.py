@@ -1,10 +1,13 @@
 """Stored files: read back with constant memory, checked before they leave, set aside when they have rotted."""
 
+from errno import EIO, EISDIR, ELOOP, ENOENT, ENOTDIR
+
 from edge.spool.checksum import crc32
 from edge.spool.disk import READ
 from edge.spool.jobs import ROTTEN
 
 CHUNK_BYTES = 256 << 10
+GONE = (ENOENT, ENOTDIR, ELOOP, EISDIR)  # what opening a file answers when it is not there, or is no file any more
 
 
 class Files:
@@ -22,7 +25,10 @@ class Files:
         return self._disk.open(stored.path, READ, dir_fd=self._objects_fd)
 
     def check(self, stored):
-        """Say whether the file of a StoredObject or a Job is what was received; when it is not, hold and report it."""
+        """Say whether the file of a StoredObject or a Job is what was received; when it is not, hold and report it.
+
+        OSError as `fault`.
+        """
         fault = self.fault(stored)
         if fault is None:
             return True
@@ -31,13 +37,16 @@ class Files:
         return False
 
     def fault(self, stored):
-        """Return in words why an object's file is not what was received, or None when it is."""
+        """Return in words why an object's file is not what was received, or None when it is.
+
+        OSError when that cannot be found out for now: a lack of descriptors or memory is not rot.
+        """
         try:
             fd = self.open(stored)
-        except FileNotFoundError:
-            return "its file is gone; have it sent again"
         except OSError as error:
-            return "its file cannot be opened: %s" % error.strerror
+            if error.errno in GONE:
+                return "its file is gone; have it sent again"
+            raise
         try:
             size = self._disk.fstat(fd).st_size
             if size != stored.offset + stored.size:
@@ -45,7 +54,9 @@ class Files:
             if self.checksum(fd, stored.offset, stored.size) != stored.crc:
                 return "its file is not what was received any more; have it sent again, and look at the disk"
         except OSError as error:
-            return "its file cannot be read: %s; look at the disk" % error.strerror
+            if error.errno == EIO:
+                return "its file cannot be read: %s; look at the disk" % error.strerror
+            raise
         finally:
             self._disk.close(fd)
         return None

@@ -26,10 +26,14 @@ class Scrub:
                 self.rounds += 1
                 break
             for stored in page:
+                try:
+                    is_sound = self._files.check(stored)
+                except OSError:  # for want of descriptors or memory, say: the next step begins with this one
+                    return checked, rotten
                 self._after = stored.id
                 checked += 1
                 octets += stored.size
-                if not self._files.check(stored):
+                if not is_sound:
                     rotten += 1
                 if octets >= octets_limit:
                     break

@@ -1,5 +1,6 @@
 """The spool as a whole: who may open it, what its scrub finds, what it adopts, what it does about the house."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -116,6 +117,21 @@ def test_a_scrub_goes_on_where_it_stopped_and_begins_again(spool):
     assert [spool.scrub.step(2 * size)[0] for _ in range(3)] == [2, 2, 1]
     assert spool.scrub.rounds == 1
     assert spool.scrub.step(1 << 30)[0] == 5
+
+
+def test_a_scrub_that_lacks_descriptors_condemns_nothing_and_goes_on_later(spool):
+    for number in range(3):
+        receive(spool, "1.2.%d" % number)
+    really = spool.disk.open
+
+    def refuse(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    spool.disk.open = refuse
+    assert spool.scrub.step(1 << 30) == (0, 0)
+    spool.disk.open = really
+    assert spool.scrub.step(1 << 30) == (3, 0)
+    assert spool.index.holds() == []
 
 
 def test_what_has_rotted_is_told_once(spool):
