@@ -161,17 +161,27 @@ def test_a_sender_of_implicit_little_endian_alone_is_served(box, tmp_path):
     assert samples.differences(ours, samples.read(path)) == []
 
 
+def waits_for_no_acknowledgement(send):
+    """Say whether `send(attempt)`, the seconds that 20 objects took, stays below 20 delayed acknowledgements of 40 ms.
+
+    Waiting for them is no matter of chance, so that one attempt without is proof; a busy machine may need several.
+    """
+    return any(send(attempt) < 20 * 0.04 for attempt in range(10))
+
+
 def test_a_sender_with_nagle_on_does_not_wait_for_delayed_acknowledgements(box, tmp_path):
-    paths = material.ct_series(tmp_path / "ct", 20, 64)
-    seconds = dcmtk.send(dcmtk.STORESCU, box.port, paths, nagle=True)
-    # a delayed acknowledgement is 40 ms, and this sender would run into two of them for each object
-    assert seconds < 20 * 0.04
+    def send(attempt):
+        paths = material.ct_series(tmp_path / str(attempt), 20, 64)
+        return dcmtk.send(dcmtk.STORESCU, box.port, paths, nagle=True)
+
+    # this sender would run into two of them for each object
+    assert waits_for_no_acknowledgement(send)
 
 
 def test_small_segments_with_nagle_on_are_acknowledged_at_once(box, ct):
     uid, data_set = ct
-    with RawPeer(box.port, nodelay=False) as peer:
-        peer.associate([(1, CT, [EXPLICIT])])
+
+    def send(_):
         begun = time.monotonic()
         for number in range(20):
             peer.write(p_data([pdv(1, COMMAND | LAST, store_rq(number + 1, CT, uid))]))
@@ -179,7 +189,11 @@ def test_small_segments_with_nagle_on_are_acknowledged_at_once(box, ct):
                 peer.write(p_data([pdv(1, 0, data_set[begin * 100 : begin * 100 + 100])]))
             peer.write(p_data([pdv(1, LAST, data_set[400:])]))
             assert peer.read_answer().status == 0
-        assert time.monotonic() - begun < 20 * 0.04
+        return time.monotonic() - begun
+
+    with RawPeer(box.port, nodelay=False) as peer:
+        peer.associate([(1, CT, [EXPLICIT])])
+        assert waits_for_no_acknowledgement(send)
 
 
 def test_many_objects_on_one_association_and_many_associations_are_the_same(box, tmp_path):
