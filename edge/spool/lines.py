@@ -151,33 +151,32 @@ class Survey:
             self._look_at(numbers)
 
     def _look_at(self, numbers):
-        ends, before = {}, None
+        unreadable = []
+        before = {number: self._look_at_beginning(number, unreadable) for number in numbers}
+        last, line = numbers[-1], None
+        for line in read_segment(self._read(last), last, 0, None, self.damages):
+            self.sequence = line.sequence
+            if line.kind == RETIRED:
+                self.retired = max(self.retired, _number(line.record, "upto"))
+        self.clean = line is not None and line.kind == CLOSED
+        self.leftovers = [number for number in numbers if number <= self.retired]
+        expected = self.retired + 1
         for number in numbers:
-            end = self._look_at_beginning(number)
-            if before is not None:
-                if number != before + 1:
-                    self._missing(before + 1, number - 1)
-                    end = None
-                ends[before] = end
-            before = number
-        last = None
-        for last in read_segment(self._read(before), before, 0, None, self.damages):
-            self.sequence = last.sequence
-            if last.kind == RETIRED:
-                self.retired = max(self.retired, _number(last.record, "upto"))
-        ends[before] = 0 if last is None else last.end
-        self.clean = last is not None and last.kind == CLOSED
-        self.leftovers = [number for number in ends if number <= self.retired]
-        self.ends = {number: end for number, end in ends.items() if number > self.retired}
-        first = min(self.ends, default=self.retired + 1)
-        if first != self.retired + 1:
-            self._missing(self.retired + 1, first - 1)
+            if number > self.retired:
+                if number != expected:
+                    self._missing(expected, number - 1)
+                if number in unreadable:
+                    self.damages.append("segment %d of the journal has no readable beginning" % number)
+                self.ends[number] = before.get(number + 1)
+                expected = number + 1
+        if last > self.retired:
+            self.ends[last] = 0 if line is None else line.end
 
-    def _look_at_beginning(self, number):
-        """Return what a segment's first line says about the end of the segment before it, or None."""
+    def _look_at_beginning(self, number, unreadable):
+        """Return what a segment's first line says about the end of the one before, or None and add to `unreadable`."""
         head = read_line(self._read(number, LINE_LIMIT), 0, number)
         if head is None or head.kind != SEGMENT or _number(head.record, "segment") != number:
-            self.damages.append("segment %d of the journal has no readable beginning" % number)
+            unreadable.append(number)
             return None
         if _number(head.record, "format") > FORMAT:
             raise errors.Incompatible("the journal was written by a newer edge: use that one, or a later one")

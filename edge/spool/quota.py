@@ -7,6 +7,7 @@ that makes a modality keep its copy, and goes on by itself when there is room ag
 from _thread import allocate_lock
 
 from edge.spool import errors
+from edge.spool.disk import FOLDER
 from edge.spool.ledger import ALL, DONE
 
 _AT_ONCE = 64
@@ -145,17 +146,33 @@ class Quota:
         self.bury()
 
     def bury(self):
-        """Remove the files of objects that the journal says are removed.
+        """Remove the files of objects that the journal says are removed, so that no power cut brings them back.
 
         One at a time: a path is free for a new file as soon as it is buried, so nobody may hold an older list of them.
         """
         with self._burying:
             paths = self._index.doomed()
+            folders = {path.rpartition("/")[0] for path in paths}
             for path in paths:
                 try:
                     self._disk.unlink(path, dir_fd=self._objects_fd)
                 except FileNotFoundError:
                     pass
+            try:
+                for folder in folders:
+                    self._sync(folder)
+            except OSError:
+                return  # their paths are kept, and looked after when the spool is opened again
             self._index.buried(paths)
-        for folder in {path.rpartition("/")[0] for path in paths}:
+        for folder in folders:
             self._shelf.discard(folder)
+
+    def _sync(self, folder):
+        try:
+            fd = self._disk.open(folder, FOLDER, dir_fd=self._objects_fd)
+        except FileNotFoundError:
+            return
+        try:
+            self._disk.fsync(fd)
+        finally:
+            self._disk.close(fd)

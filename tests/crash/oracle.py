@@ -93,7 +93,7 @@ class Oracle:
             assert took_s < READY_WITHIN_S, "it took %.1f s to be ready" % took_s
             expected = ("space", "index", "house") if is_full else ()
             troubles = [trouble for trouble in spool.health.troubles() if trouble.key not in expected]
-            assert troubles == [], "the spool reports what it should have repaired: %s" % spool.journal.latest(3)
+            assert troubles == [], "the spool reports what it should have repaired: %s" % troubles
             self._judge_files(spool)
             self._judge_objects(spool)
         finally:
@@ -112,7 +112,7 @@ class Oracle:
             for folder, _, names in os.walk(self.state + "/objects")
             for name in names
         }
-        assert found == known, "files and index do not agree"
+        assert found == known, "files and index do not agree: %s" % sorted(found ^ known)
 
     def _judge_objects(self, spool):
         seen = {}

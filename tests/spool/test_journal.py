@@ -367,6 +367,15 @@ def test_a_segment_whose_removal_was_cut_short_is_removed_when_the_journal_is_op
     assert not (tmp_path / "journal" / "0000000001.log").exists()
 
 
+def test_retired_segments_whose_removal_only_half_survived_are_not_missed(book, tmp_path):
+    for number in range(20):
+        book.append(number, padding="x" * 30000)
+    kept = (tmp_path / "journal" / "0000000001.log").read_bytes()
+    book.journal.retire(3)
+    (tmp_path / "journal" / "0000000001.log").write_bytes(kept)
+    assert book.reread()[1] == []
+
+
 @pytest.mark.parametrize("missing", [1, 2])
 def test_a_missing_segment_is_told(book, tmp_path, missing):
     for number in range(10):
