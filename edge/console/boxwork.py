@@ -87,6 +87,23 @@ class _Answer:
         self.summary = yield from self._rows
 
 
+def _report(asked, rows, say, otherwise=None):
+    """Let a verb without rows do its work and print its summary, as JSON or as `say(summary)`; return the exit code.
+
+    otherwise: what counts as the summary when there is none; without it the verb has failed, and has said why.
+    """
+    answer = _Answer(rows)
+    list(answer)
+    found = answer.summary or otherwise
+    if found is None:
+        return FAILED
+    if "json" in asked.options:
+        print_json(found)
+    else:
+        print(say(found))
+    return DONE
+
+
 def _print_rows(answer):
     """Print rows as a JSON array, one a line, as they come."""
     import json
@@ -239,14 +256,12 @@ def _receiving_words(found, associations):
 
 def _release(asked, loaded):
     request = {"object": _object_number(asked), "destination": asked.options.get("destination")}
-    answer = _Answer(_do(loaded, "release", request))
-    list(answer)
-    found = answer.summary or {"released": 0}
-    if "json" in asked.options:
-        print_json(found)
-    else:
-        print("released %s" % count(found["released"], "job"))
-    return DONE
+    return _report(
+        asked,
+        _do(loaded, "release", request),
+        lambda found: "released %s" % count(found["released"], "job"),
+        {"released": 0},
+    )
 
 
 def _object_number(asked):
@@ -265,45 +280,29 @@ def _cancel(asked, loaded):
     }
     if request["object"] is None and request["destination"] is None:
         raise UsageError("cancel needs --destination NAME, --object ID, or both: it gives jobs up for good")
-    answer = _Answer(_do(loaded, "cancel", request))
-    list(answer)
-    found = answer.summary or {"cancelled": 0, "moved": 0}
-    if "json" in asked.options:
-        print_json(found)
-    else:
+
+    def say(found):
         moved = ", %s queued for %s" % (count(found["moved"], "object"), request["to"]) if request["to"] else ""
-        print("cancelled %s%s; the objects are kept" % (count(found["cancelled"], "job"), moved))
-    return DONE
+        return "cancelled %s%s; the objects are kept" % (count(found["cancelled"], "job"), moved)
+
+    return _report(asked, _do(loaded, "cancel", request), say, {"cancelled": 0, "moved": 0})
 
 
 def _remove(asked, loaded):
     number = _object_number(asked)
     if number is None:
         raise UsageError("remove needs --object ID, the number that `edge objects` shows as id")
-    answer = _Answer(_do(loaded, "remove", {"object": number, "yes": "yes" in asked.options}))
-    list(answer)
-    if answer.summary is None:
-        return FAILED
-    if "json" in asked.options:
-        print_json(answer.summary)
-    else:
-        print("removed object %d" % answer.summary["removed"])
-    return DONE
+    rows = _do(loaded, "remove", {"object": number, "yes": "yes" in asked.options})
+    return _report(asked, rows, lambda found: "removed object %d" % found["removed"])
 
 
 def _reindex(asked, loaded):
     _forget_index(loaded)
-    answer = _Answer(_do(loaded, "reindex", {}))
-    list(answer)
-    if answer.summary is None:
-        return FAILED
-    if "json" in asked.options:
-        print_json(answer.summary)
-    else:
-        print("the index is made anew: %s, %d of them held" % (
-            count(answer.summary["objects"], "object"), answer.summary["held"],
-        ))  # fmt: skip
-    return DONE
+
+    def say(found):
+        return "the index is made anew: %s, %d of them held" % (count(found["objects"], "object"), found["held"])
+
+    return _report(asked, _do(loaded, "reindex", {}), say)
 
 
 def _send(asked, loaded):

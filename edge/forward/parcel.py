@@ -11,7 +11,7 @@ from errno import EIO
 from edge.spool.checksum import crc32
 from edge.spool.disk import READ
 from edge.spool.errors import Rotten
-from edge.spool.files import GONE
+from edge.spool.files import GONE, checksum
 
 SHORT_BYTES = 1 << 20
 
@@ -102,7 +102,7 @@ class Desk:
                 if self._read(fd, octets, job.offset) == job.size and crc32(octets) == job.crc:
                     kept, buffer = buffer, None
                     return Parcel(job, octets, None, self, kept)
-            elif self._checksum(fd, buffer, job) == job.crc:
+            elif checksum(os.preadv, fd, job.offset, job.size, buffer) == job.crc:
                 kept, fd = fd, None
                 return Parcel(job, None, kept, self, None)
         except OSError as error:
@@ -123,19 +123,6 @@ class Desk:
                 break
             done += count
         return done
-
-    def _checksum(self, fd, buffer, job):
-        """Return the CRC-32 of a job's data set, None when the file is too short for it."""
-        crc = 0
-        at = job.offset
-        end = at + job.size
-        while at < end:
-            count = os.preadv(fd, [buffer[: end - at]], at)
-            if not count:
-                return None
-            crc = crc32(buffer[:count], crc)
-            at += count
-        return crc
 
 
 def _judged(error, job, is_open):

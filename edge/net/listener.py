@@ -284,8 +284,7 @@ class Listener:
         return self._start(half, request)
 
     def _refuse(self, half, request, refusal):
-        half.engine.reject(*refusal)
-        reject = pdu.AssociateReject(refusal[0], refusal[1][0], refusal[1][1])
+        reject = half.engine.reject(*refusal)
         _log.warning(
             "%s at %s, calling %s, was %s",
             request.calling or "(no title)",

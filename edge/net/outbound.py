@@ -21,7 +21,6 @@ from edge.protocol import association, command, contexts, dimse, echo, items, pd
 
 NAME = "name"
 TCP = "tcp"
-TLS = "tls"
 ASSOCIATION = "association"
 DIMSE = "dimse"
 
@@ -38,7 +37,7 @@ Reply = namedtuple("Reply", ("code", "comment"))
 class LinkFailure(Exception):
     """The link to a destination failed; nothing is said about any object.
 
-    layer: the first that failed (NAME, TCP, TLS, ASSOCIATION, DIMSE); permanent: whether trying again without a change
+    layer: the first that failed (NAME, TCP, ASSOCIATION, DIMSE); permanent: whether trying again without a change
     at either end is pointless; reason: what happened and what to do, in words; by_peer: whether the peer aborted in the
     middle of a request, or had all of one and gave no answer to it, so that what was asked may be why.
     """
@@ -137,11 +136,10 @@ class Link:
     def open(self):
         """Negotiate; called once, by `associate`."""
         self._association.connected(transport.now_ms())
-        event = self._exchange(association.Established)
+        self._exchange(association.Established)
         for context in self._association.accepted.values():
             self._by_pair[(context.abstract_syntax, context.transfer_syntax)] = context.id
         self._open = True
-        return event.accept
 
     @property
     def is_open(self):
@@ -176,11 +174,7 @@ class Link:
         """Break the association off."""
         if self._open:
             self._association.abort("given up")
-            try:
-                self._wire.send(self._association.outgoing())
-            except OSError:
-                pass
-        self.close()
+        self._hang_up()
 
     def interrupt(self):
         """Make whatever another thread is doing with this association fail at once."""
@@ -191,13 +185,24 @@ class Link:
         self._open = False
         self._wire.close()
 
+    def _hang_up(self):
+        """Close the transport after the association's last word, if it has one and the peer still takes it."""
+        octets = self._association.outgoing()
+        if octets:
+            try:
+                self._wire.send(octets)
+            except OSError:
+                pass
+        self.close()
+
     # Services
 
     def echo(self):
         """Verify the peer with C-ECHO; return its status code."""
         context_id = self._context_of(echo.SOP_CLASS)
         self._association.command(context_id, echo.request(self._next_message_id()))
-        return self._reply(self._association.outgoing()).code
+        self._flush()
+        return self.reply().code
 
     def store(self, context_id, sop_class, sop_instance, fd, offset, length):
         """Send `length` octets of the file `fd` from `offset` on as the data set of a C-STORE; return its Reply.
@@ -256,10 +261,6 @@ class Link:
             raise
         held += self._association.data_header(context_id, len(payload), True)
         self._send_parts([held, payload])
-
-    def reply(self):
-        """Return the Reply to the C-STORE that was begun last; LinkFailure when none comes."""
-        return self._reply(b"")
 
     def _store_command(self, context_id, sop_class, sop_instance):
         self._association.command(context_id, store.request(self._next_message_id(), sop_class, sop_instance))
@@ -375,18 +376,14 @@ class Link:
             except OSError as error:
                 raise self._broken(error) from error
 
-    def _reply(self, octets):
-        """Send `octets`, then wait for the response to the request under way."""
-        if octets:
-            self._send_parts([octets])
+    def reply(self):
+        """Return the Reply to the request that was sent last; LinkFailure when none comes."""
         while True:
             try:
                 response = self._wait(association.Data)
             except LinkFailure as failure:
                 failure.by_peer = True
                 raise
-            if response is None:
-                continue
             elements = response.elements
             if elements.get(command.MESSAGE_ID_RESPONDED_TO) != self._message_id:
                 raise self._give_up("%s answered a message that was not sent" % self.peer)
@@ -403,11 +400,11 @@ class Link:
     def _wait(self, awaited):
         """Receive until an event of the type `awaited` has come, and return it.
 
-        For Data, that is the dimse.Command made of it, or None when it is not complete yet.
+        For Data, that is the dimse.Command made of it.
         """
         engine = self._association
         began_ms = transport.now_ms()
-        limit_ms = self._terms.dimse_ms if self._open else self._terms.connect_ms
+        limit_ms = self._limit_ms()
         while True:
             event = engine.next_event()
             if event is None:
@@ -441,46 +438,35 @@ class Link:
             if now_ms < deadline_ms:
                 return
         engine.abort("no answer")
-        try:
-            self._wire.send(engine.outgoing())
-        except OSError:
-            pass
-        layer = DIMSE if self._open else ASSOCIATION
-        self.close()
-        raise LinkFailure(layer, "%s did not answer within %d s" % (self.peer, self._limit_s()))
+        failure = LinkFailure(self._layer(), "%s did not answer within %d s" % (self.peer, self._limit_ms() // 1000))
+        self._hang_up()
+        raise failure
 
-    def _limit_s(self):
-        return (self._terms.dimse_ms if self._open else self._terms.connect_ms) // 1000
+    def _limit_ms(self):
+        return self._terms.dimse_ms if self._open else self._terms.connect_ms
+
+    def _layer(self):
+        return DIMSE if self._open else ASSOCIATION
 
     def _failure(self, event):
         """Return the LinkFailure that `event`, which ended the association, comes to."""
-        layer = DIMSE if self._open else ASSOCIATION
-        by_peer = False
+        layer = self._layer()
+        permanent = by_peer = False
         if isinstance(event, association.Rejected):
             reject = event.reject
             permanent = reject.result == pdu.REJECTED_PERMANENT
             advice = _REJECT_ADVICE.get((reject.source, reject.reason), "")
             words = "%s: %s%s" % (self.peer, pdu.reject_words(reject), advice)
-            self.close()
-            return LinkFailure(layer, words, permanent)
-        if isinstance(event, association.Aborted):
+        elif isinstance(event, association.Aborted):
             words = "%s: %s" % (self.peer, event.words)
             by_peer = event.by_peer and self._open
         elif isinstance(event, association.ReleaseAsked):
             self._association.release_answer()
-            try:
-                self._wire.send(self._association.outgoing())
-            except OSError:
-                pass
             words = "%s ended the association" % self.peer
         else:
             words = "%s closed the connection" % self.peer
-        try:
-            self._wire.send(self._association.outgoing())
-        except OSError:
-            pass
-        self.close()
-        return LinkFailure(layer, words, by_peer=by_peer)
+        self._hang_up()
+        return LinkFailure(layer, words, permanent, by_peer)
 
 
 _REJECT_ADVICE = {

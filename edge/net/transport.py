@@ -110,8 +110,5 @@ class Wire:
 
     def close(self):
         """Close the connection; what was sent still reaches the peer."""
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+        self.cut()
         self.socket.close()

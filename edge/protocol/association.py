@@ -222,9 +222,10 @@ class Association:
         self._happen(states.EVT_ASSOCIATE_ACCEPT, pdu.associate_accept(accept))
 
     def reject(self, result, source_and_reason):
-        """Refuse the association: result and (source, reason) as pdu names them."""
+        """Refuse the association: result and (source, reason) as pdu names them; return the pdu.AssociateReject."""
         reject = pdu.AssociateReject(result, source_and_reason[0], source_and_reason[1])
         self._happen(states.EVT_ASSOCIATE_REJECT, pdu.associate_reject(reject))
+        return reject
 
     def release(self):
         """Ask for the end of the association."""

@@ -17,7 +17,6 @@ from edge.dicom.octets import (
     put_u32_le,
 )
 
-GROUP_LENGTH = 0x0000
 AFFECTED_SOP_CLASS = 0x0002
 REQUESTED_SOP_CLASS = 0x0003
 COMMAND_FIELD = 0x0100

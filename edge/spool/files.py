@@ -62,17 +62,8 @@ class Files:
         return None
 
     def checksum(self, fd, offset, length):
-        """Return the CRC-32 of `length` octets of an open file from `offset`."""
-        buffer = memoryview(bytearray(min(length, CHUNK_BYTES)))
-        crc = 0
-        while length > 0:
-            count = self._disk.preadv(fd, (buffer[: min(length, CHUNK_BYTES)],), offset)
-            if count == 0:
-                break
-            crc = crc32(buffer[:count], crc)
-            offset += count
-            length -= count
-        return crc
+        """Return the CRC-32 of `length` octets of an open file from `offset`, None when it is too short for them."""
+        return checksum(self._disk.preadv, fd, offset, length, memoryview(bytearray(min(length, CHUNK_BYTES))))
 
     def hold_rotten(self, number, fault):
         """Hold an object whose file is not what was received any more; `fault` says so in words."""
@@ -88,3 +79,18 @@ class Files:
         except FileNotFoundError:
             pass
 
+
+def checksum(preadv, fd, offset, length, buffer):
+    """Return the CRC-32 of `length` octets of an open file from `offset`, None when it is too short for them.
+
+    preadv: as in `os`; buffer: a view of at least one octet to read into, again and again.
+    """
+    crc = 0
+    end = offset + length
+    while offset < end:
+        count = preadv(fd, (buffer[: end - offset],), offset)
+        if not count:
+            return None
+        crc = crc32(buffer[:count], crc)
+        offset += count
+    return crc

@@ -4,12 +4,11 @@ import re
 import subprocess
 import sys
 
+from tests.crash import strace
 from tests.crash.oracle import PROJECT
+from tests.crash.strace import place
 
 _CALLS = "trace=mkdir,openat,pwritev2,pwrite64,renameat,fsync,fdatasync,write"
-_WHOLE = re.compile(r"^(\d+)\s+(\w+)\((.*)\)\s+= (-?\d+)")
-_BEGUN = re.compile(r"^(\d+)\s+(\w+)\((.*) <unfinished \.\.\.>$")
-_ENDED = re.compile(r"^(\d+)\s+<\.\.\. (\w+) resumed>")
 
 
 def traced(tmp_path, *options):
@@ -22,25 +21,7 @@ def traced(tmp_path, *options):
     command = ["strace", "-f", "-y", "-s", "8192", "-o", str(log), "-e", _CALLS]
     command += [sys.executable, "-m", "tests.crash.driver", state, "--again", "0", *options]
     subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
-    calls, begun = [], {}
-    for line in log.read_text().splitlines():
-        if whole := _WHOLE.match(line):
-            calls.append(whole.groups()[1:3])
-        elif start := _BEGUN.match(line):
-            begun[start[1]] = start.groups()[1:]
-            if start[2] == "write":
-                calls.append(begun.pop(start[1]))
-        elif (end := _ENDED.match(line)) and end[1] in begun:
-            calls.append(begun.pop(end[1]))
-    return calls
-
-
-def place(calls, name, pattern, after=-1):
-    """The place of the first such call behind `after`; AssertionError when there is none."""
-    for at in range(after + 1, len(calls)):
-        if calls[at][0] == name and re.search(pattern, calls[at][1]):
-            return at
-    raise AssertionError(f"no {name} of {pattern} behind call {after}")
+    return strace.calls(log, "write")
 
 
 def test_data_name_and_journal_are_durable_before_an_object_is_acknowledged(tmp_path):
