@@ -109,20 +109,26 @@ typedef struct edge_io {
  * Each octet of a sample is a plane of its own, all most significant octets first; each plane is a segment of PackBits,
  * coded row by row. bits_stored, is_signed and drops_high_bits play no part: every bit allocated is kept.
  *
- * The stream begins with the offsets of all segments, so an image of more than one plane cannot be coded before all of
- * it is there. `whole_input` = 0: the state holds it. `whole_input` = 1: the state stays small, and the caller gives
- * all pixels in one piece with every call; they are taken together, with EDGE_DONE.
- * The decoder takes the planes as they come and its state holds all but the last, unless they can go out as they come
- * (8 bits; one component or planar).
+ * The stream begins with the offsets of all its segments, so that an image of more than one plane cannot be coded
+ * before all of it is there, nor its pixels be put together before the last segment comes. `whole_input` says who keeps
+ * it meanwhile:
+ *
+ * 0: the state. The encoder's holds all pixels, the decoder's all planes but the last; neither where one plane is coded
+ *    by itself (8 bits; one component or, when decoding, planar).
+ * 1: the caller, who gives the whole input in one piece with every call; it is taken together, with EDGE_DONE. The
+ *    state stays small, and this is the faster way.
  */
 
 size_t edge_rle_encoder_size(const edge_image *image, int whole_input);
 edge_result edge_rle_encode_begin(void *state, size_t size, const edge_image *image, int whole_input);
 edge_result edge_rle_encode(void *state, edge_io *io);
 
+/* Room for output with which one call codes any such image, and does so at its fastest; 0 where there is none. */
+size_t edge_rle_encoded_limit(const edge_image *image);
+
 /* `image` says what the data set says: an RLE stream does not know its own size. */
-size_t edge_rle_decoder_size(const edge_image *image);
-edge_result edge_rle_decode_begin(void *state, size_t size, const edge_image *image);
+size_t edge_rle_decoder_size(const edge_image *image, int whole_input);
+edge_result edge_rle_decode_begin(void *state, size_t size, const edge_image *image, int whole_input);
 edge_result edge_rle_decode(void *state, edge_io *io);
 
 /* ------------------------------------------------- JPEG Lossless, Huffman (T.81 Process 14; DICOM .57 and .70 SV1)
@@ -177,8 +183,67 @@ edge_result edge_jpeg_lossless_decode(void *state, edge_io *io);
 /* What the stream's pixels look like, once known: EDGE_DONE, or EDGE_NEEDS_INPUT. bits_stored becomes P. */
 edge_result edge_jpeg_lossless_decoded_image(const void *state, edge_image *image);
 
-/* ---------------------------------------------------------------------------------------------- JPEG-LS (T.87) */
+/* ---------------------------------------------------------------------------- JPEG-LS (T.87; DICOM .80 and .81)
+ *
+ * Samples of 2 to 16 bits, 1 to 4 components, lossless or with no sample off by more than `near`. Pixels stream through
+ * by the line in both directions.
+ *
+ * Signs: a JPEG-LS stream carries none. Signed samples are written as their lowest bits_stored bits, and who reads them
+ * extends the sign from there: here, where the image given to the decoder is_signed. So -1 stands far from 0 in the
+ * stream; that costs some octets, and near-lossless would err by whole turns: signed with near > 0 is EDGE_BAD_OPTION.
+ */
 
-/* (JPEG-LS declarations go here.) */
+enum {
+    EDGE_JPEG_LS_FIT = 0,       /* line where pixels lie side by side, none where they are planar */
+    EDGE_JPEG_LS_LINE = 1,      /* a line of each component in turn; pixels lie side by side */
+    EDGE_JPEG_LS_SAMPLE = 2,    /* pixel by pixel; pixels lie side by side */
+    EDGE_JPEG_LS_NONE = 3       /* a scan for each component; pixels are planar */
+};
+
+typedef struct edge_jpeg_ls_options {
+    uint8_t near;         /* how far a sample may be off: 0 is lossless; at most 255 and half of maxval */
+    uint8_t interleave;   /* EDGE_JPEG_LS_...: how components share a scan; one component has no choice */
+    uint8_t explicit_lse; /* 1: write the coding parameters even where they are the default ones (some readers fail on
+                             more than 12 bits otherwise); they are written anyhow where they are not */
+    uint16_t maxval;      /* the coding parameters of T.87 C.2.4.1.1; 0 is the default of each */
+    uint16_t t1;
+    uint16_t t2;
+    uint16_t t3;
+    uint16_t reset;
+    uint32_t restart_rows; /* rows between restart markers, so that each such stripe can be decoded alone; 0: none */
+    uint8_t sampling[4];   /* each component's H * 16 + V; all 0 for components of one size. Otherwise planar, by line:
+                              the lines of all components are given in the order of T.87 C.2.3.1: V of each in turn */
+} edge_jpeg_ls_options;
+
+size_t edge_jpeg_ls_encoder_size(const edge_image *image, const edge_jpeg_ls_options *options);
+edge_result edge_jpeg_ls_encode_begin(void *state, size_t size, const edge_image *image,
+                                      const edge_jpeg_ls_options *options);
+edge_result edge_jpeg_ls_encode(void *state, edge_io *io);
+
+/*
+ * `image` bounds the streams that the state can take by columns and components; rows are not bounded. Its bits_allocated
+ * and is_signed say how the samples are wanted: 0 bits allocated are 8 where the stream's depth allows and otherwise 16;
+ * signed samples are extended from bits_stored, or from the stream's depth where bits_stored is 0.
+ *
+ * Pixels come out as the stream has them: side by side from one interleaved scan, planar from a scan for each component
+ * in order; any other order of scans is EDGE_UNSUPPORTED_SCANS. Components of different sizes are
+ * EDGE_UNSUPPORTED_SAMPLING unless `takes_sampling` is 1; then their lines come out in the order of the stream. Mapping
+ * tables (palettes) are EDGE_UNSUPPORTED where a scan uses them.
+ */
+size_t edge_jpeg_ls_decoder_size(const edge_image *image);
+edge_result edge_jpeg_ls_decode_begin(void *state, size_t size, const edge_image *image, int takes_sampling);
+edge_result edge_jpeg_ls_decode(void *state, edge_io *io);
+
+/* What the stream's pixels look like, once known: EDGE_DONE, or EDGE_NEEDS_INPUT. bits_stored becomes the depth. */
+edge_result edge_jpeg_ls_decoded_image(const void *state, edge_image *image);
+
+/* Samples of a line and lines of a component (0 to 3), once known: EDGE_DONE, EDGE_NEEDS_INPUT or EDGE_BAD_OPTION. */
+edge_result edge_jpeg_ls_decoded_component(const void *state, int component, uint32_t *columns, uint32_t *rows);
+
+/* How far samples may be off in this stream, once known; 0 is lossless. EDGE_DONE, or EDGE_NEEDS_INPUT. */
+edge_result edge_jpeg_ls_decoded_near(const void *state, int *near);
+
+/* Name the instructions used on this processor: "avx2", "sse2", "neon" or "scalar". All give the same. */
+const char *edge_jpeg_ls_way(void);
 
 #endif
