@@ -9,7 +9,7 @@ import sysconfig
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SOURCES = ("crc32.c", "packbits.c", "planes.c", "result.c", "rle.c")
+SOURCES = ("crc32.c", "differences.c", "huffman.c", "jpeg_lossless_encoder.c", "packbits.c", "planes.c", "result.c", "rle.c")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion")
 
 
