@@ -197,7 +197,7 @@ static void begin_stripe(decoder *d)
 {
     const size_t lines = (size_t)(d->last - d->first);
 
-    jls_model_restart(&d->model, 1);
+    jls_model_restart(&d->model);
     memset(d->lines, 0, 2 * lines * d->stride * sizeof d->lines[0]);
     d->restart_left = d->restart_rows;
     begin_tape(d);

@@ -282,7 +282,7 @@ static void begin_stripe(encoder *e)
 {
     const size_t lines = (size_t)(e->last - e->first);
 
-    jls_model_restart(&e->model, 0);
+    jls_model_restart(&e->model);
     memset(e->lines, 0, 2 * lines * e->stride * sizeof e->lines[0]);
     e->restart_left = e->options.restart_rows;
 }

@@ -68,19 +68,34 @@ FN uint32_t JLS(take_code)(jls_tape *tape, uint32_t k, uint32_t limit, uint32_t 
 
 /* -------------------------------------------------------------------------------------------- what both ways share */
 
-/* The least k, up to 31, with n << k >= a. */
+/* The least k with n << k >= a; 0 < n < 2^31. */
 FN uint32_t JLS(least_k)(uint32_t a, uint32_t n)
 {
-    uint32_t k = 0;
-
-    while (k < 31 && (uint64_t)n << k < a)
-        k++;
-    return k;
+    const int gap = __builtin_clz(n) - __builtin_clz(a | 1);
+    const uint32_t k = gap < 0 ? 0 : (uint32_t)gap;
+    return k + ((uint64_t)n << k < a);
 }
 
-FN uint32_t JLS(quick_k)(uint32_t a, uint32_t n)
+FN uint32_t JLS(quick_k)(uint32_t a, uint32_t n, const uint32_t *parts)
 {
-    return 32 - (uint32_t)__builtin_clzll((uint64_t)a * jls_parts[n] | UINT64_C(1) << 31);
+    return 32 - (uint32_t)__builtin_clzll((uint64_t)a * parts[n] | UINT64_C(1) << 31);
+}
+
+/* A.6.2: bring b back between 1 - n and 0, and return by how much c moves, -1 to 1. */
+FN int32_t JLS(correct)(int32_t *b, int32_t n)
+{
+    const int32_t before = *b, low = before + n, high = before - n;
+    const int32_t lowered = low < 1 - n ? 1 - n : low;
+    const int32_t raised = high > 0 ? 0 : high;
+    const int32_t half = before > 0 ? raised : before;
+    *b = low <= 0 ? lowered : half;
+    return (before > 0) - (low <= 0);
+}
+
+/* All bits set where the mapping of errors is turned (A.5.2), otherwise 0. */
+FN uint32_t JLS(turns)(uint32_t k, int32_t b, int32_t n)
+{
+    return (uint32_t)((2 * b + n - 1) >> 31) & (uint32_t)((int32_t)(k - 1) >> 31);
 }
 
 FN int32_t JLS(middle)(int32_t a, int32_t b, int32_t c)
@@ -215,39 +230,50 @@ FN int32_t JLS(decode_end)(jls_model *model, int32_t a, int32_t b, int alike, in
     return JLS(found)(alike ? a : b, !alike && a > b ? -error : error, model);
 }
 
-/* The length of a run (T.87 A.7.1). `ends`: a sample that differs follows; then the index falls behind it. */
+/* The length of a run (T.87 A.7.1). `ends`: a sample that differs follows; otherwise the line is full. */
 FN void JLS(put_run)(jls_pen *pen, uint8_t *index, uint32_t length, int ends)
 {
-    while (length >= 1u << jls_run_bits[*index]) {
-        JLS(put)(pen, 1, 1);
-        length -= 1u << jls_run_bits[*index];
-        *index = (uint8_t)(*index + (*index < 31));
+    uint32_t now = *index, ones = 0;
+
+    for (; length >= 1u << jls_run_bits[now]; ones++) {
+        length -= 1u << jls_run_bits[now];
+        now += now < 31;
     }
+    *index = (uint8_t)now;
     if (ends)
-        JLS(put)(pen, length, jls_run_bits[*index] + 1u);
-    else if (length > 0)
-        JLS(put)(pen, 1, 1);
+        JLS(put)(pen, ((UINT64_C(1) << ones) - 1) << (jls_run_bits[now] + 1) | length, ones + jls_run_bits[now] + 1);
+    else
+        JLS(put)(pen, (UINT64_C(1) << (ones + (length > 0))) - 1, ones + (length > 0));
 }
 
 /* Of at most `most` samples; `most` itself says that the line is full. A length beyond is damage. */
 FN uint32_t JLS(take_run)(jls_tape *tape, uint8_t *index, uint32_t most, uint32_t *damage)
 {
+    const uint64_t bits = JLS(peek)(tape);
+    const uint32_t ones = (uint32_t)__builtin_clzll(~bits | 1);
+    const uint32_t now = *index + ones;
     uint32_t length = 0;
 
-    while (JLS(take)(tape, 1)) {
+    if (now < 32) {
+        length = jls_run_sums[now] - jls_run_sums[*index];
+        if (length < most) {
+            const uint32_t rest = jls_run_bits[now];
+            length += (uint32_t)(bits << (ones + 1) >> 1 >> (63 - rest));
+            tape->at += ones + 1 + rest;
+            *index = (uint8_t)now;
+            *damage |= (uint32_t)(length >= most) << 31;
+            return length < most ? length : most;
+        }
+    }
+    for (length = 0; length < most; *index = (uint8_t)(*index + (*index < 31))) {
         const uint32_t more = 1u << jls_run_bits[*index];
+        if (!JLS(take)(tape, 1)) { /* never in a line that is right */
+            *damage |= 1u << 31;
+            return most;
+        }
         if (more > most - length)
             return most; /* the end of the line cuts this run short */
         length += more;
-        *index = (uint8_t)(*index + (*index < 31));
-        if (length == most)
-            return most;
-    }
-    if (jls_run_bits[*index] > 0)
-        length += JLS(take)(tape, jls_run_bits[*index]);
-    if (length >= most) {
-        *damage |= 1u << 31;
-        return most;
     }
     return length;
 }
@@ -255,7 +281,7 @@ FN uint32_t JLS(take_run)(jls_tape *tape, uint8_t *index, uint32_t most, uint32_
 /* ----------------------------------------------------------------------------------------------- the exact encoder */
 
 FN void JLS(encode_sample)(const jls_model *model, jls_exact_context *context, int32_t miss, int32_t low, int32_t high,
-                           uint32_t shift, uint32_t rare, jls_pen *pen)
+                           uint32_t shift, jls_pen *pen)
 {
     int32_t c = context->c;
     int32_t b = context->b;
@@ -267,35 +293,30 @@ FN void JLS(encode_sample)(const jls_model *model, jls_exact_context *context, i
     c = c > high ? high : c;
     const int32_t error = (int32_t)((uint32_t)(miss - c) << shift) >> shift;
     const uint32_t straight = (uint32_t)error << 1 ^ (uint32_t)(error >> 31);
-    const uint32_t mapped = straight ^ context->turned;
+    const uint32_t mapped = straight ^ (JLS(turns)(k, b, n) & 1);
     const uint32_t zeros = mapped >> k;
-    if (JLS_RARELY(zeros >= rare))
+    if (JLS_RARELY(zeros >= JLS_RARE_ZEROS))
         JLS(put_code)(pen, mapped, k, (uint32_t)model->limit, (uint32_t)model->qbpp);
     else
         JLS(put)(pen, UINT64_C(1) << k | (mapped & ((1u << k) - 1)), zeros + k + 1);
 
     a += (straight + 1) >> 1;
     b += error;
-    if (n == JLS_USUAL_RESET) {
+    if (JLS_RARELY(n == JLS_USUAL_RESET)) {
         a >>= 1;
         b >>= 1;
         n >>= 1;
     }
     n++;
-    const int32_t lowers = b <= -n, raises = b > 0;
-    c = context->c + raises - lowers;
-    b += (n & -lowers) - (n & -raises);
-    b = b > 0 ? 0 : b;
-    b = b <= -n ? 1 - n : b;
-    c = c > 127 ? 127 : c;
-    c = c < -128 ? -128 : c;
-    const uint32_t next = JLS(quick_k)(a, (uint32_t)n);
+    c = context->c + JLS(correct)(&b, n);
+    if (JLS_RARELY((uint32_t)(c + 128) > 255))
+        c = c < 0 ? -128 : 127;
+    const uint32_t next = JLS(quick_k)(a, (uint32_t)n, jls_parts);
     context->a = a;
     context->b = (int8_t)b;
     context->c = (int8_t)c;
     context->n = (uint8_t)n;
     context->k = (uint8_t)next;
-    context->turned = next == 0 && 2 * b <= -n;
 }
 
 JLS_TARGET static uint32_t JLS(encode_line)(jls_model *model, const uint16_t *above, const uint16_t *line,
@@ -305,9 +326,7 @@ JLS_TARGET static uint32_t JLS(encode_line)(jls_model *model, const uint16_t *ab
     int16_t lows[JLS_BLOCK + JLS_PAD], highs[JLS_BLOCK + JLS_PAD];
     const uint32_t count = width - from < JLS_BLOCK ? width - from : JLS_BLOCK;
     const uint32_t shift = 32u - model->bits;
-    const uint32_t most = (uint32_t)(model->limit - model->qbpp - 1);
-    const uint32_t rare = most < 24 ? most : 24;
-    char *contexts = (char *)model->contexts.encoder;
+    char *contexts = (char *)model->contexts.exact.contexts;
     jls_pen pen = *outside;
     uint32_t i = 0;
 
@@ -318,7 +337,7 @@ JLS_TARGET static uint32_t JLS(encode_line)(jls_model *model, const uint16_t *ab
         const int32_t place = places[i];
         if (place != 0) {
             JLS(encode_sample)(model, (jls_exact_context *)(void *)(contexts + place), misses[i], lows[i], highs[i], shift,
-                               rare, &pen);
+                               &pen);
             i++;
         } else {
             uint8_t *index = &model->run_index[component];
@@ -349,9 +368,7 @@ JLS_TARGET static uint32_t JLS(encode_pixels)(jls_model *model, const uint16_t *
     const uint32_t block = JLS_BLOCK / JLS_COMPONENTS;
     const uint32_t count = width - from < block ? width - from : block;
     const uint32_t shift = 32u - model->bits;
-    const uint32_t most = (uint32_t)(model->limit - model->qbpp - 1);
-    const uint32_t rare = most < 24 ? most : 24;
-    char *contexts = (char *)model->contexts.encoder;
+    char *contexts = (char *)model->contexts.exact.contexts;
     jls_pen pen = *outside;
     uint32_t i = 0;
 
@@ -367,7 +384,7 @@ JLS_TARGET static uint32_t JLS(encode_pixels)(jls_model *model, const uint16_t *
         if (any != 0) {
             for (int j = 0; j < components; j++)
                 JLS(encode_sample)(model, (jls_exact_context *)(void *)(contexts + places[j][i]), misses[j][i],
-                                   lows[j][i], highs[j][i], shift, rare, &pen);
+                                   lows[j][i], highs[j][i], shift, &pen);
             i++;
         } else {
             uint8_t *index = &model->run_index[0];
@@ -493,69 +510,73 @@ JLS_TARGET static uint32_t JLS(encode_pixels_general)(jls_model *model, const ui
 
 /* ----------------------------------------------------------------------------------------------- the exact decoder */
 
-/* The samples of a context other than that of runs; `q` is the context's signed number. */
-FN int32_t JLS(decode_sample)(const jls_model *model, jls_exact_contexts *all, int q, int32_t guess, uint32_t rare,
+/* A sample that is not in a run; `q` is the signed number of its context. */
+FN int32_t JLS(decode_sample)(const jls_model *model, jls_exact_contexts *all, ptrdiff_t q, int32_t guess, int32_t maxval,
                               jls_tape *tape, uint32_t *damage)
 {
-    const int32_t sign = q >> 31;
-    const uint32_t place = (uint32_t)((q ^ sign) - sign);
-    const uint32_t here = (uint32_t)(JLS_CONTEXTS - 1 + q), there = (uint32_t)(JLS_CONTEXTS - 1 - q);
+    const ptrdiff_t far_sign = q >> (sizeof q * 8 - 1);
+    const uint32_t sign = (uint32_t)far_sign;
+    const ptrdiff_t place = (q ^ far_sign) - far_sign;
+    jls_exact_context *const context = &all->contexts[place];
+    int16_t *const signed_c = all->signed_c + JLS_CONTEXTS;
+    uint8_t *const signed_k = all->signed_k + JLS_CONTEXTS;
     const uint64_t bits = JLS(peek)(tape);
     const uint32_t zeros = (uint32_t)__builtin_clzll(bits | 1);
-    const uint32_t k = all->k[here];
-    const uint32_t turned = (uint32_t)all->turned[here];
-    const int32_t own_c = all->c[here];
-    uint32_t a = all->a[place];
-    int32_t b = all->b[place];
-    int32_t n = all->n[place];
+    const uint32_t k = signed_k[q];
+    const int32_t own_c = signed_c[q];
+    int32_t b = context->b;
+    int32_t n = context->n;
+    const uint32_t turned = JLS(turns)(k, b, n);
     uint32_t mapped;
 
-    if (JLS_RARELY(zeros >= rare)) {
+    if (JLS_RARELY(zeros >= JLS_RARE_ZEROS)) {
         mapped = JLS(take_code)(tape, k, (uint32_t)model->limit, (uint32_t)model->qbpp);
     } else {
-        /* What stands behind the unary part, with its number in front: k bits further it is the code's value. */
-        const uint64_t behind = (uint64_t)zeros << 40 | bits << zeros << 1 >> 24;
-        mapped = (uint32_t)(behind >> (40 - k));
-        tape->at += zeros + 1 + k;
+        /* What is left when the zeros are gone is a 1 and k bits; that 1 stands for one of the zeros. */
+        const uint32_t behind = 63 - zeros - k;
+        mapped = (uint32_t)(bits >> (behind & 63)) + ((zeros - 1) << (k & 31));
+        tape->at += 64 - behind;
     }
-    *damage |= mapped;
     guess += own_c;
-    if (JLS_RARELY((uint32_t)guess > (uint32_t)model->maxval))
-        guess = guess < 0 ? 0 : model->maxval;
+    if (JLS_RARELY((uint32_t)guess > (uint32_t)maxval))
+        guess = guess < 0 ? 0 : maxval;
     /* Whatever a damaged stream says, these only wrap. */
-    const uint32_t straight = mapped >> 1 ^ (0u - (mapped & 1)) ^ turned;
-    const uint32_t error = (straight ^ (uint32_t)sign) - (uint32_t)sign;
-    const int32_t sample = (int32_t)(((uint32_t)guess + error) & (uint32_t)model->maxval);
+    const uint32_t odd = 0u - (mapped & 1);
+    const int32_t sample = (int32_t)(((uint32_t)guess - sign + (mapped >> 1 ^ (odd ^ (turned ^ sign)))) & (uint32_t)maxval);
+    const uint32_t error = mapped >> 1 ^ odd ^ turned;
 
-    a += ((mapped ^ (turned & 1u)) + 1) >> 1;
-    b = (int32_t)((uint32_t)b + straight);
-    if (n == JLS_USUAL_RESET) {
+    uint32_t a = context->a + (((mapped ^ (turned & 1)) + 1) >> 1);
+    b = (int32_t)((uint32_t)b + error);
+    if (JLS_RARELY(a > JLS_MOST_A)) {
+        *damage |= 1u << 31;
+        a = 0;
+        b = 0;
+    }
+    if (JLS_RARELY(n == JLS_USUAL_RESET)) {
         a >>= 1;
         b >>= 1;
         n >>= 1;
     }
     n++;
-    const int32_t lowers = b <= -n, raises = b > 0;
-    int32_t c = ((own_c ^ sign) - sign) + raises - lowers;
-    b += (n & -lowers) - (n & -raises);
-    b = b > 0 ? 0 : b;
-    b = b <= -n ? 1 - n : b;
-    c = c > 127 ? 127 : c;
-    c = c < -128 ? -128 : c;
-    const uint32_t next = JLS(quick_k)(a, (uint32_t)n);
-    const int32_t turns = -(next == 0 && 2 * b <= -n);
-    all->a[place] = a;
-    all->b[place] = (int8_t)b;
-    all->n[place] = (uint8_t)n;
-    c = (c ^ sign) - sign;
-    all->c[there] = (int16_t)-c; /* first: context 0 is both */
-    all->c[here] = (int16_t)c;
-    all->k[here] = all->k[there] = (uint8_t)next;
-    all->turned[here] = all->turned[there] = (int8_t)turns;
+    const uint32_t moved = (uint32_t)JLS(correct)(&b, n);
+    int32_t c = own_c + (int32_t)((moved ^ sign) - sign);
+    if (JLS_RARELY((uint32_t)(c + 127) > 254)) {
+        c = sign ? -c : c; /* C itself is -128 to 127, whatever the sign of the context */
+        c = c < -128 ? -128 : c > 127 ? 127 : c;
+        c = sign ? -c : c;
+    }
+    const uint32_t next = JLS(quick_k)(a, (uint32_t)n, all->parts);
+    context->a = a;
+    context->b = (int8_t)b;
+    context->n = (uint8_t)n;
+    signed_c[-q] = (int16_t)-c; /* first: context 0 is both */
+    signed_c[q] = (int16_t)c;
+    signed_k[-q] = (uint8_t)next;
+    signed_k[q] = (uint8_t)next;
     return sample;
 }
 
-FN int JLS(quick_quantised)(const jls_exact_contexts *all, int32_t difference)
+FN ptrdiff_t JLS(quick_quantised)(const jls_exact_contexts *all, int32_t difference)
 {
     const uint32_t place = (uint32_t)(difference + JLS_REACH);
     if (JLS_RARELY(place >= 2 * JLS_REACH))
@@ -563,47 +584,59 @@ FN int JLS(quick_quantised)(const jls_exact_contexts *all, int32_t difference)
     return all->quantised[place];
 }
 
+/* How many samples may be decoded before the tape has to be asked again, at least one: each takes at most 64 bits. */
+FN uint32_t JLS(allowed)(const jls_tape *tape, uint32_t samples, uint32_t components)
+{
+    const uint64_t allowed = 1 + (tape->stop - tape->at) / (64 * components);
+    return allowed < samples ? (uint32_t)allowed : samples;
+}
+
 JLS_TARGET static uint32_t JLS(decode_line)(jls_model *model, const uint16_t *above, uint16_t *line, uint32_t from,
                                             uint32_t width, int component, jls_tape *outside, uint32_t *damages)
 {
-    int16_t contexts[JLS_BLOCK + JLS_PAD];
-    jls_exact_contexts *all = &model->contexts.decoder;
-    const uint32_t most = (uint32_t)(model->limit - model->qbpp - 1);
-    const uint32_t rare = most < 24 ? most : 24;
-    uint32_t damage = 0, i = from;
+    struct {
+        int16_t contexts[JLS_BLOCK + JLS_PAD], above[JLS_BLOCK + JLS_PAD];
+    } block;
+    jls_exact_contexts *all = &model->contexts.exact;
+    const int32_t maxval = model->maxval;
+    uint32_t damage = 0, start = from, i = 0;
     jls_tape tape = *outside;
 
-    while (i < width && tape.at < tape.stop) {
-        const uint32_t end = width - i < JLS_BLOCK ? width : i + JLS_BLOCK;
-        const int16_t *context = contexts - (int64_t)i;
-        int32_t a = line[(int64_t)i - 1], c = above[(int64_t)i - 1];
+    while (start < width && tape.at < tape.stop) {
+        const uint32_t end = width - start < JLS_BLOCK ? width - start : JLS_BLOCK;
+        uint16_t *here = line + start;
+        int32_t a = *(here - 1), c = *(above + start - 1);
 
-        JLS(look_above)(model, above + i, end - i, contexts);
+        JLS(look_above)(model, above + start, end, block.contexts, block.above);
+        i = 0;
         while (i < end && tape.at < tape.stop) {
-            const int32_t b = above[i];
-            const int q = context[i] + JLS(quick_quantised)(all, c - a);
-            if (q != 0) {
-                a = JLS(decode_sample)(model, all, q, JLS(middle)(a, b, c), rare, &tape, &damage);
-                line[i++] = (uint16_t)a;
-                c = b;
-                continue;
-            }
-            uint8_t *index = &model->run_index[component];
-            const uint32_t length = JLS(take_run)(&tape, index, width - i, &damage);
-            for (uint32_t j = 0; j < length; j++)
-                line[i + j] = (uint16_t)a;
-            i += length;
-            if (i < width) {
-                a = JLS(decode_end)(model, a, above[i], a == above[i], *index, &tape, &damage);
-                line[i] = (uint16_t)a;
-                *index = (uint8_t)(*index - (*index > 0));
-                c = above[i++];
+            const uint32_t pause = i + JLS(allowed)(&tape, end - i, 1);
+            while (i < pause) {
+                const int32_t b = (uint16_t)block.above[i];
+                const ptrdiff_t q = block.contexts[i] + JLS(quick_quantised)(all, c - a);
+                if (q != 0) {
+                    a = JLS(decode_sample)(model, all, q, JLS(middle)(a, b, c), maxval, &tape, &damage);
+                    here[i++] = (uint16_t)a;
+                    c = b;
+                    continue;
+                }
+                uint8_t *index = &model->run_index[component];
+                const uint32_t length = JLS(take_run)(&tape, index, width - start - i, &damage);
+                JLS(fill)(here + i, length);
+                i += length;
+                if (start + i < width) {
+                    c = above[start + i];
+                    a = JLS(decode_end)(model, a, c, a == c, *index, &tape, &damage);
+                    here[i++] = (uint16_t)a;
+                    *index = (uint8_t)(*index - (*index > 0));
+                }
             }
         }
+        start += i;
     }
     *outside = tape;
     *damages |= damage;
-    return i;
+    return start;
 }
 
 JLS_TARGET static uint32_t JLS(decode_pixels)(jls_model *model, const uint16_t *above, uint16_t *lines, size_t stride,
@@ -611,10 +644,10 @@ JLS_TARGET static uint32_t JLS(decode_pixels)(jls_model *model, const uint16_t *
                                               uint32_t *damages)
 {
     int16_t contexts[JLS_COMPONENTS][JLS_BLOCK / JLS_COMPONENTS + JLS_PAD];
-    jls_exact_contexts *all = &model->contexts.decoder;
+    int16_t unused[JLS_BLOCK / JLS_COMPONENTS + JLS_PAD];
+    jls_exact_contexts *all = &model->contexts.exact;
     const uint32_t block = JLS_BLOCK / JLS_COMPONENTS;
-    const uint32_t most = (uint32_t)(model->limit - model->qbpp - 1);
-    const uint32_t rare = most < 24 ? most : 24;
+    const int32_t maxval = model->maxval;
     uint32_t damage = 0, i = from;
     jls_tape tape = *outside;
 
@@ -623,9 +656,9 @@ JLS_TARGET static uint32_t JLS(decode_pixels)(jls_model *model, const uint16_t *
         const uint32_t end = width - i < block ? width : i + block;
 
         for (int j = 0; j < components; j++)
-            JLS(look_above)(model, above + (size_t)j * stride + i, end - i, contexts[j]);
+            JLS(look_above)(model, above + (size_t)j * stride + i, end - i, contexts[j], unused);
         while (i < end && tape.at < tape.stop) {
-            int q[JLS_COMPONENTS], any = 0;
+            ptrdiff_t q[JLS_COMPONENTS], any = 0;
             for (int j = 0; j < components; j++) {
                 const size_t at = (size_t)j * stride + i;
                 q[j] = contexts[j][i - start] + JLS(quick_quantised)(all, *(above + at - 1) - *(lines + at - 1));
@@ -635,7 +668,7 @@ JLS_TARGET static uint32_t JLS(decode_pixels)(jls_model *model, const uint16_t *
                 for (int j = 0; j < components; j++) {
                     const size_t at = (size_t)j * stride + i;
                     const int32_t guess = JLS(middle)(*(lines + at - 1), above[at], *(above + at - 1));
-                    lines[at] = (uint16_t)JLS(decode_sample)(model, all, q[j], guess, rare, &tape, &damage);
+                    lines[at] = (uint16_t)JLS(decode_sample)(model, all, q[j], guess, maxval, &tape, &damage);
                 }
                 i++;
                 continue;

@@ -2,15 +2,6 @@
 
 #include "jpeg_ls_model.h"
 
-const uint8_t jls_run_bits[32] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,  2,  3,  3,  3,  3,
-                                  4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-
-#define PART(n) (0xFFFFFFFFu / (n))
-#define PARTS_8(n) \
-    PART(n), PART((n) + 1u), PART((n) + 2u), PART((n) + 3u), PART((n) + 4u), PART((n) + 5u), PART((n) + 6u), PART((n) + 7u)
-const uint32_t jls_parts[JLS_USUAL_RESET + 1] = {0,           PARTS_8(1),  PARTS_8(9),  PARTS_8(17), PARTS_8(25),
-                                                 PARTS_8(33), PARTS_8(41), PARTS_8(49), PARTS_8(57)};
-
 static int32_t larger(int32_t one, int32_t other)
 {
     return one > other ? one : other;
@@ -78,18 +69,13 @@ int jls_model_set(jls_model *model, int precision, int near, const jls_presets *
     return 1;
 }
 
-static void restart_decoder(jls_exact_contexts *all, const jls_model *model, uint32_t a, uint8_t k)
+static void restart_exact(jls_exact_contexts *all, const jls_model *model, uint32_t a, uint8_t k)
 {
-    for (int i = 0; i < JLS_CONTEXTS; i++) {
-        all->a[i] = a;
-        all->b[i] = 0;
-        all->n[i] = 1;
-    }
-    for (int i = 0; i < 2 * JLS_CONTEXTS; i++) {
-        all->c[i] = 0;
-        all->k[i] = k;
-        all->turned[i] = 0;
-    }
+    for (int i = 0; i < JLS_CONTEXTS; i++)
+        all->contexts[i] = (jls_exact_context){a, 0, 0, 1, k};
+    memset(all->signed_c, 0, sizeof all->signed_c);
+    memset(all->signed_k, k, sizeof all->signed_k);
+    memcpy(all->parts, jls_parts, sizeof all->parts);
     for (int i = -JLS_REACH; i < JLS_REACH; i++) {
         const int size = i < 0 ? -i : i;
         const int q = (size > 0) + (size >= model->t1) + (size >= model->t2) + (size >= model->t3);
@@ -97,7 +83,7 @@ static void restart_decoder(jls_exact_contexts *all, const jls_model *model, uin
     }
 }
 
-void jls_model_restart(jls_model *model, int is_decoder)
+void jls_model_restart(jls_model *model)
 {
     const uint32_t a = (uint32_t)larger(2, (model->range + 32) / 64);
     const uint8_t k = (uint8_t)bits_of(a - 1); /* the least with 1 << k >= a */
@@ -105,13 +91,9 @@ void jls_model_restart(jls_model *model, int is_decoder)
     memset(model->run_index, 0, sizeof model->run_index);
     for (int i = 0; i < 2; i++)
         model->runs[i] = (jls_run_context){a, 1, 0};
-    if (!model->is_exact) {
+    if (model->is_exact)
+        restart_exact(&model->contexts.exact, model, a, k);
+    else
         for (int i = 0; i < JLS_CONTEXTS; i++)
             model->contexts.general[i] = (jls_context){a, 0, 0, 1};
-    } else if (is_decoder) {
-        restart_decoder(&model->contexts.decoder, model, a, k);
-    } else {
-        for (int i = 0; i < JLS_CONTEXTS; i++)
-            model->contexts.encoder[i] = (jls_exact_context){a, 0, 0, 1, k, 0, {0}};
-    }
 }

@@ -21,6 +21,8 @@
 #define JLS_BLOCK 256   /* samples that are looked at before they are coded */
 #define JLS_REACH 1024  /* differences beyond are all quantised alike by the exact functions */
 #define JLS_USUAL_RESET 64
+#define JLS_RARE_ZEROS 17   /* the fewest that may begin an escape code, and more than other codes begin with */
+#define JLS_MOST_A (1u << 24) /* more than a right stream can come to */
 
 #if defined(__GNUC__)
 #define JLS_INLINE static inline __attribute__((always_inline))
@@ -41,22 +43,19 @@ typedef struct jls_context {
     uint16_t n;
 } jls_context;
 
-/* The same for the exact encoder, with k and the turned mapping of small errors as they follow from a, b and n. */
+/* The same for the exact functions, with the k that follows from a and n. */
 typedef struct jls_exact_context {
     uint32_t a;
     int8_t b, c;
-    uint8_t n, k, turned, unused[3];
+    uint8_t n, k;
 } jls_exact_context;
 
-/* And for the exact decoder, where what is needed first can be had by the signed number of the context. */
 typedef struct jls_exact_contexts {
-    uint32_t a[JLS_CONTEXTS + 3];
-    int8_t b[JLS_CONTEXTS + 3];
-    uint8_t n[JLS_CONTEXTS + 3];
-    int16_t c[2 * JLS_CONTEXTS + 6]; /* at JLS_CONTEXTS - 1 + q: C with the sign of q */
-    uint8_t k[2 * JLS_CONTEXTS + 6];
-    int8_t turned[2 * JLS_CONTEXTS + 6];
-    int8_t quantised[2 * JLS_REACH]; /* of a difference, at JLS_REACH + difference */
+    jls_exact_context contexts[JLS_CONTEXTS];
+    int16_t signed_c[2 * JLS_CONTEXTS + 2]; /* for the decoder: C with the sign of q, and k, at JLS_CONTEXTS + q */
+    uint8_t signed_k[2 * JLS_CONTEXTS + 2];
+    uint32_t parts[JLS_USUAL_RESET + 1]; /* jls_parts, where it can be had without an address of its own */
+    int8_t quantised[2 * JLS_REACH];     /* of a difference, at JLS_REACH + difference */
 } jls_exact_contexts;
 
 typedef struct jls_run_context {
@@ -72,8 +71,7 @@ typedef struct jls_model {
     jls_run_context runs[2];
     union {
         jls_context general[JLS_CONTEXTS];
-        jls_exact_context encoder[JLS_CONTEXTS];
-        jls_exact_contexts decoder;
+        jls_exact_contexts exact;
     } contexts;
 } jls_model;
 
@@ -82,11 +80,25 @@ int jls_model_set(jls_model *model, int precision, int near, const jls_presets *
 /* What the presets are where they are the default, for this maxval. */
 jls_presets jls_default_presets(int32_t maxval, int32_t near);
 /* Begin a scan, or a restart interval. */
-void jls_model_restart(jls_model *model, int is_decoder);
+void jls_model_restart(jls_model *model);
 
-extern const uint8_t jls_run_bits[32];               /* J of T.87 A.7.1.2 */
-extern const uint32_t jls_parts[JLS_USUAL_RESET + 1]; /* of 2^32, a little less: so that (x * parts[n]) >> 32 is
-                                                         (x - 1) / n, and 0 for x = 0 */
+/* J of T.87 A.7.1.2. */
+static const uint8_t jls_run_bits[32] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,  2,  3,  3,  3,  3,
+                                         4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+/* 2 to the power of each J before this one, added up. */
+static const uint32_t jls_run_sums[32] = {0,  1,  2,  3,   4,   6,   8,   10,  12,   16,   20,   24,   28,   36,    44,    52,
+                                          60, 76, 92, 124, 156, 220, 284, 412, 540, 796, 1308, 2332, 4380, 8476, 16668, 33052};
+
+/* A little less than 2^32 / n: x * jls_parts[n] >> 32 is (x - 1) / n, and 0 for x = 0, while x * n < 2^32. */
+#define JLS_PART(n) (0xFFFFFFFFu / (n))
+#define JLS_PARTS(n)                                                                                            \
+    JLS_PART(n), JLS_PART((n) + 1u), JLS_PART((n) + 2u), JLS_PART((n) + 3u), JLS_PART((n) + 4u),                \
+        JLS_PART((n) + 5u), JLS_PART((n) + 6u), JLS_PART((n) + 7u)
+static const uint32_t jls_parts[JLS_USUAL_RESET + 1] = {
+    0, JLS_PARTS(1), JLS_PARTS(9), JLS_PARTS(17), JLS_PARTS(25), JLS_PARTS(33), JLS_PARTS(41), JLS_PARTS(49), JLS_PARTS(57),
+};
+
 
 /* Bits without stuffing: less than 8 wait between two codes. */
 typedef struct jls_pen {

@@ -147,6 +147,14 @@ JLS_INLINE JLS_TARGET uint32_t JLS(run_of)(const uint16_t *samples, uint32_t mos
     return run < most ? run : most;
 }
 
+/* Set `count` samples, and up to LANES - 1 behind them, to the first one's left neighbour. */
+JLS_INLINE JLS_TARGET void JLS(fill)(uint16_t *samples, uint32_t count)
+{
+    const V left = JLS(all)(samples[-1]);
+    for (uint32_t i = 0; i < count; i += LANES)
+        JLS(store)((int16_t *)samples + i, left);
+}
+
 /* The quantised gradient between two samples, with its sign turned: 4 for the lowest to -4 for the highest. */
 LANED(steepness)(V from, V to, V t1, V t2, V t3)
 {
@@ -207,9 +215,9 @@ JLS_INLINE JLS_TARGET void JLS(look)(const jls_model *model, const uint16_t *abo
     }
 }
 
-/* What the line above tells of the contexts: 81 Q(d - b) + 9 Q(b - c). */
+/* What the line above tells of the contexts: 81 Q(d - b) + 9 Q(b - c); and a copy of that line. */
 JLS_INLINE JLS_TARGET void JLS(look_above)(const jls_model *model, const uint16_t *above, uint32_t count,
-                                           int16_t *contexts)
+                                           int16_t *contexts, int16_t *copy)
 {
     const V half = JLS(all)(-0x8000);
     const V t1 = JLS(all)(model->t1 - 1), t2 = JLS(all)(model->t2 - 1), t3 = JLS(all)(model->t3 - 1);
@@ -221,6 +229,7 @@ JLS_INLINE JLS_TARGET void JLS(look_above)(const jls_model *model, const uint16_
         const V d = JLS(turned)(JLS(load)(above + i + 1), half);
         const V first = JLS(steepness)(b, d, t1, t2, t3);
         const V second = JLS(steepness)(c, b, t1, t2, t3);
+        JLS(store)(copy + i, JLS(turned)(b, half));
         JLS(store)(contexts + i, JLS(plus)(JLS(times)(first, first_part), JLS(times)(second, second_part)));
     }
 }
