@@ -9,7 +9,10 @@ import sysconfig
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SOURCES = ("crc32.c", "differences.c", "huffman.c", "jpeg_lossless_encoder.c", "packbits.c", "planes.c", "result.c", "rle.c")
+SOURCES = (
+    "crc32.c", "differences.c", "huffman.c", "jpeg_lossless_encoder.c", "jpeg_ls_decoder.c",
+    "jpeg_ls_encoder.c", "jpeg_ls_model.c", "jpeg_ls_ways.c", "packbits.c", "planes.c", "result.c", "rle.c",
+)
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion")
 
 
