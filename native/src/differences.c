@@ -7,8 +7,7 @@
  * Writing codes is a chain in which each code must wait for the one before. With AVX2 the chain is cut to a quarter:
  * 16 differences at a time find their categories (the exponent of the size as a floating-point number), codes and
  * lengths (tables of 16 octets, looked up by a shuffle), a multiplication sets each code before its bits, two rounds of
- * shifts join neighbours, and only then do four pieces of up to 56 bits go into the stream. Octets of 0xFF are looked
- * for afterwards, 32 at a time.
+ * shifts join neighbours, and only then do four pieces of up to 56 bits go into the stream. Stuffing comes afterwards.
  */
 
 #include "differences.h"
@@ -291,61 +290,4 @@ size_t edge_differences_write(const uint16_t *differences, size_t count, const h
         return (size_t)(write_avx2(differences, count, codes, end, octets) - octets);
 #endif
     return (size_t)(write_scalar(differences, count, codes, components, end, octets) - octets);
-}
-
-/* ---------------------------------------------------------------------------------------------------- stuffing */
-
-static uint8_t *stuff_scalar(const uint8_t *octets, size_t count, uint8_t *to)
-{
-    size_t i = 0;
-
-    while (i < count) {
-        if (count - i >= 8) {
-            const uint64_t word = load_64(octets + i);
-            if (!has_ff(word)) {
-                store_64(to, word);
-                to += 8;
-                i += 8;
-                continue;
-            }
-        }
-        *to++ = octets[i];
-        if (octets[i++] == 0xFF)
-            *to++ = 0;
-    }
-    return to;
-}
-
-#if SIMD_X86
-SIMD_AVX2 static uint8_t *stuff_avx2(const uint8_t *octets, size_t count, uint8_t *to)
-{
-    const __m256i all_ones = _mm256_set1_epi8(-1);
-    size_t i = 0;
-
-    while (count - i >= 32) {
-        const __m256i block = _mm256_loadu_si256((const __m256i *)(const void *)(octets + i));
-        const uint32_t ones = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(block, all_ones));
-        _mm256_storeu_si256((__m256i *)(void *)to, block);
-        if (ones == 0) {
-            to += 32;
-            i += 32;
-        } else {
-            const unsigned before = (unsigned)__builtin_ctz(ones) + 1;
-            to += before;
-            i += before;
-            *to++ = 0;
-        }
-    }
-    _mm256_zeroupper();
-    return stuff_scalar(octets + i, count - i, to);
-}
-#endif
-
-size_t edge_stuff(const uint8_t *octets, size_t count, uint8_t *stuffed)
-{
-#if SIMD_X86
-    if (simd_has_avx2())
-        return (size_t)(stuff_avx2(octets, count, stuffed) - stuffed);
-#endif
-    return (size_t)(stuff_scalar(octets, count, stuffed) - stuffed);
 }

@@ -66,9 +66,4 @@ typedef struct bit_end {
 size_t edge_differences_write(const uint16_t *differences, size_t count, const huffman_code *codes, size_t components,
                               bit_end *end, uint8_t *octets);
 
-enum { STUFF_SLACK = 32 };
-
-/* Copy `count` octets with a 0 behind each 0xFF; `stuffed` has room for twice as many and STUFF_SLACK. */
-size_t edge_stuff(const uint8_t *octets, size_t count, uint8_t *stuffed);
-
 #endif

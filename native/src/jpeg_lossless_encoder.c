@@ -13,6 +13,7 @@
 #include "bits.h"
 #include "differences.h"
 #include "state.h"
+#include "stuffing.h"
 
 enum {
     ENCODER = 0x654A5645, /* what the state begins with */
