@@ -10,8 +10,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SOURCES = (
-    "crc32.c", "differences.c", "huffman.c", "jpeg_lossless_encoder.c", "jpeg_ls_decoder.c",
-    "jpeg_ls_encoder.c", "jpeg_ls_model.c", "jpeg_ls_ways.c", "packbits.c", "planes.c", "result.c", "rle.c",
+    "crc32.c", "differences.c", "huffman.c", "jpeg_lossless_decoder.c", "jpeg_lossless_encoder.c",
+    "jpeg_ls_decoder.c", "jpeg_ls_encoder.c", "jpeg_ls_model.c", "jpeg_ls_ways.c", "lossless_codes.c", "packbits.c",
+    "planes.c", "reconstruct.c", "result.c", "rle.c", "stuffing.c",
 )
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion")
 

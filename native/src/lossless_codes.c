@@ -1,8 +1,12 @@
 /*
  * A table of all windows of 11 (or 10) bits says how many differences stand in one, up to three, which, and how many
  * bits they take. The length is the part of an entry that the next look-up waits for; it stands where a shift
- * instruction takes it as it is. Where a window has only the code of a difference, the entry still says how long it is
- * altogether. Codes longer than the window are found one length after the other; they are rare by construction.
+ * instruction takes it as it is. Codes longer than the window are found one length after the other; they are rare by
+ * construction.
+ *
+ * Noisy images have differences that rarely fit a window, and whether one does is a branch that cannot be predicted.
+ * For those the entries say only how long a code is, and how many bits come behind, and every difference is taken from
+ * the bits themselves. A good code makes all windows equally likely, so that the table itself tells which way to go.
  *
  * Components with different tables have an entry table each, whose further differences are by the tables of the
  * components that follow.
@@ -11,6 +15,7 @@
 #include "lossless_codes.h"
 
 #include "bits.h"
+#include "simd.h"
 
 #include <string.h>
 
@@ -19,7 +24,7 @@ enum {
     LENGTH = 63,
     COUNT_SHIFT = 8,
     NEXT_SHIFT = 10,
-    IS_LONG = 1 << 12, /* one difference that leaves the window: bits 16 to 20 its code's length, 24 to 28 category */
+    IS_LONG = 1 << 12, /* one difference, not all in the window: bits 16 to 21 its code's length, 24 to 28 category */
     IS_NONE = 1 << 13, /* a longer code, or none */
     IS_BAD = 1 << 14,  /* (with IS_NONE) a code that stands for no category */
     FAST_OCTETS = 24,  /* that a round of the fast loop may read */
@@ -129,6 +134,40 @@ static void prepare_more(const code_reader *reader, const uint32_t *ones, uint64
         }
 }
 
+/* Only the first difference of each window, as the bits that it takes; one without bits behind it is left aside. */
+static void prepare_alone(const code_reader *reader, uint64_t *entries)
+{
+    const size_t all = (size_t)1 << reader->window;
+
+    for (uint32_t table = 0; table < reader->tables; table++)
+        for (size_t at = 0; at < all; at++) {
+            unsigned category;
+            const unsigned length =
+                code_at(reader->of[table], (uint32_t)at << (16 - reader->window), 1, &category);
+            if (length == 0 || length > reader->window)
+                *entries++ = IS_NONE;
+            else if (category > 16)
+                *entries++ = IS_NONE | IS_BAD;
+            else if (category == 16)
+                *entries++ = IS_NONE | (uint64_t)length << 16 | (uint64_t)16 << 24;
+            else
+                *entries++ = (uint64_t)category << 24 | (uint64_t)length << 16 | (length + category);
+        }
+}
+
+/* Whether differences are better read one by one: by what a look-up yields and costs, in cycles, more or less. */
+static int is_noisy(const code_reader *reader, const uint64_t *entries)
+{
+    const size_t all = (size_t)reader->tables << reader->window;
+    uint64_t differences = 0, longs = 0;
+
+    for (size_t at = 0; at < all; at++) {
+        differences += entries[at] >> COUNT_SHIFT & 3;
+        longs += (entries[at] & (IS_LONG | IS_NONE)) != 0;
+    }
+    return 9 * all + 25 * (longs < all - longs ? longs : all - longs) + 6 * longs > 8 * differences;
+}
+
 void edge_codes_prepare(code_reader *reader, const code_table *const *tables, size_t components, uint64_t *entries)
 {
     uint32_t ones[4 << 10]; /* of each window, the first difference alone */
@@ -145,6 +184,9 @@ void edge_codes_prepare(code_reader *reader, const code_table *const *tables, si
         prepare_one(tables[k], reader->window, ones + ((size_t)k << reader->window));
     }
     prepare_more(reader, ones, entries);
+    reader->is_noisy = (uint8_t)is_noisy(reader, entries);
+    if (reader->is_noisy)
+        prepare_alone(reader, entries);
 }
 
 /* ------------------------------------------------------------------------------------------------------- reading */
@@ -222,6 +264,89 @@ static inline __attribute__((always_inline)) codes_result read_fast(code_reader 
     return result;
 }
 
+/* One difference from the bits: its code is in the window. Two of them take 52 bits at most. */
+#define TAKE()                                                                                                \
+    entry = table[bits >> shift];                                                                             \
+    if (__builtin_expect((entry & IS_NONE) != 0, 0))                                                          \
+        goto beyond;                                                                                          \
+    behind = bits << (entry >> 16 & LENGTH);                                                                  \
+    category = (unsigned)(entry >> 24);                                                                       \
+    bits <<= entry & LENGTH;                                                                                  \
+    count -= (unsigned)entry & LENGTH;                                                                        \
+    *to++ = (uint16_t)((behind >> 1 >> (63 - category)) +                                                     \
+                       (~(uint64_t)((int64_t)behind >> 63) & (1 - (UINT64_C(1) << category))));               \
+    if (alternates) {                                                                                         \
+        which = which + 1 == tables ? 0 : which + 1;                                                          \
+        table = entries + ((size_t)which << window);                                                          \
+    }
+
+static inline __attribute__((always_inline)) codes_result read_noise(code_reader *reader, const uint64_t *entries,
+                                                                     bit_source *source, uint16_t **to_io,
+                                                                     const uint16_t *enough, int alternates)
+{
+    const unsigned window = reader->window, shift = 64 - window;
+    const uint32_t tables = reader->tables;
+    uint32_t which = reader->next;
+    const uint64_t *table = entries + ((size_t)which << window);
+    const uint8_t *at = source->at, *const last = source->end - FAST_OCTETS;
+    uint64_t bits = source->bits, entry, behind;
+    unsigned count = source->count, category;
+    uint16_t *to = *to_io;
+    codes_result result = CODES_ENOUGH;
+
+    while (to < enough && at < last) {
+        REFILL();
+        TAKE();
+        TAKE();
+        continue;
+
+    beyond:
+        REFILL();
+        unsigned length = (unsigned)(entry >> 16) & LENGTH;
+        category = (unsigned)(entry >> 24);
+        if (length == 0) {
+            const uint32_t ahead = (uint32_t)(bits >> 48);
+            length = entry & IS_BAD ? 0 : code_at(reader->of[which], ahead, window + 1, &category);
+            if (length == 0 || category > 16) {
+                result = CODES_BAD;
+                break;
+            }
+        }
+        const unsigned more = category & 15u;
+        *to++ = difference_of(category, more == 0 ? 0 : (uint32_t)(bits << length >> (64 - more)));
+        bits = bits << length << more;
+        count -= length + more;
+        if (alternates) {
+            which = which + 1 == tables ? 0 : which + 1;
+            table = entries + ((size_t)which << window);
+        }
+    }
+    source->at = at;
+    source->bits = bits;
+    source->count = count;
+    *to_io = to;
+    reader->next = which;
+    return result;
+}
+
+#define READ_MANY(name, MARK)                                                                                 \
+    MARK static codes_result name(code_reader *reader, const uint64_t *entries, bit_source *source, uint16_t **to, \
+                                  const uint16_t *enough)                                                     \
+    {                                                                                                         \
+        if (reader->is_noisy)                                                                                 \
+            return reader->tables == 1 ? read_noise(reader, entries, source, to, enough, 0)                   \
+                                       : read_noise(reader, entries, source, to, enough, 1);                  \
+        return reader->tables == 1 ? read_fast(reader, entries, source, to, enough, 0)                        \
+                                   : read_fast(reader, entries, source, to, enough, 1);                       \
+    }
+
+READ_MANY(read_many, /* for any processor */)
+#if SIMD_X86
+READ_MANY(read_many_bmi2, SIMD_AVX2) /* the same source, with shifts by any register */
+#else
+#define read_many_bmi2 read_many
+#endif
+
 static codes_result read_one(code_reader *reader, bit_source *source, uint16_t *to)
 {
     const code_table *table = reader->of[reader->next];
@@ -255,9 +380,9 @@ codes_result edge_codes_read(code_reader *reader, const uint64_t *entries, bit_s
 
     if (wanted >= FAST_WRITES && *have <= wanted - FAST_WRITES && source->end - source->at > FAST_OCTETS) {
         const uint16_t *enough = differences + wanted - FAST_WRITES + 1;
-        result = reader->tables == 1 ? read_fast(reader, entries, source, &to, enough, 0)
-                                     : read_fast(reader, entries, source, &to, enough, 1);
-        if (result == CODES_BAD || (is_rough && to >= enough)) {
+        result = simd_has_avx2() ? read_many_bmi2(reader, entries, source, &to, enough)
+                                 : read_many(reader, entries, source, &to, enough);
+        if (result == CODES_BAD || (is_rough && to > differences + *have)) {
             *have = (size_t)(to - differences);
             return result;
         }

@@ -33,6 +33,7 @@ typedef struct code_reader {
     uint32_t tables; /* that are different, in turn; 1 where all components have the same */
     uint32_t window; /* bits */
     uint32_t next;   /* which table comes */
+    uint8_t is_noisy; /* differences are read one by one */
     const code_table *of[4];
 } code_reader;
 
@@ -49,7 +50,7 @@ typedef enum codes_result { CODES_ENOUGH, CODES_HUNGRY, CODES_BAD } codes_result
 void edge_codes_prepare(code_reader *reader, const code_table *const *tables, size_t components, uint64_t *entries);
 
 /*
- * Read differences until there are `wanted`, or (if `is_rough`) nearly. `have` counts them.
+ * Read differences until there are `wanted`, or (if `is_rough`) as many of them as are read fast. `have` counts them.
  * CODES_HUNGRY: the octets are used up, and what is left of them is less than a code.
  */
 codes_result edge_codes_read(code_reader *reader, const uint64_t *entries, bit_source *source, uint16_t *differences,
