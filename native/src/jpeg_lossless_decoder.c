@@ -317,7 +317,7 @@ static edge_result read_scan(decoder *d, const uint8_t *segment, size_t length)
     d->output.keep = (uint16_t)((1u << d->precision) - (1u << d->shift));
     if (extends)
         d->output.keep = (uint16_t)(d->output.keep & ((1u << stored) - 1u));
-    d->output.sign = extends ? (uint16_t)(1u << (stored - 1u)) : 0;
+    d->output.sign = (uint16_t)(extends ? 1u << (stored - 1u) : 0u);
     d->context.mask = (uint16_t)((1u << (d->precision - d->shift)) - 1u);
     edge_codes_prepare(&d->reader, tables, d->in_scan, d->memory);
     d->has_image = 1;

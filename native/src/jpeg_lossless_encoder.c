@@ -97,7 +97,7 @@ static void choose_form(encoder *e)
     e->form.octets = image->bits_allocated / 8;
     e->form.shift = e->options.point_transform;
     e->form.keep = stored;
-    e->form.sign = image->is_signed ? (uint16_t)(1u << (image->bits_stored - 1u)) : 0;
+    e->form.sign = (uint16_t)(image->is_signed ? 1u << (image->bits_stored - 1u) : 0u);
     e->form.mask = (uint16_t)((1u << e->precision) - 1u);
     e->is_direct = image->bits_allocated == 16 && e->form.shift == 0 &&
                    (!image->drops_high_bits || image->bits_stored == 16);
