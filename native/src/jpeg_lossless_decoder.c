@@ -558,10 +558,10 @@ static edge_result read_differences(decoder *d, edge_io *io)
         d->source_at = (size_t)(d->source.at - d->stage);
         d->source.at = d->source.end = NULL;
         d->to_read -= d->have - had;
+        if (d->have >= d->in_scan) /* what is right goes out first, whatever comes behind it */
+            return EDGE_DONE;
         if (result == CODES_BAD)
             return EDGE_CORRUPT_CODE;
-        if (d->have >= d->in_scan)
-            return EDGE_DONE;
         if (result == CODES_HUNGRY && !fill_stage(d, io)) {
             if (d->marker == 0)
                 return EDGE_NEEDS_INPUT;
