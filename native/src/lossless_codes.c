@@ -352,7 +352,7 @@ static codes_result read_one(code_reader *reader, bit_source *source, uint16_t *
     const code_table *table = reader->of[reader->next];
     unsigned category;
 
-    while (source->count <= 56 && source->at < source->end) {
+    while (source->count < 56 && source->at < source->end) {
         source->bits |= (uint64_t)*source->at++ << (56 - source->count);
         source->count += 8;
     }
