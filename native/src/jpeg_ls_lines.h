@@ -81,15 +81,17 @@ FN uint32_t JLS(quick_k)(uint32_t a, uint32_t n, const uint32_t *parts)
     return 32 - (uint32_t)__builtin_clzll((uint64_t)a * parts[n] | UINT64_C(1) << 31);
 }
 
-/* A.6.2: bring b back between 1 - n and 0, and return by how much c moves, -1 to 1. */
+/*
+ * A.6.2: bring b back between 1 - n and 0, and return by how much c moves, -1 to 1. In noise each of the cases is as
+ * likely as the next, so there must be no branch; masks leave the compiler no choice.
+ */
 FN int32_t JLS(correct)(int32_t *b, int32_t n)
 {
-    const int32_t before = *b, low = before + n, high = before - n;
-    const int32_t lowered = low < 1 - n ? 1 - n : low;
-    const int32_t raised = high > 0 ? 0 : high;
-    const int32_t half = before > 0 ? raised : before;
-    *b = low <= 0 ? lowered : half;
-    return (before > 0) - (low <= 0);
+    const int32_t raises = -*b >> 31, lowers = (*b + n - 1) >> 31;
+    const int32_t moved = *b + (n & lowers) - (n & raises);
+    const int32_t capped = moved > 0 ? 0 : moved;
+    *b = capped < 1 - n ? 1 - n : capped;
+    return lowers - raises;
 }
 
 /* All bits set where the mapping of errors is turned (A.5.2), otherwise 0. */
@@ -518,12 +520,11 @@ FN int32_t JLS(decode_sample)(const jls_model *model, jls_exact_contexts *all, p
     const uint32_t sign = (uint32_t)far_sign;
     const ptrdiff_t place = (q ^ far_sign) - far_sign;
     jls_exact_context *const context = &all->contexts[place];
-    int16_t *const signed_c = all->signed_c + JLS_CONTEXTS;
     uint8_t *const signed_k = all->signed_k + JLS_CONTEXTS;
     const uint64_t bits = JLS(peek)(tape);
     const uint32_t zeros = (uint32_t)__builtin_clzll(bits | 1);
     const uint32_t k = signed_k[q];
-    const int32_t own_c = signed_c[q];
+    int32_t c = context->c;
     int32_t b = context->b;
     int32_t n = context->n;
     const uint32_t turned = JLS(turns)(k, b, n);
@@ -537,7 +538,7 @@ FN int32_t JLS(decode_sample)(const jls_model *model, jls_exact_contexts *all, p
         mapped = (uint32_t)(bits >> (behind & 63)) + ((zeros - 1) << (k & 31));
         tape->at += 64 - behind;
     }
-    guess += own_c;
+    guess += (c ^ (int32_t)sign) - (int32_t)sign;
     if (JLS_RARELY((uint32_t)guess > (uint32_t)maxval))
         guess = guess < 0 ? 0 : maxval;
     /* Whatever a damaged stream says, these only wrap. */
@@ -558,19 +559,14 @@ FN int32_t JLS(decode_sample)(const jls_model *model, jls_exact_contexts *all, p
         n >>= 1;
     }
     n++;
-    const uint32_t moved = (uint32_t)JLS(correct)(&b, n);
-    int32_t c = own_c + (int32_t)((moved ^ sign) - sign);
-    if (JLS_RARELY((uint32_t)(c + 127) > 254)) {
-        c = sign ? -c : c; /* C itself is -128 to 127, whatever the sign of the context */
-        c = c < -128 ? -128 : c > 127 ? 127 : c;
-        c = sign ? -c : c;
-    }
+    c += JLS(correct)(&b, n);
+    if (JLS_RARELY((uint32_t)(c + 128) > 255))
+        c = c < 0 ? -128 : 127;
     const uint32_t next = JLS(quick_k)(a, (uint32_t)n, all->parts);
     context->a = a;
     context->b = (int8_t)b;
     context->n = (uint8_t)n;
-    signed_c[-q] = (int16_t)-c; /* first: context 0 is both */
-    signed_c[q] = (int16_t)c;
+    context->c = (int8_t)c;
     signed_k[-q] = (uint8_t)next;
     signed_k[q] = (uint8_t)next;
     return sample;

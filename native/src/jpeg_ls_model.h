@@ -52,8 +52,7 @@ typedef struct jls_exact_context {
 
 typedef struct jls_exact_contexts {
     jls_exact_context contexts[JLS_CONTEXTS];
-    int16_t signed_c[2 * JLS_CONTEXTS + 2]; /* for the decoder: C with the sign of q, and k, at JLS_CONTEXTS + q */
-    uint8_t signed_k[2 * JLS_CONTEXTS + 2];
+    uint8_t signed_k[2 * JLS_CONTEXTS + 2]; /* for the decoder: k by the signed number, at JLS_CONTEXTS + q */
     uint32_t parts[JLS_USUAL_RESET + 1]; /* jls_parts, where it can be had without an address of its own */
     int8_t quantised[2 * JLS_REACH];     /* of a difference, at JLS_REACH + difference */
 } jls_exact_contexts;
