@@ -55,7 +55,8 @@ def program(main, name, *flags, compiler="cc"):
     text = folder / f"{name}.c"
     text.write_text(main, encoding="ascii")
     subprocess.run(
-        [compiler, "-std=c11", "-g", *WARNINGS, *flags, "-I", NATIVE / "include", text, *sources(), "-o", folder / name],
+        [compiler, "-std=c11", "-g", *WARNINGS, *flags, "-I", NATIVE / "include", text, *sources(),
+         "-o", folder / name],
         check=True,
     )  # fmt: skip
     return folder / name
