@@ -177,7 +177,7 @@ static void tables_from(encoder *e, const edge_jpeg_lossless_statistics *statist
 
     for (unsigned k = 0; k < e->image.components; k++)
         for (unsigned i = 0; i <= possible; i++)
-            counts[k][i] = 1 + (statistics ? statistics->counts[k][i] : usual[i]);
+            counts[k][i] = UINT64_C(1) + (statistics ? statistics->counts[k][i] : usual[i]);
     choose_tables(e, (const uint64_t(*)[HUFFMAN_CATEGORIES])counts);
 }
 
