@@ -506,7 +506,12 @@ static int give(decoder *d, edge_io *io)
             const size_t room = io->out_left / pixel;
             count = room < width - done ? (uint32_t)room : width - done;
         }
-        for (uint32_t j = 0; j < components; j++) {
+        const int is_rgb = pixel == 3 && half == 0;
+        if (is_rgb) {
+            const uint16_t *const lines[3] = {line_of(d, 0, 0) + done, line_of(d, 1, 0) + done, line_of(d, 2, 0) + done};
+            d->way->out_rgb(to, lines, count);
+        }
+        for (uint32_t j = 0; j < components && !is_rgb; j++) {
             const uint16_t *line = line_of(d, first + (int)j, 0) + done;
             if (d->octets == 1)
                 d->way->out_8(to + j, line, count, pixel, mask, half);

@@ -337,6 +337,11 @@ static int take(encoder *e, edge_io *io, edge_result *result)
             io->in_left -= (size_t)count * pixel;
             e->octets_taken += count * pixel;
         }
+        if (pixel == 3 && mask == 0xFF && e->options.maxval == 0) {
+            uint16_t *const lines[3] = {line_of(e, 0, 0) + done, line_of(e, 1, 0) + done, line_of(e, 2, 0) + done};
+            e->way->in_rgb(lines, from, count);
+            continue;
+        }
         for (uint32_t j = 0; j < components; j++) {
             uint16_t *line = line_of(e, first + (int)j, 0) + done;
             const uint32_t high = octets == 1 ? e->way->in_8(line, from + j, count, pixel, mask, half)

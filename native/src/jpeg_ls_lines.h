@@ -785,16 +785,10 @@ JLS_TARGET static uint32_t JLS(in_8)(uint16_t *line, const uint8_t *in, uint32_t
                                      uint32_t half)
 {
     uint32_t high = 0;
-    if (pitch == 1) {
-        for (uint32_t i = 0; i < count; i++) {
-            high |= (uint8_t)(in[i] + half);
-            line[i] = (uint16_t)(in[i] & mask);
-        }
-    } else {
-        for (uint32_t i = 0; i < count; i++) {
-            high |= (uint8_t)(in[i * pitch] + half);
-            line[i] = (uint16_t)(in[i * pitch] & mask);
-        }
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t sample = in[i * pitch];
+        high |= (sample + half) & 0xFF;
+        line[i] = (uint16_t)(sample & mask);
     }
     return high & ~mask;
 }
@@ -802,15 +796,15 @@ JLS_TARGET static uint32_t JLS(in_8)(uint16_t *line, const uint8_t *in, uint32_t
 JLS_TARGET static uint32_t JLS(in_16)(uint16_t *line, const uint8_t *in, uint32_t count, size_t pitch, uint32_t mask,
                                       uint32_t half)
 {
-    uint32_t high = 0;
+    uint16_t high = 0;
     if (pitch == 2) {
-        for (uint32_t i = 0; i < count; i++) {
-            const uint16_t sample = load_16(in + (size_t)i * 2);
+        for (size_t i = 0; i < count; i++) {
+            const uint16_t sample = load_16(in + i * 2);
             high |= (uint16_t)(sample + half);
             line[i] = (uint16_t)(sample & mask);
         }
     } else {
-        for (uint32_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++) {
             const uint16_t sample = load_16(in + i * pitch);
             high |= (uint16_t)(sample + half);
             line[i] = (uint16_t)(sample & mask);
@@ -821,24 +815,20 @@ JLS_TARGET static uint32_t JLS(in_16)(uint16_t *line, const uint8_t *in, uint32_
 
 /* Sign extension: turn the top bit and subtract it; `half` is that bit, or 0. */
 JLS_TARGET static void JLS(out_8)(uint8_t *out, const uint16_t *line, uint32_t count, size_t pitch, uint32_t mask,
-                             uint32_t half)
+                                  uint32_t half)
 {
-    if (pitch == 1)
-        for (uint32_t i = 0; i < count; i++)
-            out[i] = (uint8_t)(((line[i] & mask) ^ half) - half);
-    else
-        for (uint32_t i = 0; i < count; i++)
-            out[i * pitch] = (uint8_t)(((line[i] & mask) ^ half) - half);
+    for (size_t i = 0; i < count; i++)
+        out[i * pitch] = (uint8_t)(((line[i] & mask) ^ half) - half);
 }
 
 JLS_TARGET static void JLS(out_16)(uint8_t *out, const uint16_t *line, uint32_t count, size_t pitch, uint32_t mask,
-                              uint32_t half)
+                                   uint32_t half)
 {
     if (pitch == 2)
-        for (uint32_t i = 0; i < count; i++)
-            store_16(out + (size_t)i * 2, (uint16_t)(((line[i] & mask) ^ half) - half));
+        for (size_t i = 0; i < count; i++)
+            store_16(out + i * 2, (uint16_t)(((line[i] & mask) ^ half) - half));
     else
-        for (uint32_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
             store_16(out + i * pitch, (uint16_t)(((line[i] & mask) ^ half) - half));
 }
 
@@ -848,8 +838,10 @@ static const jls_way JLS(way) = {
     JLS_NAME,
     JLS(in_8),
     JLS(in_16),
+    JLS(in_rgb),
     JLS(out_8),
     JLS(out_16),
+    JLS(out_rgb),
     JLS(encode_line),
     JLS(encode_pixels),
     JLS(encode_line_general),

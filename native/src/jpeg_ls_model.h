@@ -127,8 +127,10 @@ typedef struct jls_way {
        for the encoder: it returns the bits that are too many, once `half` has been added (0, or for signed samples). */
     uint32_t (*in_8)(uint16_t *line, const uint8_t *in, uint32_t count, size_t pitch, uint32_t mask, uint32_t half);
     uint32_t (*in_16)(uint16_t *line, const uint8_t *in, uint32_t count, size_t pitch, uint32_t mask, uint32_t half);
+    void (*in_rgb)(uint16_t *const lines[3], const uint8_t *in, uint32_t count);
     void (*out_8)(uint8_t *out, const uint16_t *line, uint32_t count, size_t pitch, uint32_t mask, uint32_t half);
     void (*out_16)(uint8_t *out, const uint16_t *line, uint32_t count, size_t pitch, uint32_t mask, uint32_t half);
+    void (*out_rgb)(uint8_t *out, const uint16_t *const lines[3], uint32_t count);
     uint32_t (*encode_line)(jls_model *, const uint16_t *above, const uint16_t *line, uint32_t from, uint32_t width,
                             int component, jls_pen *);
     uint32_t (*encode_pixels)(jls_model *, const uint16_t *above, const uint16_t *lines, size_t stride,

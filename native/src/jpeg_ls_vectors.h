@@ -36,6 +36,68 @@ JLS_INLINE JLS_TARGET unsigned JLS(alike)(V one, V other)
     return differ == 0 ? LANES : (unsigned)__builtin_ctz(differ) / 2;
 }
 
+/* Sixteen RGB pixels of 8 bits at once. */
+JLS_TARGET static uint32_t JLS(many_rgb_in)(uint16_t *const lines[3], const uint8_t *in, uint32_t count)
+{
+    const __m128i first[3] = {
+        _mm_setr_epi8(0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1),
+        _mm_setr_epi8(1, 4, 7, 10, 13, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1),
+        _mm_setr_epi8(2, 5, 8, 11, 14, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1),
+    };
+    const __m128i second[3] = {
+        _mm_setr_epi8(-1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14, -1, -1, -1, -1, -1),
+        _mm_setr_epi8(-1, -1, -1, -1, -1, 0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1),
+        _mm_setr_epi8(-1, -1, -1, -1, -1, 1, 4, 7, 10, 13, -1, -1, -1, -1, -1, -1),
+    };
+    const __m128i third[3] = {
+        _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 4, 7, 10, 13),
+        _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14),
+        _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 3, 6, 9, 12, 15),
+    };
+    uint32_t i = 0;
+
+    for (; i + 16 <= count; i += 16, in += 48) {
+        const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)in);
+        const __m128i y = _mm_loadu_si128((const __m128i *)(const void *)(in + 16));
+        const __m128i z = _mm_loadu_si128((const __m128i *)(const void *)(in + 32));
+        for (int j = 0; j < 3; j++) {
+            const __m128i plane = _mm_or_si128(_mm_or_si128(_mm_shuffle_epi8(x, first[j]), _mm_shuffle_epi8(y, second[j])),
+                                               _mm_shuffle_epi8(z, third[j]));
+            _mm256_storeu_si256((__m256i *)(void *)(lines[j] + i), _mm256_cvtepu8_epi16(plane));
+        }
+    }
+    return i;
+}
+
+JLS_TARGET static uint32_t JLS(many_rgb_out)(uint8_t *out, const uint16_t *const lines[3], uint32_t count)
+{
+    const __m128i to[3][3] = {
+        {_mm_setr_epi8(0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, 5),
+         _mm_setr_epi8(-1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1),
+         _mm_setr_epi8(-1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1)},
+        {_mm_setr_epi8(-1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10, -1),
+         _mm_setr_epi8(5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10),
+         _mm_setr_epi8(-1, 5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1)},
+        {_mm_setr_epi8(-1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1, -1),
+         _mm_setr_epi8(-1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1),
+         _mm_setr_epi8(10, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15)},
+    };
+    uint32_t i = 0;
+
+    for (; i + 16 <= count; i += 16, out += 48) {
+        __m128i planes[3];
+        for (int j = 0; j < 3; j++)
+            planes[j] = _mm_packus_epi16(_mm_loadu_si128((const __m128i *)(const void *)(lines[j] + i)),
+                                         _mm_loadu_si128((const __m128i *)(const void *)(lines[j] + i + 8)));
+        for (int part = 0; part < 3; part++)
+            _mm_storeu_si128((__m128i *)(void *)(out + 16 * part),
+                             _mm_or_si128(_mm_or_si128(_mm_shuffle_epi8(planes[0], to[part][0]),
+                                                       _mm_shuffle_epi8(planes[1], to[part][1])),
+                                          _mm_shuffle_epi8(planes[2], to[part][2])));
+    }
+    return i;
+}
+
 #elif defined(JLS_SSE2)
 
 #define LANES 8
@@ -64,6 +126,18 @@ JLS_INLINE unsigned JLS(alike)(V one, V other)
 {
     const unsigned differ = 0xFFFFu ^ (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(one, other));
     return differ == 0 ? LANES : (unsigned)__builtin_ctz(differ) / 2;
+}
+
+static uint32_t JLS(many_rgb_in)(uint16_t *const lines[3], const uint8_t *in, uint32_t count)
+{
+    (void)lines, (void)in, (void)count;
+    return 0;
+}
+
+static uint32_t JLS(many_rgb_out)(uint8_t *out, const uint16_t *const lines[3], uint32_t count)
+{
+    (void)out, (void)lines, (void)count;
+    return 0;
 }
 
 #elif defined(JLS_NEON)
@@ -95,6 +169,30 @@ JLS_INLINE unsigned JLS(alike)(V one, V other)
     const uint8x8_t same = vmovn_u16(vceqq_s16(one, other));
     const uint64_t differ = ~vget_lane_u64(vreinterpret_u64_u8(same), 0);
     return differ == 0 ? LANES : (unsigned)__builtin_ctzll(differ) / 8;
+}
+
+/* Eight RGB pixels of 8 bits at once. */
+static uint32_t JLS(many_rgb_in)(uint16_t *const lines[3], const uint8_t *in, uint32_t count)
+{
+    uint32_t i = 0;
+    for (; i + 8 <= count; i += 8, in += 24) {
+        const uint8x8x3_t pixels = vld3_u8(in);
+        for (int j = 0; j < 3; j++)
+            vst1q_u16(lines[j] + i, vmovl_u8(pixels.val[j]));
+    }
+    return i;
+}
+
+static uint32_t JLS(many_rgb_out)(uint8_t *out, const uint16_t *const lines[3], uint32_t count)
+{
+    uint32_t i = 0;
+    for (; i + 8 <= count; i += 8, out += 24) {
+        uint8x8x3_t pixels;
+        for (int j = 0; j < 3; j++)
+            pixels.val[j] = vmovn_u16(vld1q_u16(lines[j] + i));
+        vst3_u8(out, pixels);
+    }
+    return i;
 }
 
 #else
@@ -130,6 +228,18 @@ JLS_INLINE unsigned JLS(alike)(V one, V other)
     return one == other;
 }
 
+static uint32_t JLS(many_rgb_in)(uint16_t *const lines[3], const uint8_t *in, uint32_t count)
+{
+    (void)lines, (void)in, (void)count;
+    return 0;
+}
+
+static uint32_t JLS(many_rgb_out)(uint8_t *out, const uint16_t *const lines[3], uint32_t count)
+{
+    (void)out, (void)lines, (void)count;
+    return 0;
+}
+
 #endif
 
 /* How many samples, of at most `most`, are the same as the first one's left neighbour. */
@@ -153,6 +263,25 @@ JLS_INLINE JLS_TARGET void JLS(fill)(uint16_t *samples, uint32_t count)
     const V left = JLS(all)(samples[-1]);
     for (uint32_t i = 0; i < count; i += LANES)
         JLS(store)((int16_t *)samples + i, left);
+}
+
+/* RGB pixels of 8 bits, side by side, from and to a line of each component. */
+JLS_TARGET static void JLS(in_rgb)(uint16_t *const lines[3], const uint8_t *in, uint32_t count)
+{
+    for (size_t i = JLS(many_rgb_in)(lines, in, count); i < count; i++) {
+        lines[0][i] = in[3 * i];
+        lines[1][i] = in[3 * i + 1];
+        lines[2][i] = in[3 * i + 2];
+    }
+}
+
+JLS_TARGET static void JLS(out_rgb)(uint8_t *out, const uint16_t *const lines[3], uint32_t count)
+{
+    for (size_t i = JLS(many_rgb_out)(out, lines, count); i < count; i++) {
+        out[3 * i] = (uint8_t)lines[0][i];
+        out[3 * i + 1] = (uint8_t)lines[1][i];
+        out[3 * i + 2] = (uint8_t)lines[2][i];
+    }
 }
 
 /* The quantised gradient between two samples, with its sign turned: 4 for the lowest to -4 for the highest. */

@@ -1,5 +1,9 @@
 /* The template of jpeg_ls_lines.h, once for each set of instructions, and the choice among them. */
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3") /* gcc leaves loops over samples as they stand at -O2; clang does not */
+#endif
+
 #include "jpeg_ls_model.h"
 #include "simd.h"
 
