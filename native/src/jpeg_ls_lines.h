@@ -76,9 +76,10 @@ FN uint32_t JLS(least_k)(uint32_t a, uint32_t n)
     return k + ((uint64_t)n << k < a);
 }
 
-FN uint32_t JLS(quick_k)(uint32_t a, uint32_t n, const uint32_t *parts)
+/* 32 less the least k with n << k >= a; 0 < n <= JLS_USUAL_RESET, a < JLS_MOST_A. */
+FN uint32_t JLS(quick_room)(uint32_t a, uint32_t n, const uint32_t *parts)
 {
-    return 32 - (uint32_t)__builtin_clzll((uint64_t)a * parts[n] | UINT64_C(1) << 31);
+    return (uint32_t)__builtin_clzll((uint64_t)a * parts[n] | UINT64_C(1) << 31);
 }
 
 /*
@@ -313,7 +314,7 @@ FN void JLS(encode_sample)(const jls_model *model, jls_exact_context *context, i
     c = context->c + JLS(correct)(&b, n);
     if (JLS_RARELY((uint32_t)(c + 128) > 255))
         c = c < 0 ? -128 : 127;
-    const uint32_t next = JLS(quick_k)(a, (uint32_t)n, jls_parts);
+    const uint32_t next = 32 - JLS(quick_room)(a, (uint32_t)n, jls_parts);
     context->a = a;
     context->b = (int8_t)b;
     context->c = (int8_t)c;
@@ -520,30 +521,35 @@ FN int32_t JLS(decode_sample)(const jls_model *model, jls_exact_contexts *all, p
     const uint32_t sign = (uint32_t)far_sign;
     const ptrdiff_t place = (q ^ far_sign) - far_sign;
     jls_exact_context *const context = &all->contexts[place];
-    uint8_t *const signed_k = all->signed_k + JLS_CONTEXTS;
     const uint64_t bits = JLS(peek)(tape);
     const uint32_t zeros = (uint32_t)__builtin_clzll(bits | 1);
-    const uint32_t k = signed_k[q];
+    const uint32_t room = all->signed_room[JLS_CONTEXTS + q];
     int32_t c = context->c;
     int32_t b = context->b;
     int32_t n = context->n;
-    const uint32_t turned = JLS(turns)(k, b, n);
+    const uint32_t turned = (uint32_t)((int32_t)((uint32_t)(2 * b + n - 1) & ~(room - 32)) >> 31);
     uint32_t mapped;
 
     if (JLS_RARELY(zeros >= JLS_RARE_ZEROS)) {
-        mapped = JLS(take_code)(tape, k, (uint32_t)model->limit, (uint32_t)model->qbpp);
+        mapped = JLS(take_code)(tape, 32 - room, (uint32_t)model->limit, (uint32_t)model->qbpp);
     } else {
-        /* What is left when the zeros are gone is a 1 and k bits; that 1 stands for one of the zeros. */
-        const uint32_t behind = 63 - zeros - k;
-        mapped = (uint32_t)(bits >> (behind & 63)) + ((zeros - 1) << (k & 31));
-        tape->at += 64 - behind;
+        /*
+         * The number of zeros, and below it the 32 bits that follow their 1: k of these bits further it is the code's
+         * value. All but the last shift is done before k is known, which is what there is to wait for.
+         */
+        const uint64_t behind = (bits << zeros >> 31) + ((uint64_t)(zeros - 1) << 32);
+        mapped = (uint32_t)(behind >> room);
+        tape->at += zeros + 33 - room;
     }
     guess += (c ^ (int32_t)sign) - (int32_t)sign;
     if (JLS_RARELY((uint32_t)guess > (uint32_t)maxval))
         guess = guess < 0 ? 0 : maxval;
-    /* Whatever a damaged stream says, these only wrap. */
+    /* Whatever a damaged stream says, these only wrap. All that does not wait for `mapped` is put together first. */
     const uint32_t odd = 0u - (mapped & 1);
-    const int32_t sample = (int32_t)(((uint32_t)guess - sign + (mapped >> 1 ^ (odd ^ (turned ^ sign)))) & (uint32_t)maxval);
+    uint32_t start = (uint32_t)guess - sign, turn = turned ^ sign;
+    JLS_FIRST(start);
+    JLS_FIRST(turn);
+    const int32_t sample = (int32_t)((start + (((mapped >> 1) ^ turn) ^ odd)) & (uint32_t)maxval);
     const uint32_t error = mapped >> 1 ^ odd ^ turned;
 
     uint32_t a = context->a + (((mapped ^ (turned & 1)) + 1) >> 1);
@@ -562,13 +568,13 @@ FN int32_t JLS(decode_sample)(const jls_model *model, jls_exact_contexts *all, p
     c += JLS(correct)(&b, n);
     if (JLS_RARELY((uint32_t)(c + 128) > 255))
         c = c < 0 ? -128 : 127;
-    const uint32_t next = JLS(quick_k)(a, (uint32_t)n, all->parts);
+    const uint32_t next = JLS(quick_room)(a, (uint32_t)n, all->parts);
     context->a = a;
     context->b = (int8_t)b;
     context->n = (uint8_t)n;
     context->c = (int8_t)c;
-    signed_k[-q] = (uint8_t)next;
-    signed_k[q] = (uint8_t)next;
+    all->signed_room[JLS_CONTEXTS - q] = (uint8_t)next;
+    all->signed_room[JLS_CONTEXTS + q] = (uint8_t)next;
     return sample;
 }
 

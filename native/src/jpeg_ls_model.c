@@ -73,7 +73,7 @@ static void restart_exact(jls_exact_contexts *all, const jls_model *model, uint3
 {
     for (int i = 0; i < JLS_CONTEXTS; i++)
         all->contexts[i] = (jls_exact_context){a, 0, 0, 1, k};
-    memset(all->signed_k, k, sizeof all->signed_k);
+    memset(all->signed_room, 32 - k, sizeof all->signed_room);
     memcpy(all->parts, jls_parts, sizeof all->parts);
     for (int i = -JLS_REACH; i < JLS_REACH; i++) {
         const int size = i < 0 ? -i : i;

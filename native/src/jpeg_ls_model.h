@@ -27,6 +27,8 @@
 #if defined(__GNUC__)
 #define JLS_INLINE static inline __attribute__((always_inline))
 #define JLS_RARELY(condition) __builtin_expect(!!(condition), 0)
+/* Have the number before what is written behind this: compilers put sums together again in an order of their own. */
+#define JLS_FIRST(number) __asm__("" : "+r"(number))
 #else
 #error "gcc or clang: their built-in functions stand for the bit instructions"
 #endif
@@ -52,7 +54,7 @@ typedef struct jls_exact_context {
 
 typedef struct jls_exact_contexts {
     jls_exact_context contexts[JLS_CONTEXTS];
-    uint8_t signed_k[2 * JLS_CONTEXTS + 2]; /* for the decoder: k by the signed number, at JLS_CONTEXTS + q */
+    uint8_t signed_room[2 * JLS_CONTEXTS + 2]; /* for the decoder: 32 - k by the signed number, at JLS_CONTEXTS + q */
     uint32_t parts[JLS_USUAL_RESET + 1]; /* jls_parts, where it can be had without an address of its own */
     int8_t quantised[2 * JLS_REACH];     /* of a difference, at JLS_REACH + difference */
 } jls_exact_contexts;
