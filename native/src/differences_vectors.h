@@ -134,20 +134,19 @@ MARK static void WAY(count_eight)(const uint16_t *sizes, size_t count, size_t st
 /* Sizes instead of differences; returns their or, whose bit 15 says that there is one of -32768. */
 MARK static uint16_t WAY(sizes)(uint16_t *differences, size_t count)
 {
-    const WAY(signed_vector) zero = {0};
-    WAY(signed_vector) any = zero;
+    WAY(vector) any = {0};
     uint16_t all = 0;
 
     for (size_t i = 0; i < count; i += LANES) {
-        WAY(signed_vector) d;
+        WAY(vector) d;
         memcpy(&d, differences + i, sizeof d);
-        const WAY(signed_vector) negative = d < zero;
+        const WAY(vector) negative = (WAY(vector))((WAY(signed_vector))d < 0);
         d = (d ^ negative) - negative;
         any |= d;
         memcpy(differences + i, &d, sizeof d);
     }
     for (unsigned lane = 0; lane < LANES; lane++)
-        all = (uint16_t)(all | (uint16_t)any[lane]);
+        all = (uint16_t)(all | any[lane]);
     return all;
 }
 

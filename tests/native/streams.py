@@ -19,6 +19,11 @@ Decoded = namedtuple("Decoded", "pixels image left")
 FUZZ = built.NATIVE / "fuzz"
 
 
+def sources():
+    """The C files that these codecs need."""
+    return [path for path in built.sources() if not path.name.startswith("jpeg_ls")]
+
+
 class CodecError(Exception):
     """A codec answered an error; `name` is that of the result, `given` what it had produced."""
 
@@ -162,21 +167,21 @@ def replay(target, folder, *flags, compiler="cc"):
     subprocess.run(
         [compiler, "-std=c11", "-g", "-O1", *built.WARNINGS, *flags, "-fsanitize=address,undefined",
          "-fno-sanitize-recover=all", "-I", built.NATIVE / "include", FUZZ / f"{target}.c", FUZZ / "replay.c",
-         *built.sources(), "-o", program],
+         *sources(), "-o", program],
         check=True,
     )  # fmt: skip
     return program
 
 
 def cross(main, folder, compiler, emulator, *flags):
-    """Build the C text `main` with the codecs for another processor; return what it prints, or None without the tools."""
+    """Build the C text `main` and the codecs for another processor; return what it prints, or None without the tools."""
     if not shutil.which(compiler) or not shutil.which(emulator):
         return None
     text, program = folder / "cross.c", folder / f"cross-{compiler}"
     text.write_text(main, encoding="ascii")
     subprocess.run(
         [compiler, "-std=c11", "-O2", "-static", *built.WARNINGS, *flags, "-I", built.NATIVE / "include", text,
-         *built.sources(), "-o", program],
+         *sources(), "-o", program],
         check=True,
     )  # fmt: skip
     return subprocess.run([emulator, program], check=True, capture_output=True).stdout
