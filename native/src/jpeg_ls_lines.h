@@ -565,14 +565,18 @@ FN int32_t JLS(decode_sample)(const jls_model *model, jls_exact_contexts *all, p
         n >>= 1;
     }
     n++;
+    JLS_FIRST(n);
     c += JLS(correct)(&b, n);
-    if (JLS_RARELY((uint32_t)(c + 128) > 255))
+    if (JLS_RARELY(c != (int8_t)c)) {
         c = c < 0 ? -128 : 127;
+        JLS_FIRST(c); /* so that it stays a branch */
+    }
     const uint32_t next = JLS(quick_room)(a, (uint32_t)n, all->parts);
     context->a = a;
     context->b = (int8_t)b;
     context->n = (uint8_t)n;
     context->c = (int8_t)c;
+    JLS_FIRST(q);
     all->signed_room[JLS_CONTEXTS - q] = (uint8_t)next;
     all->signed_room[JLS_CONTEXTS + q] = (uint8_t)next;
     return sample;
