@@ -24,7 +24,7 @@ def _step(function, state, source, room):
 
 
 def encoder(image, room):
-    """Return a function that encodes the image into `room` and returns how many octets it took; and the state's size."""
+    """Return a function that encodes the image into `room` and returns its octets, and the size of the state."""
     shape = ffi.new(
         "edge_image *",
         {"columns": image.columns, "rows": image.rows, "components": image.components,
@@ -85,7 +85,7 @@ def measure(images, timer):
                 f"state {state:,}"),
             Row("jpeg-ls", image.name, "decode", PEER, rates["their_decode"], rates["our_decode"], 1.4, 1.2, *sizes,
                 f"state {decode_state:,}"),
-            Row("jpeg-ls", image.name, "decode theirs", PEER, rates["their_decode"], rates["our_decode_theirs"], 1.4, 1.2,
-                sizes[0], sizes[0]),
+            Row("jpeg-ls", image.name, "decode theirs", PEER, rates["their_decode"], rates["our_decode_theirs"], 1.4,
+                1.2, sizes[0], sizes[0]),
         ]  # fmt: skip
     return rows

@@ -30,7 +30,9 @@ Image = namedtuple("Image", "name columns rows components bits_allocated bits_st
 # One comparison. codec, image: str; direction: "encode" or "decode"; peer: its name; theirs, ours: megabytes of pixels
 # a second; mean, each: the ratios to reach as a geometric mean over the images, and for every image, or None;
 # their_compression, our_compression: how many times smaller the pixels became; note: str, e.g. the octets of state
-Row = namedtuple("Row", "codec image direction peer theirs ours mean each their_compression our_compression note", defaults=("",))
+Row = namedtuple(
+    "Row", "codec image direction peer theirs ours mean each their_compression our_compression note", defaults=("",)
+)
 
 NAMES = ("693_UNCR", "MR2_UNCR", "RG1_UNCR", "RG3_UNCR", "US1_UNCR")
 
@@ -55,7 +57,7 @@ class Timer:
         self.rounds = rounds
 
     def rates(self, image, **functions):
-        """Call each of the functions once a round; return each one's megabytes of the image's pixels a second, by name."""
+        """Call each of the functions once a round; return by name how many megabytes of the image it does in a second."""
         best = dict.fromkeys(functions, math.inf)
         for _ in range(self.rounds):
             for name, function in functions.items():
@@ -99,13 +101,14 @@ def lines(rows):
     return table, missed
 
 
-HEADINGS = ["codec", "", "image", "peer", "theirs MB/s", "ours MB/s", "ratio", "their compression", "ours", "target", ""]
+HEADINGS = ["codec", "", "image", "peer", "theirs MB/s", "ours MB/s", "ratio", "compression", "ours", "target", ""]
 
 
 def plain(table):
     """The table for a terminal."""
-    widths = [max(len(line[column]) for line in [HEADINGS, *table]) for column in range(len(HEADINGS))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in [HEADINGS, *table])
+    table = [HEADINGS, *table]
+    widths = [max(len(line[column]) for line in table) for column in range(len(HEADINGS))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in table)
 
 
 def markdown(table):

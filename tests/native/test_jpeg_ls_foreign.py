@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import data_store
 import numpy
 import pydicom
 import pytest
@@ -124,9 +125,8 @@ def test_gdcm_reads_what_is_written(tmp_path, components, bits, near, interleave
 
 
 def samples():
-    """Every file of pydicom's and pydicom-data's that holds JPEG-LS."""
-    import data_store
-
+    """The paths of all files of pydicom's and pydicom-data's that hold JPEG-LS."""
+    found = []
     folders = [Path(pydicom.__file__).parent / "data" / "test_files", Path(data_store.__file__).parent / "data"]
     for path in sorted(path for folder in folders for path in folder.rglob("*.dcm")):
         try:
@@ -134,7 +134,8 @@ def samples():
         except (pydicom.errors.InvalidDicomError, AttributeError):
             continue
         if meta.get("TransferSyntaxUID") in (JPEGLSLossless, JPEGLSNearLossless):
-            yield path
+            found.append(path)
+    return found
 
 
 @pytest.mark.parametrize("path", samples(), ids=lambda path: path.name)
