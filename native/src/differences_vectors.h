@@ -124,9 +124,9 @@ MARK static void WAY(count_eight)(const uint16_t *sizes, size_t count, size_t st
         COUNT_ONE(7);
     }
     for (unsigned k = 0; k < 8; k++) {
-        WAY(signed_vector) all;
+        WAY(vector) all;
         memcpy(&all, lanes[first + k], sizeof all);
-        all -= sums[k];
+        all -= (WAY(vector))sums[k];
         memcpy(lanes[first + k], &all, sizeof all);
     }
 }
