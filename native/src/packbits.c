@@ -33,8 +33,8 @@ INLINE uint8_t *literals(const uint8_t *octets, size_t count, size_t readable, u
         count -= PACKBITS_LONGEST;
     }
     *packets = (uint8_t)(count - 1);
-    if (count <= 32 && readable >= 32)
-        memcpy(packets + 1, octets, 32);
+    if (readable >= PACKBITS_LONGEST) /* too much, but without a branch on how much */
+        memcpy(packets + 1, octets, PACKBITS_LONGEST);
     else
         memcpy(packets + 1, octets, count);
     return packets + count + (count > 0);
@@ -54,11 +54,13 @@ INLINE uint8_t *repeats(uint8_t octet, size_t count, uint8_t *packets)
 }
 
 /* Literals, unless they are a run of 2 or 3 between other runs. */
-INLINE uint8_t *between(const uint8_t *octets, size_t from, size_t to, size_t count, uint8_t *packets)
+INLINE uint8_t *between(const uint8_t *octets, const uint64_t *same, size_t from, size_t to, size_t count,
+                        uint8_t *packets)
 {
     const size_t length = to - from;
-    if ((length == 2 && octets[from] == octets[from + 1]) ||
-        (length == 3 && octets[from] == octets[from + 1] && octets[from] == octets[from + 2]))
+    const uint64_t map = load_64((const uint8_t *)same + from / 8) >> from % 8;
+
+    if (__builtin_expect(((length == 2) & (map & 1)) | ((length == 3) & ((map & 3) == 3)), 0))
         return repeats(octets[from], length, packets);
     return literals(octets + from, length, count - from, packets);
 }
@@ -85,7 +87,7 @@ INLINE size_t pack_by_map(const uint8_t *octets, size_t count, const uint64_t *s
         if (runs == 0)
             break;
         const size_t start = 64 * word + (size_t)__builtin_ctzll(runs);
-        packets = between(octets, at, start, count, packets);
+        packets = between(octets, same, at, start, count, packets);
 
         word = start / 64;
         uint64_t different = ~same[word] & ~UINT64_C(0) << start % 64;
@@ -94,7 +96,8 @@ INLINE size_t pack_by_map(const uint8_t *octets, size_t count, const uint64_t *s
         at = 64 * word + (size_t)__builtin_ctzll(different) + 1;
         packets = repeats(octets[start], at - start, packets);
     }
-    packets = between(octets, at, count, count, packets);
+    if (at < count)
+        packets = between(octets, same, at, count, count, packets);
     return (size_t)(packets - begin);
 }
 
@@ -165,8 +168,8 @@ static void unpack_last(packbits_cursor *c)
 }
 
 /*
- * The fast loop, of which each way has its own UNPACK_PACKET: write 64 octets, or 128 where the packet covers more,
- * literals where `keep` has all bits. It goes on while a whole packet of any kind is there to be read.
+ * The fast loop, of which each way has its own UNPACK_PACKET: write 128 octets whatever the packet covers, literals
+ * where `keep` has all bits. It goes on while a whole packet of any kind is there to be read.
  *
  * Where the next packet begins is known only when this one's header is, some nine cycles a packet that wait for nothing
  * else. Two or three sequences abreast share them.
@@ -190,7 +193,7 @@ static void unpack_last(packbits_cursor *c)
             break;                                                                                            \
         }                                                                                                     \
         const ptrdiff_t covers_ = (header_ ^ repeats_) - repeats_ + 1;                                        \
-        UNPACK_PACKET(from##k, to##k, ~(int32_t)repeats_, covers_);                                           \
+        UNPACK_PACKET(from##k, to##k, ~(int32_t)repeats_);                                                    \
         to##k += covers_;                                                                                     \
         from##k += (header_ & ~repeats_) + 2;                                                                 \
     } while (0)
@@ -263,16 +266,14 @@ SIMD_AVX2 static size_t pack_vector(const uint8_t *octets, size_t count, uint8_t
     return pack_by_map(octets, count, same, packets);
 }
 
-#define UNPACK_PACKET(from, to, keep, covers)                                                                 \
+#define UNPACK_PACKET(from, to, keep)                                                                         \
     do {                                                                                                      \
         const __m256i keep_ = _mm256_set1_epi32(keep);                                                        \
         const __m256i spread_ = _mm256_andnot_si256(keep_, _mm256_set1_epi8((char)(from)[1]));                \
         PUT_32(from, to, 0);                                                                                  \
         PUT_32(from, to, 32);                                                                                 \
-        if (covers > 64) {                                                                                    \
-            PUT_32(from, to, 64);                                                                             \
-            PUT_32(from, to, 96);                                                                             \
-        }                                                                                                     \
+        PUT_32(from, to, 64);                                                                                 \
+        PUT_32(from, to, 96);                                                                                 \
     } while (0)
 #define PUT_32(from, to, k)                                                                                   \
     _mm256_storeu_si256(                                                                                      \
@@ -307,15 +308,12 @@ static size_t pack_vector(const uint8_t *octets, size_t count, uint8_t *packets)
     return pack_by_map(octets, count, same, packets);
 }
 
-#define UNPACK_PACKET(from, to, keep, covers)                                                                 \
+#define UNPACK_PACKET(from, to, keep)                                                                         \
     do {                                                                                                      \
         const uint8x16_t keep_ = vdupq_n_u8((uint8_t)(keep));                                                 \
         const uint8x16_t spread_ = vld1q_dup_u8((from) + 1);                                                  \
-        for (size_t k_ = 0; k_ < 64; k_ += 16)                                                                \
+        for (size_t k_ = 0; k_ < PACKBITS_LONGEST; k_ += 16)                                                  \
             vst1q_u8((to) + k_, vbslq_u8(keep_, vld1q_u8((from) + 1 + k_), spread_));                         \
-        if (covers > 64)                                                                                      \
-            for (size_t k_ = 64; k_ < PACKBITS_LONGEST; k_ += 16)                                             \
-                vst1q_u8((to) + k_, vbslq_u8(keep_, vld1q_u8((from) + 1 + k_), spread_));                     \
     } while (0)
 #define UNPACK_LEAVE (void)0
 

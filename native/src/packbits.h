@@ -10,7 +10,7 @@ enum {
     PACKBITS_BLOCK = 3584,  /* the most octets that are packed at once */
     PACKBITS_PACKET = 129,  /* the most octets of a packet */
     PACKBITS_LONGEST = 128, /* the most octets that a packet stands for */
-    PACKBITS_SLACK = 32,    /* octets behind the end of either output that may be written, with anything */
+    PACKBITS_SLACK = 128,   /* octets behind the end of packets that may be written, with anything */
 };
 
 /* The most octets that packing `count` takes. */
@@ -26,7 +26,7 @@ size_t edge_packbits_pack(const uint8_t *octets, size_t count, uint8_t *packets)
 typedef struct packbits_cursor {
     const uint8_t *packets;
     size_t length, at; /* octets of packets, and how many of them are done with */
-    uint8_t *octets;   /* room for wanted + PACKBITS_LONGEST + PACKBITS_SLACK */
+    uint8_t *octets;   /* room for wanted + PACKBITS_LONGEST */
     size_t have, wanted;
 } packbits_cursor;
 

@@ -23,7 +23,7 @@ enum {
     DECODER = 0x64525645,
     DRIP = 1024,     /* octets of pixels that wait for room */
     UNPACKED = 5888, /* octets of planes that are unpacked and not yet merged */
-    CHUNK_EXTRA = PACKBITS_LONGEST + PACKBITS_SLACK,
+    CHUNK_EXTRA = PACKBITS_LONGEST,
 };
 
 /* How the octets of an image make planes. */
