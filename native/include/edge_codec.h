@@ -194,10 +194,11 @@ edge_result edge_jpeg_lossless_decoded_image(const void *state, edge_image *imag
  */
 
 enum {
-    EDGE_JPEG_LS_FIT = 0,       /* line where pixels lie side by side, none where they are planar */
-    EDGE_JPEG_LS_LINE = 1,      /* a line of each component in turn; pixels lie side by side */
-    EDGE_JPEG_LS_SAMPLE = 2,    /* pixel by pixel; pixels lie side by side */
-    EDGE_JPEG_LS_NONE = 3       /* a scan for each component; pixels are planar */
+    EDGE_JPEG_LS_FIT = 0,    /* sample where pixels lie side by side, none where they are planar */
+    EDGE_JPEG_LS_LINE = 1,   /* a line of each component in turn; pixels lie side by side. About 1 % smaller, and quicker
+                                to encode; sample is quicker to decode, as its components need not wait for another */
+    EDGE_JPEG_LS_SAMPLE = 2, /* pixel by pixel; pixels lie side by side */
+    EDGE_JPEG_LS_NONE = 3    /* a scan for each component; pixels are planar */
 };
 
 typedef struct edge_jpeg_ls_options {

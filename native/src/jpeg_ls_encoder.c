@@ -463,10 +463,10 @@ edge_result edge_jpeg_ls_encode_begin(void *state, size_t size, const edge_image
         e->h_most = e->h[j] > e->h_most ? e->h[j] : e->h_most;
         e->v_most = e->v[j] > e->v_most ? e->v[j] : e->v_most;
     }
-    if (image->components > 1 && options->interleave == EDGE_JPEG_LS_SAMPLE)
-        e->interleave = 2;
-    else if (image->components > 1 && (!image->planar || is_sampled(options)))
+    if (image->components > 1 && (options->interleave == EDGE_JPEG_LS_LINE || is_sampled(options)))
         e->interleave = 1;
+    else if (image->components > 1 && !image->planar)
+        e->interleave = 2;
     e->last = e->interleave == 0 ? 1 : image->components;
     e->stride = stride_of(image->columns);
     presets = (jls_presets){options->maxval, options->t1, options->t2, options->t3, options->reset};

@@ -361,9 +361,8 @@ JLS_TARGET static uint32_t JLS(encode_line)(jls_model *model, const uint16_t *ab
     return from + i;
 }
 
-JLS_TARGET static uint32_t JLS(encode_pixels)(jls_model *model, const uint16_t *above, const uint16_t *lines,
-                                              size_t stride, uint32_t from, uint32_t width, int components,
-                                              jls_pen *outside)
+FN uint32_t JLS(encode_pixels_of)(jls_model *model, const uint16_t *above, const uint16_t *lines, size_t stride,
+                                  uint32_t from, uint32_t width, int components, jls_pen *outside)
 {
     enum { ROOM = JLS_BLOCK / JLS_COMPONENTS + JLS_PAD };
     int16_t places[JLS_COMPONENTS][ROOM], misses[JLS_COMPONENTS][ROOM];
@@ -410,6 +409,14 @@ JLS_TARGET static uint32_t JLS(encode_pixels)(jls_model *model, const uint16_t *
     }
     *outside = pen;
     return from + i;
+}
+
+JLS_TARGET static uint32_t JLS(encode_pixels)(jls_model *model, const uint16_t *above, const uint16_t *lines,
+                                              size_t stride, uint32_t from, uint32_t width, int components, jls_pen *pen)
+{
+    if (components == 3)
+        return JLS(encode_pixels_of)(model, above, lines, stride, from, width, 3, pen);
+    return JLS(encode_pixels_of)(model, above, lines, stride, from, width, components, pen);
 }
 
 /* --------------------------------------------------------------------------------------------- the general encoder */
@@ -582,8 +589,11 @@ FN int32_t JLS(decode_sample)(const jls_model *model, jls_exact_contexts *all, p
     return sample;
 }
 
-FN ptrdiff_t JLS(quick_quantised)(const jls_exact_contexts *all, int32_t difference)
+/* `is_narrow`: no difference can reach JLS_REACH. */
+FN ptrdiff_t JLS(quick_quantised)(const jls_exact_contexts *all, int32_t difference, int is_narrow)
 {
+    if (is_narrow)
+        return (all->quantised + JLS_REACH)[(ptrdiff_t)difference];
     const uint32_t place = (uint32_t)(difference + JLS_REACH);
     if (JLS_RARELY(place >= 2 * JLS_REACH))
         return difference < 0 ? -4 : 4;
@@ -597,14 +607,13 @@ FN uint32_t JLS(allowed)(const jls_tape *tape, uint32_t samples, uint32_t compon
     return allowed < samples ? (uint32_t)allowed : samples;
 }
 
-JLS_TARGET static uint32_t JLS(decode_line)(jls_model *model, const uint16_t *above, uint16_t *line, uint32_t from,
-                                            uint32_t width, int component, jls_tape *outside, uint32_t *damages)
+FN uint32_t JLS(decode_line_of)(jls_model *model, const uint16_t *above, uint16_t *line, uint32_t from, uint32_t width,
+                                int component, jls_tape *outside, uint32_t *damages, int32_t maxval, int is_narrow)
 {
     struct {
         int16_t contexts[JLS_BLOCK + JLS_PAD], above[JLS_BLOCK + JLS_PAD];
     } block;
     jls_exact_contexts *all = &model->contexts.exact;
-    const int32_t maxval = model->maxval;
     uint32_t damage = 0, start = from, i = 0;
     jls_tape tape = *outside;
 
@@ -619,7 +628,7 @@ JLS_TARGET static uint32_t JLS(decode_line)(jls_model *model, const uint16_t *ab
             const uint32_t pause = i + JLS(allowed)(&tape, end - i, 1);
             while (i < pause) {
                 const int32_t b = (uint16_t)block.above[i];
-                const ptrdiff_t q = block.contexts[i] + JLS(quick_quantised)(all, c - a);
+                const ptrdiff_t q = block.contexts[i] + JLS(quick_quantised)(all, c - a, is_narrow);
                 if (q != 0) {
                     a = JLS(decode_sample)(model, all, q, JLS(middle)(a, b, c), maxval, &tape, &damage);
                     here[i++] = (uint16_t)a;
@@ -645,15 +654,25 @@ JLS_TARGET static uint32_t JLS(decode_line)(jls_model *model, const uint16_t *ab
     return start;
 }
 
-JLS_TARGET static uint32_t JLS(decode_pixels)(jls_model *model, const uint16_t *above, uint16_t *lines, size_t stride,
-                                              uint32_t from, uint32_t width, int components, jls_tape *outside,
-                                              uint32_t *damages)
+/* The same loop for 8 bits, where nearly all colour is, for few bits, and for any. */
+JLS_TARGET static uint32_t JLS(decode_line)(jls_model *model, const uint16_t *above, uint16_t *line, uint32_t from,
+                                            uint32_t width, int component, jls_tape *tape, uint32_t *damage)
+{
+    if (model->bits == 8)
+        return JLS(decode_line_of)(model, above, line, from, width, component, tape, damage, 0xFF, 1);
+    if (model->bits <= 10)
+        return JLS(decode_line_of)(model, above, line, from, width, component, tape, damage, model->maxval, 1);
+    return JLS(decode_line_of)(model, above, line, from, width, component, tape, damage, model->maxval, 0);
+}
+
+FN uint32_t JLS(decode_pixels_of)(jls_model *model, const uint16_t *above, uint16_t *lines, size_t stride, uint32_t from,
+                                  uint32_t width, int components, jls_tape *outside, uint32_t *damages, int32_t maxval,
+                                  int is_narrow)
 {
     int16_t contexts[JLS_COMPONENTS][JLS_BLOCK / JLS_COMPONENTS + JLS_PAD];
     int16_t unused[JLS_BLOCK / JLS_COMPONENTS + JLS_PAD];
     jls_exact_contexts *all = &model->contexts.exact;
     const uint32_t block = JLS_BLOCK / JLS_COMPONENTS;
-    const int32_t maxval = model->maxval;
     uint32_t damage = 0, i = from;
     jls_tape tape = *outside;
 
@@ -667,7 +686,7 @@ JLS_TARGET static uint32_t JLS(decode_pixels)(jls_model *model, const uint16_t *
             ptrdiff_t q[JLS_COMPONENTS], any = 0;
             for (int j = 0; j < components; j++) {
                 const size_t at = (size_t)j * stride + i;
-                q[j] = contexts[j][i - start] + JLS(quick_quantised)(all, *(above + at - 1) - *(lines + at - 1));
+                q[j] = contexts[j][i - start] + JLS(quick_quantised)(all, *(above + at - 1) - *(lines + at - 1), is_narrow);
                 any |= q[j];
             }
             if (any != 0) {
@@ -700,6 +719,15 @@ JLS_TARGET static uint32_t JLS(decode_pixels)(jls_model *model, const uint16_t *
     *outside = tape;
     *damages |= damage;
     return i;
+}
+
+JLS_TARGET static uint32_t JLS(decode_pixels)(jls_model *model, const uint16_t *above, uint16_t *lines, size_t stride,
+                                              uint32_t from, uint32_t width, int components, jls_tape *tape,
+                                              uint32_t *damage)
+{
+    if (model->bits == 8 && components == 3)
+        return JLS(decode_pixels_of)(model, above, lines, stride, from, width, 3, tape, damage, 0xFF, 1);
+    return JLS(decode_pixels_of)(model, above, lines, stride, from, width, components, tape, damage, model->maxval, 0);
 }
 
 /* --------------------------------------------------------------------------------------------- the general decoder */

@@ -1,7 +1,7 @@
 """JPEG-LS against CharLS as imagecodecs binds it.
 
-Both encode each image by their own choices: we with Bits Stored as the data set says and by line, imagecodecs with the
-depth of the array's type and by sample. Each decodes its own stream; `decode theirs` is both on the peer's stream.
+Both encode each image by their own choices: we with Bits Stored as the data set says, imagecodecs with the depth of the
+array's type; both write colour by sample. Each decodes its own stream; `decode theirs` is both on the peer's stream.
 """
 
 import imagecodecs
