@@ -2,6 +2,7 @@
 # make setup   only install: .venv/bin/edge
 # make test    install what the tests need, and run them
 # make bench   measure against other DICOM software, and print the table
+# make bench-codecs  the same for the codecs
 # make torture power cuts, kills, bad links and hostile peers for MINUTES=60
 # make clean   remove what was installed and built; ./var stays, it may hold objects
 
@@ -16,7 +17,7 @@ NATIVE := setup.py native/build.py $(wildcard native/include/*.h native/src/*.[c
 # The interpreter's own headers: without them the C extension is left out, which the last line of the set-up says.
 HEADERS = $$($(PY) -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
 
-.PHONY: run setup test bench torture clean
+.PHONY: run setup test bench bench-codecs torture clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/setup.stamp
@@ -30,6 +31,9 @@ test: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	@$(PY) -m tests.bench
+
+bench-codecs: $(VENV)/test.stamp
+	@$(PY) -m tests.bench.codecs
 
 torture: $(VENV)/test.stamp
 	@$(PY) -m tests.torture --minutes $(MINUTES)
