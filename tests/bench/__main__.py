@@ -19,7 +19,7 @@ def _arguments():
         "--only", action="append", choices=list(rows.ROWS), help="measure this row only; may be repeated"
     )
     parser.add_argument("--quick", action="store_true", help="one round and a quarter of the material")
-    parser.add_argument("--rounds", type=int, help="rounds of each run; figures are the median of them")
+    parser.add_argument("--rounds", type=int, help="rounds of each run; figures are the best of them")
     parser.add_argument("--markdown", metavar="FILE", help="write the table for the README there, too")
     parser.add_argument("--disk", default=".", help="a folder on the disk that durable receive is measured on")
     parser.add_argument("--profile", choices=list(where.RUNS), help="show where the box spends its time instead")

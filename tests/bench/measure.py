@@ -1,7 +1,6 @@
 """Read what a run cost: time, CPU seconds, memory, bytes written. Linux's /proc is the only source."""
 
 import os
-import statistics
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -101,16 +100,20 @@ def sectors_written(path):
     return int((folder / "stat").read_text().split()[6]) * 512 if folder else None
 
 
-def interleave(rounds, *runs):
-    """Call every run once a round, in turn, and return the median of what each one returned.
+def interleave(rounds, *runs, costs=()):
+    """Call every run once a round, in turn, and return the best of what each one returned.
 
-    A run returns a number or a tuple of numbers. Taking turns keeps a machine that slows down, or is shared, from
-    favouring whoever came first.
+    A run returns a number or a tuple of numbers: more is better, but less in the columns (numbers from 0) that `costs`
+    names. Taking turns keeps a machine that slows down from favouring whoever came first; the best is taken because
+    what else goes on in a shared machine only takes away, and on a virtual one halves every other round of the same
+    program: a page that the host took back is ten times as dear at its next touch.
     """
     figures = [[] for _ in runs]
     for _ in range(rounds):
         for run, into in zip(runs, figures):
             result = run()
             into.append(result if isinstance(result, tuple) else (result,))
-    medians = [tuple(statistics.median(column) for column in zip(*rows)) for rows in figures]
-    return [median if len(median) > 1 else median[0] for median in medians]
+    best = [
+        tuple((min if number in costs else max)(column) for number, column in enumerate(zip(*rows))) for rows in figures
+    ]
+    return [each if len(each) > 1 else each[0] for each in best]
