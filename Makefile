@@ -9,6 +9,8 @@
 PYTHON ?= python3
 PIP_FLAGS ?= -q
 MINUTES ?= 60
+# Tests at a time: one more than processors, as most of them wait now and then.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -27,7 +29,7 @@ setup: $(VENV)/setup.stamp
 	@echo "set up: $(VENV)/bin/edge (make run starts the box)"
 
 test: $(VENV)/test.stamp
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 bench: $(VENV)/test.stamp
 	@$(PY) -m tests.bench

@@ -2,20 +2,11 @@
 
 from edge.dicom.errors import LocalError
 
-
-def _is_printable_by_octet(octets):
-    for octet in octets:
-        if not 0x20 <= octet <= 0x7E:
-            return False
-    return True
+_PRINTABLE = bytes(range(0x20, 0x7F))
 
 
-def _is_printable_at_once(octets):
-    return octets.isascii() and octets.decode().isprintable()
-
-
-# MicroPython has neither of the methods that spare CPython the loop
-_is_printable = _is_printable_at_once if hasattr("", "isprintable") else _is_printable_by_octet
+def _is_printable(octets):
+    return not octets.strip(_PRINTABLE)
 
 
 def strict(identifier):

@@ -47,7 +47,6 @@ class Disk:
         self.fstat = os.fstat
         self.stat = os.stat
         self.fstatvfs = os.fstatvfs
-        self.ftruncate = os.ftruncate
         self.fadvise = os.posix_fadvise
         self.flock = fcntl.flock
 

@@ -119,8 +119,10 @@ class Spool:
             raise errors.Locked(
                 "%s is in use by process %s: stop it first, or talk to it over its control socket" % (self.path, holder)
             )
-        disk.ftruncate(fd, 0)
-        disk.pwrite_all(fd, b"%d\n" % os.getpid(), 0)
+        try:
+            disk.pwrite_all(fd, b"%-10d\n" % os.getpid(), 0)  # over what stood there: that takes no room on a full disk
+        except OSError:
+            pass  # it only serves the words above
 
     def _open_records(self):
         """Open journal and index, and bring the index to where the journal is."""
