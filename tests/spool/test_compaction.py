@@ -198,8 +198,8 @@ def test_many_threads_go_on_while_segments_are_retired(tmp_path):
     again.close()
 
 
-def test_busy_days_leave_a_bounded_journal(tmp_path):
-    spool = open_spool(tmp_path / "state", limits=SMALL)
+def test_busy_days_leave_a_bounded_journal(memory_path):
+    spool = open_spool(memory_path / "state", limits=SMALL)
     for seed in range(6):
         busy_day(spool, seed, 300)
     objects = spool.index.total()[0]

@@ -132,9 +132,9 @@ def test_an_index_of_an_hour_ago_catches_up(tmp_path, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_index_comes_back_the_same_from_a_journal_that_was_compacted(tmp_path, seed):
+def test_an_index_comes_back_the_same_from_a_journal_that_was_compacted(memory_path, seed):
     limits = data.SMALL._replace(journal_bytes=0)
-    spool = open_spool(tmp_path / "state", limits=limits)
+    spool = open_spool(memory_path / "state", limits=limits)
     for round_ in range(6):
         busy_day(spool, seed * 100 + round_, 400)
     assert spool.journal.oldest > 1
