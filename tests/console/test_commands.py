@@ -234,6 +234,41 @@ def test_reindex_gives_the_same_with_and_without_a_box(tmp_path):
         assert (box.objects(), [(job["object"], job["state"]) for job in box.queue()]) == before
 
 
+def test_a_folder_without_a_file_is_said(tmp_path):
+    (tmp_path / "empty").mkdir()
+    service = Service(tmp_path / "box", [destination("archive", process.free_port())])
+    service.write_config()
+    said = service.edge("send", "archive", tmp_path / "empty", check=False)
+    assert (said.returncode, said.stdout) == (1, "0 objects queued for archive\n")
+    assert "no file lies in %s" % (tmp_path / "empty") in said.stderr
+
+
+def test_jobs_for_a_destination_that_left_the_configuration_are_told_at_start_and_can_be_given_to_another(tmp_path):
+    arrived = tmp_path / "arrived"
+    service = Service(tmp_path / "box", [destination("old", process.free_port())])
+    service.write_config()
+    service.edge("send", "old", CT, MR)
+    with Storescp(arrived) as archive:
+        service.document["destination"] = [destination("archive", archive.port)]
+        with service:
+            (line,) = [line for line in service.output().splitlines() if "stranded" in line]
+            assert "2 for old, which is not configured" in line and "cancel --destination old" in line
+            said = service.edge("cancel", "--destination", "old", "--to", "archive")
+            assert said.stdout == "cancelled 2 jobs, 2 objects queued for archive; the objects are kept\n"
+            process.wait_until(lambda: len(list(arrived.glob("*"))) == 2, 20, "two objects to arrive")
+
+
+def test_an_object_is_removed_only_by_somebody_who_was_told_what_is_lost(tmp_path):
+    service = Service(tmp_path / "box", [destination("archive", process.free_port())])
+    service.write_config()
+    service.edge("send", "archive", CT)
+    (kept,) = service.objects()
+    said = service.edge("remove", "--object", kept["id"], check=False)
+    assert said.returncode == 1 and "would be gone for good" in said.stderr and "--yes" in said.stderr
+    assert service.edge("remove", "--object", kept["id"], "--yes").stdout == "removed object %d\n" % kept["id"]
+    assert service.objects() == [] and list((service.state_dir / "objects").rglob("*.dcm")) == []
+
+
 def test_status_tells_whether_the_box_runs(tmp_path):
     with Service(tmp_path / "box", [destination("archive", 1)]) as box:
         said = box.edge("status")
