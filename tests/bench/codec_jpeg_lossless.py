@@ -74,8 +74,8 @@ def measure(images, timer):
         rows += [
             Row("jpeg-lossless", image.name, "encode", PEER, rates["their_encode"], rates["two"], 8, 6, *ours_small,
                 f"state {two_state:,}"),
-            Row("jpeg-lossless", image.name, "encode in one pass", PEER, rates["their_encode"], rates["one"], None, None,
-                small, len(image.pixels) / one_length, f"state {one_state:,}"),
+            Row("jpeg-lossless", image.name, "encode in one pass", PEER, rates["their_encode"], rates["one"], None,
+                None, small, len(image.pixels) / one_length, f"state {one_state:,}"),
             Row("jpeg-lossless", image.name, "decode", PEER, rates["theirs_on_theirs"], rates["ours_on_ours"], 1.9, 1.7,
                 *ours_small, f"state {decode_size:,}"),
             Row("jpeg-lossless", image.name, "decode theirs", PEER, rates["theirs_on_theirs"], rates["ours_on_theirs"],

@@ -77,7 +77,7 @@ def measure(images, timer):
                 f"state {sizes[1]:,}"),
             Row("rle", image.name, "decode ours", PEER, rates["theirs_on_ours"], rates["ours_on_ours"], None, None,
                 small[1], small[1]),
-            Row("rle", image.name, "decode theirs", PEER, rates["theirs_on_theirs"], rates["ours_on_theirs"], None, None,
-                small[0], small[0]),
+            Row("rle", image.name, "decode theirs", PEER, rates["theirs_on_theirs"], rates["ours_on_theirs"], None,
+                None, small[0], small[0]),
         ]  # fmt: skip
     return rows

@@ -57,7 +57,7 @@ class Timer:
         self.rounds = rounds
 
     def rates(self, image, **functions):
-        """Call each of the functions once a round; return by name how many megabytes of the image it does in a second."""
+        """Call each function once a round; return by name how many megabytes of the image it does in a second."""
         best = dict.fromkeys(functions, math.inf)
         for _ in range(self.rounds):
             for name, function in functions.items():

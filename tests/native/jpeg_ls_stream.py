@@ -58,7 +58,8 @@ def encode(pixels, columns, rows, components=1, allocated=8, stored=None, signed
            room=1 << 16, library=None, **options):  # fmt: skip
     """Return the stream of `pixels`; raise CodecError."""
     library = library or native()
-    image = library.ffi.new("edge_image *", [columns, rows, components, allocated, stored or allocated, signed, planar, drops])
+    stored = stored or allocated
+    image = library.ffi.new("edge_image *", [columns, rows, components, allocated, stored, signed, planar, drops])
     options = library.ffi.new("edge_jpeg_ls_options *", options)
     size = library.lib.edge_jpeg_ls_encoder_size(image, options)
     state = _state(library, size)

@@ -174,7 +174,7 @@ def replay(target, folder, *flags, compiler="cc"):
 
 
 def cross(main, folder, compiler, emulator, *flags):
-    """Build the C text `main` and the codecs for another processor; return what it prints, or None without the tools."""
+    """Build the C text `main` and the codecs for another processor; return what it prints."""
     if not shutil.which(compiler) or not shutil.which(emulator):
         return None
     text, program = folder / "cross.c", folder / f"cross-{compiler}"

@@ -25,11 +25,12 @@ def picture(columns, rows, components=1, bits=8, kind="steps", seed=1):
     elif kind == "flat":
         values = numpy.full(shape, most // 3)
     elif kind == "steps":
-        values = numpy.repeat(generator.integers(0, most, (rows, columns // 7 + 1, components), endpoint=True), 7, axis=1)
-        values = values[:, :columns] ^ (generator.random(shape) < 0.05)
+        levels = generator.integers(0, most, (rows, columns // 7 + 1, components), endpoint=True)
+        values = numpy.repeat(levels, 7, axis=1)[:, :columns] ^ (generator.random(shape) < 0.05)
     else:
         y, x = numpy.mgrid[:rows, :columns]
-        values = (y * 3 + x * 2)[..., None] * most / (3 * rows + 2 * columns) + generator.normal(0, 2 + most / 200, shape)
+        slope = (y * 3 + x * 2)[..., None] * most / (3 * rows + 2 * columns)
+        values = slope + generator.normal(0, 2 + most / 200, shape)
     values = numpy.clip(values, 0, most).astype("u1" if bits <= 8 else "<u2")
     return values
 
@@ -44,9 +45,8 @@ def pnm(name):
 def subsampled():
     """The lines of T8SS's components, in the order of its units: 4 of R, 1 of G, 2 of B."""
     red, green, blue = pnm("TEST8R.PGM"), pnm("TEST8GR4.PGM"), pnm("TEST8BS2.PGM")
-    return b"".join(
-        red[i * 1024 : (i + 1) * 1024] + green[i * 256 : (i + 1) * 256] + blue[i * 256 : (i + 1) * 256] for i in range(64)
-    )
+    sizes = ((red, 1024), (green, 256), (blue, 256))
+    return b"".join(plane[i * size : (i + 1) * size] for i in range(64) for plane, size in sizes)
 
 
 RGB = {"columns": 256, "rows": 256, "components": 3}

@@ -25,7 +25,7 @@ def charls():
 
 
 def as_charls_wants(values, mode):
-    """The samples in the order that CharLS takes and gives them in an interleave mode: by line they lie side by side."""
+    """The samples in the order of CharLS in an interleave mode: by line and by sample they lie side by side."""
     return (values.transpose(2, 0, 1) if mode == 0 else values).tobytes()
 
 
@@ -102,7 +102,8 @@ CASES = [
 def test_dcmtk_reads_what_is_written(tmp_path, components, bits, near, interleave):
     values = picture(90, 31, components, bits, "smooth")
     allocated = values.itemsize * 8
-    stream = encode(values.tobytes(), 90, 31, components, allocated=allocated, stored=bits, near=near, interleave=interleave)
+    stream = encode(values.tobytes(), 90, 31, components, allocated=allocated, stored=bits, near=near,
+                    interleave=interleave)  # fmt: skip
     (tmp_path / "in.dcm").write_bytes(data_set(stream, 90, 31, components, allocated, bits, near))
     subprocess.run([DCMDJPLS, tmp_path / "in.dcm", tmp_path / "out.dcm"], check=True, capture_output=True)
     found = pydicom.dcmread(tmp_path / "out.dcm")
@@ -115,7 +116,8 @@ def test_gdcm_reads_what_is_written(tmp_path, components, bits, near, interleave
     gdcm = pytest.importorskip("gdcm", reason="python-gdcm is not installed")
     values = picture(90, 31, components, bits, "smooth")
     allocated = values.itemsize * 8
-    stream = encode(values.tobytes(), 90, 31, components, allocated=allocated, stored=bits, near=near, interleave=interleave)
+    stream = encode(values.tobytes(), 90, 31, components, allocated=allocated, stored=bits, near=near,
+                    interleave=interleave)  # fmt: skip
     (tmp_path / "in.dcm").write_bytes(data_set(stream, 90, 31, components, allocated, bits, near))
     reader = gdcm.ImageReader()
     reader.SetFileName(str(tmp_path / "in.dcm"))
@@ -152,6 +154,7 @@ def test_samples_of_pydicom_are_read_as_charls_reads_them(path):
         assert numpy.array_equal(numpy.frombuffer(found.pixels, expected.dtype).reshape(expected.shape), expected)
 
 
+CHOICES = ((1, FIT, 0), (1, FIT, 1), (3, LINE, 0), (3, SAMPLE, 0), (3, SAMPLE, 1))
 FOREIGN = [
     ("aarch64-linux-gnu-gcc", "qemu-aarch64", b"neon"),
     ("arm-linux-gnueabihf-gcc", "qemu-arm", b"scalar"),
@@ -198,11 +201,11 @@ def test_other_processors_give_the_same_bits(tmp_path, compiler, emulator, way):
     assert subprocess.run([emulator, binary], check=True, capture_output=True).stdout.strip() == way
     for bits in (2, 8, 12, 16):
         for kind in KINDS:
-            for components, interleave, near in ((1, FIT, 0), (1, FIT, 1), (3, LINE, 0), (3, SAMPLE, 0), (3, SAMPLE, 1)):
+            for components, interleave, near in CHOICES:
                 values = picture(151, 17, components, bits, kind)
                 (tmp_path / "pixels").write_bytes(values.tobytes())
-                shape = [151, 17, components, values.itemsize * 8, bits, near, interleave]
-                subprocess.run([emulator, binary, tmp_path / "pixels", tmp_path / "stream", *map(str, shape)], check=True)
+                shape = map(str, [151, 17, components, values.itemsize * 8, bits, near, interleave])
+                subprocess.run([emulator, binary, tmp_path / "pixels", tmp_path / "stream", *shape], check=True)
                 stream = encode(values.tobytes(), 151, 17, components, allocated=values.itemsize * 8, stored=bits,
                                 near=near, interleave=interleave)  # fmt: skip
                 assert (tmp_path / "stream").read_bytes() == stream + decode(stream).pixels

@@ -229,12 +229,15 @@ def test_damage_anywhere_ends_in_pixels_of_the_right_number_or_an_error(stream, 
         assert len(found.pixels) == octets
 
 
+LAYOUTS = ((1, {}), (3, {"interleave": LINE}), (3, {"interleave": SAMPLE}), (4, {"restart_rows": 2}))
+
+
 def seeds(folder):
     """Write a corpus of small streams of every kind, each with the four octets that the fuzz target begins with."""
     number = 0
     for bits in (2, 8, 12, 16):
         for kind in ("noise", "steps", "smooth", "flat"):
-            for components, options in ((1, {}), (3, {"interleave": LINE}), (3, {"interleave": SAMPLE}), (4, {"restart_rows": 2})):
+            for components, options in LAYOUTS:
                 values = picture(17, 5, components, bits, kind)
                 for near in (0, 1):
                     stream = encode(values.tobytes(), 17, 5, components, allocated=values.itemsize * 8, stored=bits,
@@ -266,7 +269,8 @@ def test_sanitizers_find_nothing_in_the_encoder(tmp_path):
             uint32_t seed = 1;
             for (int round = 0; round < 800; round++) {
                 seed = seed * 1664525u + 1013904223u;
-                edge_image image = {1 + (seed >> 8) % 70, 1 + (seed >> 16) % 6, (uint8_t)(1 + (seed >> 24) % 4), 0, 0, 0, 0, 1};
+                edge_image image = {1 + (seed >> 8) % 70, 1 + (seed >> 16) % 6, 0, 0, 0, 0, 0, 1};
+                image.components = (uint8_t)(1 + (seed >> 24) % 4);
                 image.bits_stored = (uint8_t)(1 + (seed >> 5) % 16);
                 image.bits_allocated = image.bits_stored <= 8 ? 8 : 16;
                 if (round % 97 == 0) image.columns = 3000;
@@ -306,4 +310,3 @@ def test_sanitizers_find_nothing_in_the_encoder(tmp_path):
                                 "-fno-sanitize-recover=all", *flags)  # fmt: skip
         done = subprocess.run([program], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
-
