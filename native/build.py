@@ -12,8 +12,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SOURCES = (
     "crc32.c", "differences.c", "huffman.c", "jpeg_lossless_decoder.c", "jpeg_lossless_encoder.c",
-    "jpeg_ls_decoder.c", "jpeg_ls_encoder.c", "jpeg_ls_model.c", "jpeg_ls_ways.c", "lossless_codes.c", "packbits.c",
-    "planes.c", "reconstruct.c", "result.c", "rle.c", "step.c", "stuffing.c",
+    "jpeg_lossless_headers.c", "jpeg_ls_decoder.c", "jpeg_ls_encoder.c", "jpeg_ls_headers.c", "jpeg_ls_model.c",
+    "jpeg_ls_ways.c", "lossless_codes.c", "packbits.c", "planes.c", "reconstruct.c", "result.c", "rle_decoder.c",
+    "rle_encoder.c", "step.c", "stuffing.c",
 )
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion")
 

@@ -214,8 +214,8 @@ edge_result edge_jpeg_lossless_decoded_image(const void *state, edge_image *imag
 
 enum {
     EDGE_JPEG_LS_FIT = 0,    /* sample where pixels lie side by side, none where they are planar */
-    EDGE_JPEG_LS_LINE = 1,   /* a line of each component in turn; pixels lie side by side. About 1 % smaller, and quicker
-                                to encode; sample is quicker to decode, as its components need not wait for another */
+    EDGE_JPEG_LS_LINE = 1,   /* a line of each component in turn; pixels lie side by side. About 1 % smaller and
+                                quicker to encode; sample is quicker to decode: no component waits for another */
     EDGE_JPEG_LS_SAMPLE = 2, /* pixel by pixel; pixels lie side by side */
     EDGE_JPEG_LS_NONE = 3    /* a scan for each component; pixels are planar */
 };
@@ -241,14 +241,14 @@ edge_result edge_jpeg_ls_encode_begin(void *state, size_t size, const edge_image
 edge_result edge_jpeg_ls_encode(void *state, edge_io *io);
 
 /*
- * `image` bounds the streams that the state can take by columns and components; rows are not bounded. Its bits_allocated
- * and is_signed say how the samples are wanted: 0 bits allocated are 8 where the stream's depth allows and otherwise 16;
- * signed samples are extended from bits_stored, or from the stream's depth where bits_stored is 0.
+ * `image` bounds the streams that the state can take by columns and components; rows are not bounded. Its
+ * bits_allocated and is_signed say how the samples are wanted: 0 bits allocated are 8 where the stream's depth allows
+ * and otherwise 16; signed samples are extended from bits_stored, or from the stream's depth where bits_stored is 0.
  *
- * Pixels come out as the stream has them: side by side from one interleaved scan, planar from a scan for each component
- * in order; any other order of scans is EDGE_UNSUPPORTED_SCANS. Components of different sizes are
- * EDGE_UNSUPPORTED_SAMPLING unless `takes_sampling` is 1; then their lines come out in the order of the stream. Mapping
- * tables (palettes) are EDGE_UNSUPPORTED where a scan uses them.
+ * Pixels come out as the stream has them: side by side from one interleaved scan, planar from a scan for each
+ * component in order; any other order of scans is EDGE_UNSUPPORTED_SCANS. Components of different sizes are
+ * EDGE_UNSUPPORTED_SAMPLING unless `takes_sampling` is 1; then their lines come out in the order of the stream.
+ * Mapping tables (palettes) are EDGE_UNSUPPORTED where a scan uses them.
  */
 size_t edge_jpeg_ls_decoder_size(const edge_image *image);
 edge_result edge_jpeg_ls_decode_begin(void *state, size_t size, const edge_image *image, int takes_sampling);

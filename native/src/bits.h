@@ -32,6 +32,12 @@ static inline uint64_t load_64(const uint8_t *octets)
     return word;
 }
 
+/* As markers and headers have it: the more significant octet first. */
+static inline unsigned load_16_big(const uint8_t *octets)
+{
+    return (unsigned)octets[0] << 8 | octets[1];
+}
+
 /* The octets in the order of a bit stream: the first is the most significant. */
 static inline uint64_t load_64_big(const uint8_t *octets)
 {

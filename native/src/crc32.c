@@ -54,7 +54,8 @@ static uint32_t sliced(uint32_t state, const uint8_t *octets, size_t length)
         const uint32_t low = state ^ little_u32(octets);
         const uint32_t high = little_u32(octets + 4);
         state = after[7][low & 0xFFu] ^ after[6][low >> 8 & 0xFFu] ^ after[5][low >> 16 & 0xFFu] ^ after[4][low >> 24] ^
-                after[3][high & 0xFFu] ^ after[2][high >> 8 & 0xFFu] ^ after[1][high >> 16 & 0xFFu] ^ after[0][high >> 24];
+                after[3][high & 0xFFu] ^ after[2][high >> 8 & 0xFFu] ^
+                after[1][high >> 16 & 0xFFu] ^ after[0][high >> 24];
     }
     for (; length > 0; octets++, length--)
         state = state >> 8 ^ after[0][(state ^ *octets) & 0xFFu];
@@ -95,7 +96,7 @@ __attribute__((target("pclmul"))) static __m128i folded(__m128i block, __m128i p
 
 __attribute__((target("pclmul"))) static uint32_t fast(uint32_t state, const uint8_t *octets, size_t length)
 {
-    /* x^(n + 32) for the low half of a block and x^(n - 32) for the high one, modulo P, for n = 512 and n = 128 bits. */
+    /* x^(n + 32) for a block's low half and x^(n - 32) for its high one, modulo P, for n = 512 and n = 128 bits. */
     const __m128i by_512 = _mm_set_epi64x(0x1c6e41596, 0x154442bd4);
     const __m128i by_128 = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
     uint8_t rest[16];

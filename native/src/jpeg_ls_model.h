@@ -24,8 +24,14 @@
 #define JLS_RARE_ZEROS 17   /* the fewest that may begin an escape code, and more than other codes begin with */
 #define JLS_MOST_A (1u << 24) /* more than a right stream can come to */
 
+/* Compiled with EDGE_COMPACT defined, functions are not copied into each that calls them: slower, and compiled in a
+   small part of the time, which a sanitizer otherwise makes minutes of. */
 #if defined(__GNUC__)
+#ifdef EDGE_COMPACT
+#define JLS_INLINE static inline
+#else
 #define JLS_INLINE static inline __attribute__((always_inline))
+#endif
 #define JLS_RARELY(condition) __builtin_expect(!!(condition), 0)
 /* Have the number before what is written behind this: compilers put sums together again in an order of their own. */
 #define JLS_FIRST(number) __asm__("" : "+r"(number))
@@ -88,8 +94,9 @@ static const uint8_t jls_run_bits[32] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,  2,  3
                                          4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 /* 2 to the power of each J before this one, added up. */
-static const uint32_t jls_run_sums[32] = {0,  1,  2,  3,   4,   6,   8,   10,  12,   16,   20,   24,   28,   36,    44,    52,
-                                          60, 76, 92, 124, 156, 220, 284, 412, 540, 796, 1308, 2332, 4380, 8476, 16668, 33052};
+static const uint32_t jls_run_sums[32] = {0,   1,   2,   3,   4,   6,    8,    10,   12,   16,    20,
+                                          24,  28,  36,  44,  52,  60,   76,   92,   124,  156,   220,
+                                          284, 412, 540, 796, 1308, 2332, 4380, 8476, 16668, 33052};
 
 /* A little less than 2^32 / n: x * jls_parts[n] >> 32 is (x - 1) / n, and 0 for x = 0, while x * n < 2^32. */
 #define JLS_PART(n) (0xFFFFFFFFu / (n))
@@ -97,9 +104,9 @@ static const uint32_t jls_run_sums[32] = {0,  1,  2,  3,   4,   6,   8,   10,  1
     JLS_PART(n), JLS_PART((n) + 1u), JLS_PART((n) + 2u), JLS_PART((n) + 3u), JLS_PART((n) + 4u),                \
         JLS_PART((n) + 5u), JLS_PART((n) + 6u), JLS_PART((n) + 7u)
 static const uint32_t jls_parts[JLS_USUAL_RESET + 1] = {
-    0, JLS_PARTS(1), JLS_PARTS(9), JLS_PARTS(17), JLS_PARTS(25), JLS_PARTS(33), JLS_PARTS(41), JLS_PARTS(49), JLS_PARTS(57),
+    0,             JLS_PARTS(1),  JLS_PARTS(9),  JLS_PARTS(17), JLS_PARTS(25),
+    JLS_PARTS(33), JLS_PARTS(41), JLS_PARTS(49), JLS_PARTS(57),
 };
-
 
 /* Bits without stuffing: less than 8 wait between two codes. */
 typedef struct jls_pen {

@@ -10,7 +10,7 @@
 #define LANES 16
 typedef __m256i JLS(vector);
 #define V JLS(vector)
-#define LANED(name) static inline __attribute__((always_inline)) JLS_TARGET V JLS(name)
+#define LANED(name) JLS_INLINE JLS_TARGET V JLS(name)
 
 LANED(load)(const uint16_t *from) { return _mm256_loadu_si256((const __m256i *)(const void *)from); }
 LANED(all)(int number) { return _mm256_set1_epi16((short)number); }
@@ -61,8 +61,8 @@ JLS_TARGET static uint32_t JLS(many_rgb_in)(uint16_t *const lines[3], const uint
         const __m128i y = _mm_loadu_si128((const __m128i *)(const void *)(in + 16));
         const __m128i z = _mm_loadu_si128((const __m128i *)(const void *)(in + 32));
         for (int j = 0; j < 3; j++) {
-            const __m128i plane = _mm_or_si128(_mm_or_si128(_mm_shuffle_epi8(x, first[j]), _mm_shuffle_epi8(y, second[j])),
-                                               _mm_shuffle_epi8(z, third[j]));
+            const __m128i most = _mm_or_si128(_mm_shuffle_epi8(x, first[j]), _mm_shuffle_epi8(y, second[j]));
+            const __m128i plane = _mm_or_si128(most, _mm_shuffle_epi8(z, third[j]));
             _mm256_storeu_si256((__m256i *)(void *)(lines[j] + i), _mm256_cvtepu8_epi16(plane));
         }
     }
@@ -103,7 +103,7 @@ JLS_TARGET static uint32_t JLS(many_rgb_out)(uint8_t *out, const uint16_t *const
 #define LANES 8
 typedef __m128i JLS(vector);
 #define V JLS(vector)
-#define LANED(name) static inline __attribute__((always_inline)) V JLS(name)
+#define LANED(name) JLS_INLINE V JLS(name)
 
 LANED(load)(const uint16_t *from) { return _mm_loadu_si128((const __m128i *)(const void *)from); }
 LANED(all)(int number) { return _mm_set1_epi16((short)number); }
@@ -145,7 +145,7 @@ static uint32_t JLS(many_rgb_out)(uint8_t *out, const uint16_t *const lines[3], 
 #define LANES 8
 typedef int16x8_t JLS(vector);
 #define V JLS(vector)
-#define LANED(name) static inline __attribute__((always_inline)) V JLS(name)
+#define LANED(name) JLS_INLINE V JLS(name)
 
 LANED(load)(const uint16_t *from) { return vreinterpretq_s16_u16(vld1q_u16(from)); }
 LANED(all)(int number) { return vdupq_n_s16((int16_t)number); }
@@ -200,7 +200,7 @@ static uint32_t JLS(many_rgb_out)(uint8_t *out, const uint16_t *const lines[3], 
 #define LANES 1
 typedef int16_t JLS(vector);
 #define V JLS(vector)
-#define LANED(name) static inline __attribute__((always_inline)) V JLS(name)
+#define LANED(name) JLS_INLINE V JLS(name)
 
 LANED(load)(const uint16_t *from) { return (int16_t)*from; }
 LANED(all)(int number) { return (int16_t)number; }

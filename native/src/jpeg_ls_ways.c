@@ -1,6 +1,6 @@
 /* The template of jpeg_ls_lines.h, once for each set of instructions, and the choice among them. */
 
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(EDGE_COMPACT)
 #pragma GCC optimize("O3") /* gcc leaves loops over samples as they stand at -O2; clang does not */
 #endif
 
