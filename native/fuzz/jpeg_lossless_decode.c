@@ -4,7 +4,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { COLUMNS = 300, ROWS = 64, OCTETS = COLUMNS * ROWS * 4 * 2 };
+enum { COLUMNS = 300, ROWS = 24, OCTETS = COLUMNS * ROWS * 4 * 2 };
 
 static edge_result decode(const edge_image *wanted, int holds, int whole, size_t most, const uint8_t *data, size_t size,
                           uint8_t *out, size_t *given)

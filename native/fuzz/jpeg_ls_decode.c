@@ -1,11 +1,6 @@
 /*
- * libFuzzer target: decode any octets as JPEG-LS, in pieces, and check what the ABI promises on the way.
- *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined -I native/include native/fuzz/jpeg_ls_decode.c (and the sources)
- *
- * The first four octets choose the bounds and the sizes of the pieces, the rest is the stream. Compiled with
- * EDGE_REPLAY it has a main of its own, which decodes each file named and, as often as the first argument says, damaged
- * copies of it: for compilers without libFuzzer, and for the tests.
+ * Any octets as JPEG-LS, in pieces: what the ABI promises holds on the way. The first four octets choose the bounds and
+ * the sizes of the pieces, the rest is the stream.
  */
 
 #include "edge_codec.h"
@@ -94,70 +89,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(state);
     return 0;
 }
-
-#ifdef EDGE_REPLAY
-
-static uint32_t chance(uint32_t *seed, uint32_t below)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed % below;
-}
-
-/* Turn bits, overwrite, leave out and repeat, a few times. */
-static size_t damage(uint8_t *copy, size_t size, uint32_t *seed)
-{
-    for (uint32_t times = 1 + chance(seed, 4); times > 0 && size > 8; times--) {
-        const size_t at = 4 + chance(seed, (uint32_t)size - 4);
-        const size_t length = 1 + chance(seed, 8);
-        switch (chance(seed, 5)) {
-        case 0:
-            copy[at] = (uint8_t)(copy[at] ^ 1u << chance(seed, 8));
-            break;
-        case 1:
-            copy[at] = (uint8_t)chance(seed, 256);
-            break;
-        case 2:
-            copy[at] = 0xFF;
-            break;
-        case 3:
-            if (at + length < size) {
-                memmove(copy + at, copy + at + length, size - at - length);
-                size -= length;
-            }
-            break;
-        default:
-            size = at;
-            break;
-        }
-    }
-    return size;
-}
-
-int main(int count, char **arguments)
-{
-    uint32_t seed = 0x2545F491;
-
-    for (int i = 2; i < count; i++) {
-        static uint8_t stream[1 << 20], copy[1 << 20];
-        FILE *file = fopen(arguments[i], "rb");
-        if (file == NULL) {
-            perror(arguments[i]);
-            return 2;
-        }
-        const size_t size = fread(stream, 1, sizeof stream, file);
-        fclose(file);
-        LLVMFuzzerTestOneInput(stream, size);
-        for (long round = strtol(arguments[1], NULL, 10); round > 0; round--) {
-            memcpy(copy, stream, size);
-            copy[0] = (uint8_t)(chance(&seed, 256) & ~3u);
-            copy[2] = (uint8_t)(chance(&seed, 4) == 0 ? chance(&seed, 256) : 0);
-            copy[3] = (uint8_t)(chance(&seed, 4) == 0 ? chance(&seed, 256) : 0);
-            LLVMFuzzerTestOneInput(copy, damage(copy, size, &seed));
-        }
-    }
-    return 0;
-}
-
-#endif

@@ -2,7 +2,7 @@
  * Run a fuzz target without libFuzzer: over files, or over variants of them, made here.
  *
  *     replay FILE...            each file once
- *     replay --spoil N FILE...  each file cut at every place, and N times with a few octets changed
+ *     replay --spoil N FILE...  each file cut at up to 500 places, and N times with a few octets changed
  */
 
 #include "pieces.h"
@@ -22,7 +22,7 @@ static void spoil(uint8_t *data, size_t size, unsigned long times)
 {
     fuzz_dice dice = {(uint32_t)size};
 
-    for (size_t length = 0; length < size; length += 1 + size / 2000)
+    for (size_t length = 0; length < size; length += 1 + size / 500)
         run(data, length);
     for (unsigned long i = 0; i < times && size > 0; i++) {
         const unsigned changes = 1 + fuzz_roll(&dice, 3);

@@ -21,7 +21,7 @@ class CodecError(Exception):
 
 
 def native():
-    """The codecs as the box builds them."""
+    """The codecs as the box has them."""
     return built.library()
 
 

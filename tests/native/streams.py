@@ -1,7 +1,5 @@
 """RLE and lossless JPEG through the C functions: a stream at a time, in pieces of any size."""
 
-import shutil
-import subprocess
 from collections import namedtuple
 
 import numpy
@@ -16,13 +14,6 @@ Shape = namedtuple(
 # pixels: bytes; image: the edge_image that the stream says, or None; left: octets of the stream not taken
 Decoded = namedtuple("Decoded", "pixels image left")
 
-FUZZ = built.NATIVE / "fuzz"
-
-
-def sources():
-    """The C files that these codecs need."""
-    return [path for path in built.sources() if not path.name.startswith("jpeg_ls")]
-
 
 class CodecError(Exception):
     """A codec answered an error; `name` is that of the result, `given` what it had produced."""
@@ -33,9 +24,9 @@ class CodecError(Exception):
         super().__init__(f"{self.name}: {library.ffi.string(library.lib.edge_result_text(result)).decode('ascii')}")
 
 
-def native(*flags, compiler="cc"):
-    """The codecs as the box builds them, or with further flags."""
-    return built.library(*flags, compiler=compiler)
+def native():
+    """The codecs as the box has them."""
+    return built.library()
 
 
 def image(library, shape):
@@ -159,29 +150,3 @@ def picture(shape, kind="smooth", seed=1):
         values -= (values >> (stored - 1)) << stored
     values = values.astype(f"<{'iu'[not shape.signed]}{shape.allocated // 8}")
     return numpy.ascontiguousarray(numpy.moveaxis(values, 2, 0)) if shape.planar else values
-
-
-def replay(target, folder, *flags, compiler="cc"):
-    """Build a fuzz target that replays files, under ASan and UBSan; return its path."""
-    program = folder / target
-    subprocess.run(
-        [compiler, "-std=c11", "-g", "-O1", *built.WARNINGS, *flags, "-fsanitize=address,undefined",
-         "-fno-sanitize-recover=all", "-I", built.NATIVE / "include", FUZZ / f"{target}.c", FUZZ / "replay.c",
-         *sources(), "-o", program],
-        check=True,
-    )  # fmt: skip
-    return program
-
-
-def cross(main, folder, compiler, emulator, *flags):
-    """Build the C text `main` and the codecs for another processor; return what it prints."""
-    if not shutil.which(compiler) or not shutil.which(emulator):
-        return None
-    text, program = folder / "cross.c", folder / f"cross-{compiler}"
-    text.write_text(main, encoding="ascii")
-    subprocess.run(
-        [compiler, "-std=c11", "-O2", "-static", *built.WARNINGS, *flags, "-I", built.NATIVE / "include", text,
-         *sources(), "-o", program],
-        check=True,
-    )  # fmt: skip
-    return subprocess.run([emulator, program], check=True, capture_output=True).stdout

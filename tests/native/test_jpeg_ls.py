@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import jpeg_ls
 import numpy
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 from tests.native import built
 from tests.native.jpeg_ls_stream import FIT, LINE, NONE, SAMPLE, CodecError, decode, encode, native
 
-jpeg_ls = pytest.importorskip("jpeg_ls", reason="pyjpegls carries the conformance streams")
 CONFORMANCE = Path(jpeg_ls.__file__).parent / "tests" / "jlsimV100"
 
 
@@ -287,10 +287,9 @@ def test_the_state_may_be_moved_between_calls():
     assert result == lib.EDGE_DONE and bytes(out) == values.tobytes()
 
 
-@pytest.mark.parametrize("compiler", built.compilers())
-@pytest.mark.parametrize("flags", [(), ("-DEDGE_SCALAR",), ("-O3",), ("-O1",)], ids=" ".join)
-def test_every_build_gives_the_same(compiler, flags):
-    library = built.library(*flags, compiler=compiler)
+@pytest.mark.parametrize("compiler, flags", built.OTHERS, ids=map(built.identity, built.OTHERS))
+def test_every_way_and_compiler_gives_the_same(compiler, flags):
+    library = built.library(compiler, *flags)
     way = library.ffi.string(library.lib.edge_jpeg_ls_way())
     assert way == b"scalar" or "-DEDGE_SCALAR" not in flags
     chance = random.Random(7)
