@@ -2,6 +2,9 @@
 
 Every round has a seed of its own, which decides what hypothesis makes up; tests that strike by chance take theirs from
 EDGE_TORTURE_SEED. A round that fails is told with its seed, and its output is kept, so that it can be run again alone.
+
+A part of the time goes to libFuzzer on the codecs first: a round of its own, which goes on from what earlier ones
+found.
 """
 
 import argparse
@@ -12,6 +15,9 @@ import time
 from pathlib import Path
 
 ROOMS = ("tests/hostile", "tests/crash", "tests/spool", "tests/interop", "tests/forward")
+FUZZ = ("tests/native/test_fuzz.py",)
+FUZZ_TARGETS = len(list(Path(__file__).resolve().parents[1].glob("native/fuzz/*_*.c")))
+FUZZ_PART = 1 / 4  # of all the time
 _PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -23,15 +29,13 @@ def _arguments():
     return parser.parse_args()
 
 
-def run_round(seed, keep):
-    """Run one round; return whether it passed and its last line. The output of one that failed stays in `keep`."""
-    rooms = [room for room in ROOMS if any((_PROJECT / room).glob("test_*.py"))]
-    path = keep / ("round-%d.txt" % seed)
+def run_round(seed, path, rooms, **environment):
+    """Run one round; return whether it passed and its last line. The output of one that failed stays at `path`."""
     with open(path, "wb") as output:
         code = subprocess.run(
             [sys.executable, "-m", "pytest", "--hypothesis-seed=%d" % seed, *rooms],
             cwd=_PROJECT,
-            env={**os.environ, "EDGE_TORTURE_SEED": str(seed)},
+            env={**os.environ, "EDGE_TORTURE_SEED": str(seed), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -48,15 +52,22 @@ def main():
     asked = _arguments()
     asked.keep.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + asked.minutes * 60
+    rooms = [room for room in ROOMS if any((_PROJECT / room).glob("test_*.py"))]
+    fuzzing = {
+        "EDGE_FUZZ_SECONDS": str(asked.minutes * 60 * FUZZ_PART / FUZZ_TARGETS),
+        "EDGE_FUZZ_FOUND": str(asked.keep / "fuzz"),
+    }
     passed = failed = 0
-    while not passed + failed or (asked.seed is None and time.monotonic() < end):
+    while passed + failed < 2 or (asked.seed is None and time.monotonic() < end):
         seed = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(4), "big")
-        is_good, said = run_round(seed, asked.keep)
+        kind = "round" if passed + failed else "fuzz"
+        path = asked.keep / ("%s-%d.txt" % (kind, seed))
+        is_good, said = run_round(seed, path, FUZZ, **fuzzing) if kind == "fuzz" else run_round(seed, path, rooms)
         passed += is_good
         failed += not is_good
-        print("round %d, seed %d: %s" % (passed + failed, seed, said), flush=True)
+        print("%s %d, seed %d: %s" % (kind, passed + failed, seed, said), flush=True)
         if not is_good:
-            print("  see %s" % (asked.keep / ("round-%d.txt" % seed)), flush=True)
+            print("  see %s" % path, flush=True)
     print("%d passed, %d failed" % (passed, failed))
     return 1 if failed else 0
 
