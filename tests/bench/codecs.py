@@ -34,6 +34,7 @@ Row = namedtuple(
     "Row", "codec image direction peer theirs ours mean each their_compression our_compression note", defaults=("",)
 )
 
+_PROJECT = Path(__file__).resolve().parents[2]
 NAMES = ("693_UNCR", "MR2_UNCR", "RG1_UNCR", "RG3_UNCR", "US1_UNCR")
 
 
@@ -101,20 +102,33 @@ def lines(rows):
     return table, missed
 
 
-HEADINGS = ["codec", "", "image", "peer", "theirs MB/s", "ours MB/s", "ratio", "compression", "ours", "target", ""]
+HEADINGS = ["", "image", "peer", "theirs MB/s", "ours MB/s", "ratio", "compression", "ours", "target", ""]
+
+
+def parted(table):
+    """Yield (codec, its lines without its name)."""
+    for codec in dict.fromkeys(line[0] for line in table):
+        yield codec, [line[1:] for line in table if line[0] == codec]
 
 
 def plain(table):
-    """The table for a terminal."""
-    table = [HEADINGS, *table]
-    widths = [max(len(line[column]) for line in table) for column in range(len(HEADINGS))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in table)
+    """A table for a terminal for each codec."""
+    text = []
+    for codec, part in parted(table):
+        part = [HEADINGS, *part]
+        widths = [max(len(line[column]) for line in part) for column in range(len(HEADINGS))]
+        text += ["", codec]
+        text += ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in part]
+    return "\n".join(text)
 
 
 def markdown(table):
-    """The table for a page."""
-    rule = ["---", "---", "---", "---", "--:", "--:", "--:", "--:", "--:", "---", "---"]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [HEADINGS, rule, *table])
+    """A table for a page for each codec."""
+    rule = ["---", "---", "---", "--:", "--:", "--:", "--:", "--:", "---", "---"]
+    text = []
+    for codec, part in parted(table):
+        text += [f"**{codec}**", "", *("| " + " | ".join(line) + " |" for line in [HEADINGS, rule, *part]), ""]
+    return "\n".join(text).rstrip()
 
 
 def machine():
@@ -123,7 +137,10 @@ def machine():
         model = next((line.split(":", 1)[1].strip() for line in lines_of_it if line.startswith("model name")), "?")
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    return f"{time.strftime('%Y-%m-%d')}, {model}, one thread, {version}"
+    spec = importlib.util.spec_from_file_location("native_build", _PROJECT / "native" / "build.py")
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
+    return f"{time.strftime('%Y-%m-%d')}, {model}, one thread, {version}, {' '.join(recipe.FLAGS)}"
 
 
 def main():
