@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, JPEGLSNearLossle
 
 from tests.native import built
 from tests.native.jpeg_ls_stream import FIT, LINE, SAMPLE, decode, encode
-from tests.native.test_jpeg_ls import picture
+from tests.native.test_jpeg_ls import CONFORMANCE, picture
 
 DCMDJPLS = "/usr/bin/dcmdjpls"
 KINDS = ("noise", "flat", "steps", "smooth")
@@ -54,6 +54,13 @@ def test_streams_of_colour_are_those_of_charls(mode, interleave, near, bits):
         assert stream == theirs
         found, _ = charls.decode_buffer(stream)
         assert bytes(found) == decode(stream).pixels
+
+
+@pytest.mark.parametrize("name", ["T8C0", "T8C1", "T8C2", "T8ND", "T16"])
+@pytest.mark.parametrize("near", [0, 3])
+def test_conformance_streams_of_t87_are_read_as_charls_reads_them(name, near):
+    stream = (CONFORMANCE / f"{name}E{near}.JLS").read_bytes()
+    assert decode(stream).pixels == bytes(charls.decode_buffer(stream)[0])
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16])
