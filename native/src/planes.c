@@ -86,16 +86,7 @@ SIMD_AVX2 static size_t take_3(const uint8_t *pixels, size_t offset, size_t coun
     return i;
 }
 
-/* Far pixels go past the caches: the processor need not fetch what stood there before. They are aligned, then. */
-SIMD_AVX2 static inline void put(__m128i *to, __m128i octets, int is_far)
-{
-    if (is_far)
-        _mm_stream_si128(to, octets);
-    else
-        _mm_storeu_si128(to, octets);
-}
-
-SIMD_AVX2 static size_t merge_2(const uint8_t *const *planes, size_t count, uint8_t *pixels, int is_far)
+SIMD_AVX2 static size_t merge_2(const uint8_t *const *planes, size_t count, uint8_t *pixels)
 {
     const uint8_t *first = planes[0], *second = planes[1];
     size_t i = 0;
@@ -104,16 +95,14 @@ SIMD_AVX2 static size_t merge_2(const uint8_t *const *planes, size_t count, uint
         const __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(first + i));
         const __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(second + i));
         const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
-        __m128i *to = (__m128i *)(void *)(pixels + 2 * i);
-        put(to, _mm256_castsi256_si128(low), is_far);
-        put(to + 1, _mm256_castsi256_si128(high), is_far);
-        put(to + 2, _mm256_extracti128_si256(low, 1), is_far);
-        put(to + 3, _mm256_extracti128_si256(high, 1), is_far);
+        __m256i *to = (__m256i *)(void *)(pixels + 2 * i);
+        _mm256_storeu_si256(to, _mm256_permute2x128_si256(low, high, 0x20));
+        _mm256_storeu_si256(to + 1, _mm256_permute2x128_si256(low, high, 0x31));
     }
     return i;
 }
 
-SIMD_AVX2 static size_t merge_4(const uint8_t *const *planes, size_t count, uint8_t *pixels, int is_far)
+SIMD_AVX2 static size_t merge_4(const uint8_t *const *planes, size_t count, uint8_t *pixels)
 {
     size_t i = 0;
 
@@ -124,15 +113,15 @@ SIMD_AVX2 static size_t merge_4(const uint8_t *const *planes, size_t count, uint
         const __m128i low_01 = _mm_unpacklo_epi8(part[0], part[1]), low_23 = _mm_unpacklo_epi8(part[2], part[3]);
         const __m128i high_01 = _mm_unpackhi_epi8(part[0], part[1]), high_23 = _mm_unpackhi_epi8(part[2], part[3]);
         __m128i *to = (__m128i *)(void *)(pixels + 4 * i);
-        put(to, _mm_unpacklo_epi16(low_01, low_23), is_far);
-        put(to + 1, _mm_unpackhi_epi16(low_01, low_23), is_far);
-        put(to + 2, _mm_unpacklo_epi16(high_01, high_23), is_far);
-        put(to + 3, _mm_unpackhi_epi16(high_01, high_23), is_far);
+        _mm_storeu_si128(to, _mm_unpacklo_epi16(low_01, low_23));
+        _mm_storeu_si128(to + 1, _mm_unpackhi_epi16(low_01, low_23));
+        _mm_storeu_si128(to + 2, _mm_unpacklo_epi16(high_01, high_23));
+        _mm_storeu_si128(to + 3, _mm_unpackhi_epi16(high_01, high_23));
     }
     return i;
 }
 
-SIMD_AVX2 static size_t merge_3(const uint8_t *const *planes, size_t count, uint8_t *pixels, int is_far)
+SIMD_AVX2 static size_t merge_3(const uint8_t *const *planes, size_t count, uint8_t *pixels)
 {
     int8_t where[3][3][16];
     __m128i shuffle[3][3];
@@ -152,7 +141,7 @@ SIMD_AVX2 static size_t merge_3(const uint8_t *const *planes, size_t count, uint
             const __m128i octets = _mm_or_si128(
                 _mm_or_si128(_mm_shuffle_epi8(part[0], shuffle[k][0]), _mm_shuffle_epi8(part[1], shuffle[k][1])),
                 _mm_shuffle_epi8(part[2], shuffle[k][2]));
-            put((__m128i *)(void *)(pixels + 3 * i + 16 * k), octets, is_far);
+            _mm_storeu_si128((__m128i *)(void *)(pixels + 3 * i + 16 * k), octets);
         }
     }
     return i;
@@ -186,10 +175,9 @@ static size_t take_4(const uint8_t *pixels, size_t offset, size_t count, uint8_t
     return i;
 }
 
-static size_t merge_2(const uint8_t *const *planes, size_t count, uint8_t *pixels, int is_far)
+static size_t merge_2(const uint8_t *const *planes, size_t count, uint8_t *pixels)
 {
     size_t i = 0;
-    (void)is_far;
     for (; i + 16 <= count; i += 16) {
         const uint8x16x2_t parts = {{vld1q_u8(planes[0] + i), vld1q_u8(planes[1] + i)}};
         vst2q_u8(pixels + 2 * i, parts);
@@ -197,10 +185,9 @@ static size_t merge_2(const uint8_t *const *planes, size_t count, uint8_t *pixel
     return i;
 }
 
-static size_t merge_3(const uint8_t *const *planes, size_t count, uint8_t *pixels, int is_far)
+static size_t merge_3(const uint8_t *const *planes, size_t count, uint8_t *pixels)
 {
     size_t i = 0;
-    (void)is_far;
     for (; i + 16 <= count; i += 16) {
         const uint8x16x3_t parts = {{vld1q_u8(planes[0] + i), vld1q_u8(planes[1] + i), vld1q_u8(planes[2] + i)}};
         vst3q_u8(pixels + 3 * i, parts);
@@ -208,10 +195,9 @@ static size_t merge_3(const uint8_t *const *planes, size_t count, uint8_t *pixel
     return i;
 }
 
-static size_t merge_4(const uint8_t *const *planes, size_t count, uint8_t *pixels, int is_far)
+static size_t merge_4(const uint8_t *const *planes, size_t count, uint8_t *pixels)
 {
     size_t i = 0;
-    (void)is_far;
     for (; i + 16 <= count; i += 16) {
         const uint8x16x4_t parts = {{vld1q_u8(planes[0] + i), vld1q_u8(planes[1] + i), vld1q_u8(planes[2] + i),
                                      vld1q_u8(planes[3] + i)}};
@@ -243,11 +229,9 @@ void edge_planes_take(const uint8_t *pixels, size_t stride, size_t offset, size_
     take_scalar(pixels + done * stride + offset, stride, count - done, plane + done);
 }
 
-void edge_planes_merge(const uint8_t *const *planes, size_t stride, size_t count, uint8_t *pixels, int is_far)
+void edge_planes_merge(const uint8_t *const *planes, size_t stride, size_t count, uint8_t *pixels)
 {
     size_t done = 0;
-
-    is_far = is_far && ((uintptr_t)pixels & 15) == 0;
 
     if (stride == 1) {
         memcpy(pixels, planes[0], count);
@@ -256,19 +240,12 @@ void edge_planes_merge(const uint8_t *const *planes, size_t stride, size_t count
 #if SIMD_X86 || SIMD_NEON
     if (simd_has_avx2()) {
         if (stride == 2)
-            done = merge_2(planes, count, pixels, is_far);
+            done = merge_2(planes, count, pixels);
         else if (stride == 3)
-            done = merge_3(planes, count, pixels, is_far);
+            done = merge_3(planes, count, pixels);
         else if (stride == 4)
-            done = merge_4(planes, count, pixels, is_far);
+            done = merge_4(planes, count, pixels);
     }
 #endif
     merge_scalar(planes, stride, done, count, pixels);
-}
-
-void edge_planes_settle(void)
-{
-#if SIMD_X86
-    _mm_sfence();
-#endif
 }

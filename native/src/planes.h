@@ -15,13 +15,7 @@ enum { PLANES_MOST = 15 };
  */
 void edge_planes_take(const uint8_t *pixels, size_t stride, size_t offset, size_t count, uint8_t *plane);
 
-/*
- * Write `count` pixels of `stride` octets; octet i of pixel n is planes[i][n]. Writes count * stride octets.
- * is_far: nobody reads them soon, so that they may be written past the caches; edge_planes_settle when all are written.
- */
-void edge_planes_merge(const uint8_t *const *planes, size_t stride, size_t count, uint8_t *pixels, int is_far);
-
-/* Have far pixels seen by other threads no later than what is written next. */
-void edge_planes_settle(void);
+/* Write `count` pixels of `stride` octets; octet i of pixel n is planes[i][n]. Writes count * stride octets. */
+void edge_planes_merge(const uint8_t *const *planes, size_t stride, size_t count, uint8_t *pixels);
 
 #endif

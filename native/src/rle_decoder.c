@@ -14,7 +14,6 @@ enum {
     DRIP = 1024,          /* octets of pixels that wait for room */
     UNPACKED = 5888,      /* octets of planes that are unpacked and not yet merged */
     CHUNK_EXTRA = PACKBITS_LONGEST,
-    FAR = 1 << 20,        /* octets of output */
 };
 
 typedef struct decoder {
@@ -23,7 +22,6 @@ typedef struct decoder {
     rle_layout layout;
     uint8_t whole_input;
     uint8_t has_header;
-    uint8_t is_far; /* there is more room for output than in the near caches: its beginning would not stay there */
     uint8_t header[RLE_HEADER];
     size_t header_octets;
     uint32_t ends[PLANES_MOST]; /* where in the stream each segment ends: the last goes on to the end of the input */
@@ -134,13 +132,13 @@ static int merge_chunk(decoder *d, const uint8_t *const *planes, edge_io *io)
         if (io->out_left >= stride) {
             if (count > io->out_left / stride)
                 count = io->out_left / stride;
-            edge_planes_merge(from, stride, count, io->out, d->is_far);
+            edge_planes_merge(from, stride, count, io->out);
             io->out += count * stride;
             io->out_left -= count * stride;
         } else {
             if (count > DRIP / stride)
                 count = DRIP / stride;
-            edge_planes_merge(from, stride, count, d->pixels, 0);
+            edge_planes_merge(from, stride, count, d->pixels);
             d->pending_at = 0;
             d->pending = count * stride;
         }
@@ -358,10 +356,7 @@ edge_result edge_rle_decode(void *state, edge_io *io)
     if (d->head.outcome <= EDGE_DONE)
         return d->head.outcome;
 
-    d->is_far = io->out_left >= FAR;
     edge_result result = d->whole_input ? decode_whole(d, io) : decode_stream(d, io);
-    if (d->is_far)
-        edge_planes_settle();
     if (result == EDGE_NEEDS_INPUT && io->in_ended && io->in_left == 0)
         result = EDGE_TRUNCATED;
     return state_keeps(&d->head, result);
