@@ -15,10 +15,10 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install $(PIP_FLAGS)
-NATIVE := setup.py native/build.py $(wildcard native/include/*.h native/src/*.[ch])
+NATIVE := setup.py native/build.py native/bound/build.py \
+    $(wildcard native/include/*.h native/src/*.[ch] native/bound/*.[ch] native/bound/*.cpp)
 # The interpreter's own headers: without them the C extension is left out, which the last line of the set-up says.
 HEADERS = $$($(PY) -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
-
 .PHONY: run setup test bench bench-codecs torture clean
 .DELETE_ON_ERROR:
 
@@ -41,7 +41,7 @@ torture: $(VENV)/test.stamp
 	@$(PY) -m tests.torture --minutes $(MINUTES)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info edge/_native*.so .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info edge/_*.so .pytest_cache .hypothesis
 	find edge tests native -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
@@ -54,9 +54,12 @@ $(VENV)/pyvenv.cfg:
 $(VENV)/setup.stamp: $(VENV)/pyvenv.cfg pyproject.toml $(NATIVE)
 	@case "$(HEADERS)" in /usr/include/*) \
 	    test -e "$(HEADERS)/Python.h" || sh .ci/debian "the C extension" python3-dev || true;; esac
+	@$(PY) native/bound/build.py --packages | while read -r what packages; do \
+	    sh .ci/debian "$$what" $$packages </dev/null || true; done
 	@$(PIP) $$($(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
 	@$(PIP) --no-build-isolation -e .
 	@$(PY) native/build.py
+	@$(PY) native/bound/build.py
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/setup.stamp .ci/debian-packages

@@ -1,0 +1,1 @@
+"""Pixels: the codecs, and what becomes of an object that goes through them."""

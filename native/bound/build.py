@@ -17,11 +17,11 @@ WARNINGS = ("-Wall", "-Wextra", "-Wconversion")
 PREFIXES = ("/usr/include", "/usr/local/include")
 
 # extension: its module; source: in this folder; library: what it is linked with; header: what it must find, below a
-# folder for headers; package: Debian's; what: what is lost without it
+# folder for headers; package: Debian's, with what else it takes; what: what is lost without it
 Bound = namedtuple("Bound", "extension source library header package what")
 BOUND = (
     Bound("edge._openjpeg", "openjpeg.c", "openjp2", "openjpeg-2.*/openjpeg.h", "libopenjp2-7-dev", "JPEG 2000"),
-    Bound("edge._openjph", "openjph.cpp", "openjph", "openjph/ojph_codestream.h", "libopenjph-dev", "HTJ2K"),
+    Bound("edge._openjph", "openjph.cpp", "openjph", "openjph/ojph_codestream.h", "libopenjph-dev g++", "HTJ2K"),
     Bound("edge._jpeg", "jpeg.c", "jpeg", "jpeglib.h", "libjpeg62-turbo-dev", "lossy JPEG"),
 )
 
@@ -111,7 +111,7 @@ def report():
             continue
         if header_folder(bound) is None:
             mend = f"apt-get install {bound.package}, then make clean setup"
-        elif bound.source.endswith(".cpp") and shutil.which("g++") is None and shutil.which("c++") is None:
+        elif bound.source.endswith(".cpp") and shutil.which("c++") is None and shutil.which("g++") is None:
             mend = "there is no C++ compiler: apt-get install g++, then make clean setup"
         else:
             mend = "to see why: make clean setup PIP_FLAGS=-v"
@@ -121,6 +121,16 @@ def report():
     return "\n".join(lines)
 
 
+def packages():
+    """Return a line for each library that is missing here: what for, without blanks, then Debian's packages for it."""
+    if shutil.which("dpkg-query") is None:
+        return []
+    return [f"{each.what.replace(' ', '-')} {each.package}" for each in BOUND if header_folder(each) is None]
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE.parents[1]))
-    print(report())
+    if sys.argv[1:] == ["--packages"]:
+        sys.stdout.writelines(line + "\n" for line in packages())
+    else:
+        print(report())

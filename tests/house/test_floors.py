@@ -1,5 +1,6 @@
 """Imports run downward through the house, and in one order within each room."""
 
+import re
 import sys
 
 import pytest
@@ -33,6 +34,9 @@ LOW_ROOMS = {
     "board": ((), None),
 }
 NATIVE_IN = {"spool/checksum", "spool/stepper", "pixels/binding"}  # the files that may know of the C extension
+# The extensions of foreign libraries are loaded by the confined process and by nothing else.
+FOREIGN = ("_openjpeg", "_openjph", "_jpeg", "_confine")
+FOREIGN_IN = {"pixels/child"}
 
 # The order of the files in a room: each imports only those before it.
 ORDER = {
@@ -40,6 +44,7 @@ ORDER = {
     "protocol": "framing items pdu contexts states association command status dimse echo store",
     "spool": "errors disk checksum inflate health turns retry lines journal tables ledger index jobs shelf quota files"
     " compare compaction intake examine scrub adopt recovery spool",
+    "pixels": "image wire child limited",
     "net": "transport inbound listener outbound",
     "box": "admission values config positions load reference",
     "forward": "target reencode offer parcel dicom route worker",
@@ -86,9 +91,16 @@ def test_only_the_binding_files_know_of_the_extension(each):
             assert not native or f"{each.room}/{each.name}" in NATIVE_IN, f"{each.path}:{line}: imports edge._native"
 
 
-def _imports_native(each, line):
+@pytest.mark.parametrize("each", SOURCES, ids=lambda each: str(each.path))
+def test_only_the_confined_process_loads_foreign_libraries(each):
+    for target, line in source.imports(each):
+        foreign = any(_imports_native(each, line, name) for name in FOREIGN) and target.split(".")[0] == "edge"
+        assert not foreign or f"{each.room}/{each.name}" in FOREIGN_IN, f"{each.path}:{line}: loads a foreign library"
+
+
+def _imports_native(each, line, name="_native"):
     text = (source.PROJECT / each.path).read_text(encoding="utf-8").splitlines()[line - 1]
-    return "_native" in text
+    return re.search(rf"\b{name}\b", text) is not None
 
 
 @pytest.mark.parametrize("room", sorted({each.room for each in SOURCES}))

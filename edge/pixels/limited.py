@@ -1,0 +1,363 @@
+"""Decode and encode frames by the bound libraries, in a process of their own that cannot hurt this one.
+
+OpenJPEG, OpenJPH and libjpeg-turbo read hostile data. They run in a child (edge/pixels/child.py) with limits of memory
+and processor time, without rights, and against a deadline. Frames pass through memory that both have mapped: its size is
+sealed, so that the child cannot pull it away, and a result is read from where the child wrote it, without a copy. What
+the child answers is held against what was asked before it is believed. It is started with the first frame and then kept;
+one that met a broken stream is not trusted with another object, and the next frame starts a new one.
+"""
+
+import fcntl
+import importlib.util
+import math
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import namedtuple
+
+from edge.dicom.errors import LimitError, LocalError, PeerError
+from edge.pixels import wire
+
+# module: the extension; what: what it is for, in words; package: Debian's, from which it can be built
+_Library = namedtuple("_Library", "module what package")
+_LIBRARIES = {
+    "openjpeg": _Library("edge._openjpeg", "JPEG 2000 by OpenJPEG", "libopenjp2-7-dev"),
+    "openjph": _Library("edge._openjph", "HTJ2K by OpenJPH", "libopenjph-dev g++"),
+    "jpeg": _Library("edge._jpeg", "JPEG by libjpeg-turbo", "libjpeg62-turbo-dev"),
+}
+# codec -> the libraries that decode it, and those that encode it, the best first
+_DECODED_BY = {"j2k": ("openjpeg",), "htj2k": ("openjph", "openjpeg"), "jpeg": ("jpeg",)}
+_ENCODED_BY = {"j2k": ("openjpeg",), "htj2k": ("openjph",), "jpeg": ()}
+# transfer syntax -> codec, by resolution (RPCL), lossy
+_ENCODINGS = {
+    "1.2.840.10008.1.2.4.90": ("j2k", 0, 0),
+    "1.2.840.10008.1.2.4.201": ("htj2k", 0, 0),
+    "1.2.840.10008.1.2.4.202": ("htj2k", 1, 0),
+    "1.2.840.10008.1.2.4.203": ("htj2k", 0, 1),
+}
+_CHOSEN = {}  # (codec, whether it encodes) -> library, once found: looking for it takes as long as a small frame
+_NAMES = {"j2k": "JPEG 2000", "htj2k": "HTJ2K", "jpeg": "JPEG"}
+_PAGE = 1 << 16
+_SPARE_OCTETS = 64 << 20  # memory this much larger than a frame needs is given back
+_START_S = 20  # how long a child may take to answer at all
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+
+
+def available():
+    """Return by name of a library whether it can be used: (True, what for) or (False, why not and what mends it).
+
+    Nothing is loaded and no child is started for this; `versions` asks one.
+    """
+    found = {}
+    for name, library in _LIBRARIES.items():
+        if importlib.util.find_spec(library.module) is not None:
+            found[name] = (True, f"{library.what}, in a process of its own")
+        else:
+            found[name] = (
+                False,
+                f"{library.what} was not found when edge was installed: apt-get install {library.package},"
+                " then make clean setup",
+            )
+    return found
+
+
+def versions():
+    """Return by name of a library its version in words, as a child finds it; libraries that are missing are left out.
+
+    Raises LocalError where no child can be started.
+    """
+    with Decoders() as decoders:
+        return decoders.versions()
+
+
+def command(descriptor, memory_octets):
+    """Return the command line of a child that serves on a socket's descriptor: the one place that knows how to start it.
+
+    Without site and environment (-I -S) it starts in half the time; it is told where edge and cffi are.
+    """
+    folders = [os.path.dirname(importlib.util.find_spec(name).origin) for name in ("edge", "_cffi_backend")]
+    folders[0] = os.path.dirname(folders[0])
+    begin = "import sys; sys.path += sys.argv[3:]; from edge.pixels import child; child.main(*map(int, sys.argv[1:3]))"
+    return [sys.executable, "-I", "-S", "-c", begin, str(descriptor), str(memory_octets), *folders]
+
+
+class _Child:
+    """One process: its socket, and the memory shared with it."""
+
+    def __init__(self, memory_octets):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                self.process = subprocess.Popen(
+                    command(theirs.fileno(), memory_octets),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # Ctrl-C is for the service, which ends its children itself
+                    cwd="/",
+                    env={"LC_ALL": "C"},
+                )
+        except OSError as error:
+            ours.close()
+            raise LocalError(f"the process for foreign codecs cannot be started: {error}") from error
+        self.line = ours
+        self.memory = None
+        self.view = None
+        self.is_new = True
+
+    def room(self, octets):
+        """Return a view of at least so many octets shared with the child; and a descriptor to send, or None."""
+        have = 0 if self.memory is None else len(self.memory)
+        if octets <= have <= 4 * octets + _SPARE_OCTETS:
+            return self.view, None
+        size = (octets + octets // 8 + _PAGE - 1) // _PAGE * _PAGE
+        descriptor = os.memfd_create("edge-frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.ftruncate(descriptor, size)
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+            self.memory = mmap.mmap(descriptor, size)  # views that the caller still has keep the former alive
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self.view = memoryview(self.memory)
+        return self.view, descriptor
+
+    def ask(self, request, descriptor, seconds):
+        """Send a Request and return the Reply, or None for what is no reply; raises OSError and TimeoutError."""
+        self.line.settimeout(seconds + (_START_S if self.is_new else 0))
+        octets = wire.pack_request(request)
+        if descriptor is None:
+            self.line.send(octets)
+        else:
+            socket.send_fds(self.line, [octets], [descriptor])
+        answer = self.line.recv(wire.REPLY_OCTETS + 1)
+        if not answer:
+            raise ConnectionResetError
+        self.is_new = False
+        return wire.unpack_reply(answer)
+
+    def end(self):
+        """End the process, whatever it does, and return its exit code; may be called again."""
+        self.process.kill()
+        code = self.process.wait()
+        self.line.close()
+        self.view = self.memory = None
+        return code
+
+
+class Decoders:
+    """Decode and encode whole frames in a child; a context manager, for one thread at a time (others wait).
+
+    memory_bytes: what the child may take for itself, and also how much a frame and its pixels may take together.
+    seconds: how long a frame may take, of the clock and of the processor.
+    """
+
+    def __init__(self, memory_bytes=1 << 30, seconds=60):
+        self._memory_bytes = memory_bytes
+        self._seconds = seconds
+        self._turn = threading.Lock()  # held while a frame is worked on
+        self._change = threading.Lock()  # held while the child changes
+        self._child = None
+        self._is_closed = False
+        self._number = 0
+        self._libraries = {name: number for number, name in enumerate(wire.LIBRARIES)}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End the child, at once and also from another thread in the midst of a frame, whose call then raises."""
+        with self._change:
+            self._is_closed = True
+            if self._child is not None:
+                # The thread that works on a frame meets a closed socket, and cleans up.
+                self._child.process.kill()
+        with self._turn:
+            self._end()
+
+    def versions(self):
+        """Return by name of a library its version in words; "confined": which rights the child gave up (edge_confine)."""
+        with self._turn:
+            reply = self._ask(wire.VERSIONS, 0, (0,) * 7, (0,) * 4, b"", 0, "versions")
+        lines = [line.split(" ", 1) for line in reply.words.decode("ascii", "replace").split("\n")]
+        return {line[0]: line[1] for line in lines if len(line) == 2}
+
+    def decode(self, codec, coded, image, rgb=False):
+        """Return the native pixels of one frame: little endian, samples of a pixel side by side, signs extended.
+
+        codec: "j2k", "htj2k" or "jpeg"; coded: bytes-like, the frame's whole stream; image: the Image that the data set
+        promises, with which the stream must agree; rgb: turn a JPEG stream's YCbCr into RGB; without it the stream's own
+        colours stay. Returns a memoryview that is valid until the next call.
+        Raises PeerError for what the stream is to blame for, a child that died of it or took too long included;
+        LimitError for a frame larger than the memory agreed on; LocalError where the library is missing.
+        """
+        library = _library(codec, False)
+        room = _octets(image)
+        with self._turn:
+            coded = memoryview(coded).cast("B")
+            reply, at = self._work(wire.DECODE, library, image, (rgb, 0, 0, 0.0), coded, room, _NAMES[codec])
+            if reply.result != wire.DONE:
+                raise self._blamed(reply, "decode", codec)
+            if reply.made != room:
+                raise self._distrusted(_NAMES[codec])
+            return self._child.view[at : at + room]
+
+    def encode(self, codec, pixels, image, syntax_uid, colour, step=None):
+        """Return the coded stream of one frame of native pixels, as a memoryview that is valid until the next call.
+
+        codec: "j2k" or "htj2k"; pixels: bytes-like; image: what they are; syntax_uid: the transfer syntax, lossless or
+        1.2.840.10008.1.2.4.203, which loses; colour: apply the component transform (RCT, or ICT where it loses) where
+        there are three components; step: the quantisation step where it loses, as a part of the range of samples; None
+        is one grey level.
+        Raises LocalError for pixels that cannot be encoded or a library that is missing; PeerError, LimitError as above.
+        """
+        wanted, rpcl, lossy = _ENCODINGS.get(syntax_uid, (None, 0, 0))
+        if wanted != codec:
+            raise LocalError(f"{codec} does not encode transfer syntax {syntax_uid}")
+        library = _library(codec, True)
+        needed = _octets(image)
+        pixels = memoryview(pixels).cast("B")
+        if len(pixels) != needed:
+            raise LocalError(f"the pixels of the frame take {needed} octets, and {len(pixels)} are given")
+        wish = (bool(colour), rpcl, lossy, step or min(2.0**-image.bits_stored, 0.25))
+        with self._turn:
+            room = 2 * needed + 65536  # as edge_bound_encoded_limit says: what is not written to takes no memory
+            reply, at = self._work(wire.ENCODE, library, image, wish, pixels, room, _NAMES[codec])
+            if reply.result != wire.DONE:
+                raise self._blamed(reply, "encode", codec)
+            if not 0 < reply.made <= room:
+                raise self._distrusted(_NAMES[codec])
+            return self._child.view[at : at + reply.made]
+
+    def _work(self, task, library, image, wish, given, room, name):
+        if len(given) + room > self._memory_bytes:
+            raise LimitError(
+                f"a {name} frame that takes {len(given) + room} octets with its pixels exceeds the"
+                f" {self._memory_bytes} allowed for one"
+            )
+        at = (len(given) + 63) // 64 * 64
+        return self._ask(task, self._libraries[library], tuple(image[:7]), wish, given, room, name, at), at
+
+    def _ask(self, task, library, image, wish, given, room, name, at=0):
+        """Have the child do a task, a new one where there is none; return its Reply. The turn is the caller's."""
+        child = self._living()
+        self._number = self._number % 0xFFFFFFFF + 1
+        descriptor = None
+        try:
+            size = 0
+            if given:
+                view, descriptor = child.room(at + room)
+                view[: len(given)] = given
+                size = len(view)
+            request = wire.Request(
+                self._number, task, library, *image, *wish, size, len(given), at, room, math.ceil(self._seconds) + 1
+            )
+            reply = child.ask(request, descriptor, self._seconds)
+        except TimeoutError:
+            self._end()
+            raise PeerError(
+                f"{name}: the decoder did not finish this frame within {self._seconds} s and was stopped; the stream may"
+                " be hostile: have the object sent again, or uncompressed"
+            ) from None
+        except ConnectionError:
+            began = not child.is_new
+            raise self._died(self._end(), name, began) from None
+        except OSError as error:
+            self._end()
+            raise LocalError(f"{name}: no memory can be shared with the decoder: {error}") from error
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+        if reply is None or reply.number != self._number or (reply.result and not reply.words):
+            raise self._distrusted(name)
+        return reply
+
+    def _living(self):
+        with self._change:
+            if self._is_closed:
+                raise LocalError("these decoders are closed")
+            if self._child is None:
+                self._child = _Child(self._memory_bytes)
+            return self._child
+
+    def _end(self):
+        with self._change:
+            child, self._child = self._child, None
+        return child.end() if child is not None else 0
+
+    def _died(self, code, name, began):
+        if self._is_closed:
+            return LocalError(f"{name}: the work on this frame was stopped")
+        if code == -signal.SIGXCPU:
+            how = f"used more than {self._seconds} s of the processor for this frame"
+        elif code < 0:
+            how = f"was ended by {_signal_name(-code)}"
+        else:
+            how = f"ended with code {code}"
+        if code > 0 and not began:
+            return LocalError(f"{name}: the process for foreign codecs {how} before its first frame: reinstall edge")
+        return PeerError(
+            f"{name}: the decoder {how}; the stream may be hostile: have the object sent again, or uncompressed"
+        )
+
+    def _distrusted(self, name):
+        self._end()
+        return PeerError(
+            f"{name}: the decoder answered out of bounds and was stopped; the stream may be hostile: have the object sent"
+            " again, or uncompressed"
+        )
+
+    def _blamed(self, reply, did, codec):
+        """Turn a Reply other than DONE into an exception; end a child whose library met what it could not digest."""
+        words = reply.words.decode("ascii", "replace")
+        name = _NAMES[codec]
+        if reply.result == wire.MISSING:
+            return LocalError(f"{name} cannot be {did}d: its library does not load ({words}); install it again")
+        if reply.result in (wire.BAD_IMAGE, wire.BAD_SAMPLE, wire.NO_ROOM) and did == "encode":
+            return LocalError(f"{name} cannot encode this frame: {words}")
+        if reply.result in (wire.CONTRADICTS, wire.UNSUPPORTED):
+            return PeerError(f"{name} frame cannot be decoded: {words}; have the object sent again, or uncompressed")
+        if reply.result == wire.NO_MEMORY:
+            self._end()
+            return PeerError(f"{name} frame needs more memory than its {self._memory_bytes} octets: {words}")
+        if reply.result == wire.CORRUPT:
+            self._end()
+            return PeerError(f"{name} frame is broken: {words}; have the object sent again")
+        return self._distrusted(name)
+
+
+def _octets(image):
+    return image.columns * image.rows * image.components * (image.bits_allocated // 8)
+
+
+def _library(codec, is_encoding):
+    """Return the name of the library to use for a codec; raises LocalError in words where there is none."""
+    known = _CHOSEN.get((codec, is_encoding))
+    if known:
+        return known
+    done = "encoded" if is_encoding else "decoded"
+    names = (_ENCODED_BY if is_encoding else _DECODED_BY).get(codec, ())
+    if not names:
+        raise LocalError(f"{_NAMES.get(codec, codec)} is not {done} by any bound library")
+    there = available()
+    for name in names:
+        if there[name][0]:
+            _CHOSEN[codec, is_encoding] = name
+            return name
+    raise LocalError(f"{_NAMES[codec]} cannot be {done}: {there[names[0]][1]}")
+
+
+def _signal_name(number):
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

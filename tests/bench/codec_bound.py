@@ -1,0 +1,94 @@
+"""JPEG 2000, HTJ2K and JPEG through the child process, against the same library called in this one.
+
+The peer calls the extension as a program would that trusts it: the same shim, on rooms that are made once, with the
+frame and the pixels in plain memory. Ours goes the whole way of edge.pixels.limited: into the shared memory, over the
+socket, through the confined process, and back. Both take their turns on one processor.
+"""
+
+import imagecodecs
+
+from edge.pixels.image import Image
+from edge.pixels.limited import Decoders
+from tests.bench.codecs import Row
+
+J2K, HTJ2K = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201"
+
+
+def native(module, image, colour):
+    """Return (encode, decode) of the library behind an extension, called in this process."""
+    ffi, lib = module.ffi, module.lib
+    shape = ffi.new("edge_bound_image *", tuple(image))
+    wish = ffi.new("edge_bound_wish *", (colour, 0, 0, 0.0))
+    size = image.columns * image.rows * image.components * image.bits_allocated // 8
+    room, back, words, made = bytearray(2 * size + 65536), bytearray(size), ffi.new("char[]", 400), ffi.new("size_t *")
+
+    def encode(pixels):
+        result = lib.edge_bound_encode(shape, wish, ffi.from_buffer("uint8_t[]", pixels), len(pixels),
+                                       ffi.from_buffer("uint8_t[]", room), len(room), made, words, 400)  # fmt: skip
+        if result:
+            raise RuntimeError(ffi.string(words).decode("ascii"))
+        return memoryview(room)[: made[0]]
+
+    def decode(stream):
+        result = lib.edge_bound_decode(shape, wish, ffi.from_buffer("uint8_t[]", stream), len(stream),
+                                       ffi.from_buffer("uint8_t[]", back), len(back), words, 400)  # fmt: skip
+        if result:
+            raise RuntimeError(ffi.string(words).decode("ascii"))
+        return back
+
+    return encode, decode
+
+
+def _lossless(images, timer, decoders, codec, uid, module, peer):
+    rows = []
+    for each in images:
+        image = Image(each.columns, each.rows, each.components, each.bits_allocated, each.bits_stored, each.is_signed, 0)
+        encode, decode = native(module, image, True)
+        stream = bytes(encode(each.pixels))
+        for pixels in (decode(stream), decoders.decode(codec, stream, image)):
+            if pixels != each.pixels:
+                raise RuntimeError(f"{each.name} is not what it was")
+        rates = timer.rates(
+            each,
+            their_encode=lambda: encode(each.pixels),
+            our_encode=lambda: decoders.encode(codec, each.pixels, image, uid, True),
+            their_decode=lambda: decode(stream),
+            our_decode=lambda: decoders.decode(codec, stream, image),
+        )
+        small = len(each.pixels) / len(stream)
+        rows += [
+            Row(codec, each.name, "encode", peer, rates["their_encode"], rates["our_encode"], 0.95, None, small, small),
+            Row(codec, each.name, "decode", peer, rates["their_decode"], rates["our_decode"], 0.95, None, small, small),
+        ]
+    return rows
+
+
+def _jpeg(images, timer, decoders, module, peer):
+    rows = []
+    for each in images:
+        if each.bits_allocated != 8:
+            continue
+        image = Image(each.columns, each.rows, each.components, 8, 8, 0, 0)
+        stream = imagecodecs.jpeg8_encode(each.array, level=90)
+        _, decode = native(module, image, False)
+        if decode(stream) != decoders.decode("jpeg", stream, image):
+            raise RuntimeError(f"{each.name} differs")
+        rates = timer.rates(each, theirs=lambda: decode(stream), ours=lambda: decoders.decode("jpeg", stream, image))
+        small = len(each.pixels) / len(stream)
+        rows.append(Row("jpeg", each.name, "decode", peer, rates["theirs"], rates["ours"], None, None, small, small))
+    return rows
+
+
+def measure(images, timer):
+    """Rows of encoding and decoding."""
+    from edge import _jpeg as jpeg
+    from edge import _openjpeg as openjpeg
+    from edge import _openjph as openjph
+
+    names = [f"{each.ffi.string(each.lib.edge_bound_version()).decode()} natively" for each in (openjpeg, openjph, jpeg)]
+    with Decoders() as decoders:
+        return [
+            *_lossless(images, timer, decoders, "j2k", J2K, openjpeg, names[0]),
+            *_lossless(images, timer, decoders, "htj2k", HTJ2K, openjph, names[1]),
+            *_jpeg(images, timer, decoders, jpeg, names[2]),
+        ]
