@@ -1,7 +1,7 @@
 """The process that runs the bound codecs: it takes its limits, gives up its rights, and then serves frame by frame.
 
-The libraries read hostile data, so nothing in here is trusted by who started it (edge/pixels/limited.py). Its end is the
-socket's: it serves until the other side hangs up, and dies of whatever goes wrong.
+The libraries read hostile data, so nothing in here is trusted by who started it (edge/pixels/limited.py). It serves
+until the other side hangs up, and dies of whatever goes wrong.
 """
 
 import importlib
@@ -19,10 +19,11 @@ UNUSED_OCTETS = 128 << 20  # what malloc may keep between frames
 def take_limits(memory_octets):
     """Limit memory to what is taken now and `memory_octets`, and as much again that is shared; no core, no files."""
     with open("/proc/self/statm", encoding="ascii") as sizes:
-        mapped = int(sizes.read().split()[0]) * resource.getpagesize()
+        fields = [int(field) * resource.getpagesize() for field in sizes.read().split()]
+    mapped, data = fields[0], fields[5]
     for limit, most in (
         (resource.RLIMIT_AS, mapped + 2 * memory_octets),
-        (resource.RLIMIT_DATA, mapped + memory_octets),
+        (resource.RLIMIT_DATA, data + memory_octets),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 32),

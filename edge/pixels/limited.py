@@ -1,10 +1,10 @@
 """Decode and encode frames by the bound libraries, in a process of their own that cannot hurt this one.
 
-OpenJPEG, OpenJPH and libjpeg-turbo read hostile data. They run in a child (edge/pixels/child.py) with limits of memory
-and processor time, without rights, and against a deadline. Frames pass through memory that both have mapped: its size is
-sealed, so that the child cannot pull it away, and a result is read from where the child wrote it, without a copy. What
-the child answers is held against what was asked before it is believed. It is started with the first frame and then kept;
-one that met a broken stream is not trusted with another object, and the next frame starts a new one.
+OpenJPEG, OpenJPH and libjpeg-turbo read hostile data. They run in a child (edge/pixels/child.py) with limits of
+memory and processor time, without rights, and against a deadline. Frames pass through memory that both have mapped:
+its size is sealed, so that the child cannot pull it away, and a result is read from where the child wrote it, without
+a copy. What the child answers is held against what was asked before it is believed. It is started with the first frame
+and then kept; one that met a broken stream is not trusted with another object, and the next frame starts a new one.
 """
 
 import fcntl
@@ -76,13 +76,15 @@ def versions():
 
 
 def command(descriptor, memory_octets):
-    """Return the command line of a child that serves on a socket's descriptor: the one place that knows how to start it.
+    """Return the command line of a child that serves on a socket's descriptor: only this knows how to start one.
 
     Without site and environment (-I -S) it starts in half the time; it is told where edge and cffi are.
     """
     folders = [os.path.dirname(importlib.util.find_spec(name).origin) for name in ("edge", "_cffi_backend")]
     folders[0] = os.path.dirname(folders[0])
-    begin = "import sys; sys.path += sys.argv[3:]; from edge.pixels import child; child.main(*map(int, sys.argv[1:3]))"
+    begin = (
+        "import sys; sys.path += sys.argv[3:]; from edge.pixels import child; child.main(*map(int, sys.argv[1:3]))"
+    )
     return [sys.executable, "-I", "-S", "-c", begin, str(descriptor), str(memory_octets), *folders]
 
 
@@ -128,14 +130,17 @@ class _Child:
         self.view = memoryview(self.memory)
         return self.view, descriptor
 
-    def ask(self, request, descriptor, seconds):
-        """Send a Request and return the Reply, or None for what is no reply; raises OSError and TimeoutError."""
+    def send(self, request, descriptor, seconds):
+        """Send a Request, and a descriptor with it or None; raises OSError. seconds: what `receive` may take, too."""
         self.line.settimeout(seconds + (_START_S if self.is_new else 0))
         octets = wire.pack_request(request)
         if descriptor is None:
             self.line.send(octets)
         else:
             socket.send_fds(self.line, [octets], [descriptor])
+
+    def receive(self):
+        """Return the Reply, or None for what is no reply; raises OSError and TimeoutError."""
         answer = self.line.recv(wire.REPLY_OCTETS + 1)
         if not answer:
             raise ConnectionResetError
@@ -185,7 +190,7 @@ class Decoders:
             self._end()
 
     def versions(self):
-        """Return by name of a library its version in words; "confined": which rights the child gave up (edge_confine)."""
+        """Return by name of a library its version in words; "confined": the rights given up, as edge_confine says."""
         with self._turn:
             reply = self._ask(wire.VERSIONS, 0, (0,) * 7, (0,) * 4, b"", 0, "versions")
         lines = [line.split(" ", 1) for line in reply.words.decode("ascii", "replace").split("\n")]
@@ -195,8 +200,8 @@ class Decoders:
         """Return the native pixels of one frame: little endian, samples of a pixel side by side, signs extended.
 
         codec: "j2k", "htj2k" or "jpeg"; coded: bytes-like, the frame's whole stream; image: the Image that the data set
-        promises, with which the stream must agree; rgb: turn a JPEG stream's YCbCr into RGB; without it the stream's own
-        colours stay. Returns a memoryview that is valid until the next call.
+        promises, with which the stream must agree; rgb: turn a JPEG stream's YCbCr into RGB; without it the stream's
+        own colours stay. Returns a memoryview that is valid until the next call.
         Raises PeerError for what the stream is to blame for, a child that died of it or took too long included;
         LimitError for a frame larger than the memory agreed on; LocalError where the library is missing.
         """
@@ -218,7 +223,8 @@ class Decoders:
         1.2.840.10008.1.2.4.203, which loses; colour: apply the component transform (RCT, or ICT where it loses) where
         there are three components; step: the quantisation step where it loses, as a part of the range of samples; None
         is one grey level.
-        Raises LocalError for pixels that cannot be encoded or a library that is missing; PeerError, LimitError as above.
+        Raises LocalError for pixels that cannot be encoded or a library that is missing; PeerError and LimitError as
+        `decode` does.
         """
         wanted, rpcl, lossy = _ENCODINGS.get(syntax_uid, (None, 0, 0))
         if wanted != codec:
@@ -249,37 +255,48 @@ class Decoders:
 
     def _ask(self, task, library, image, wish, given, room, name, at=0):
         """Have the child do a task, a new one where there is none; return its Reply. The turn is the caller's."""
-        child = self._living()
         self._number = self._number % 0xFFFFFFFF + 1
-        descriptor = None
+        request = wire.Request(
+            self._number, task, library, *image, *wish, 0, len(given), at, room, math.ceil(self._seconds) + 1
+        )
+        began = False
         try:
-            size = 0
-            if given:
-                view, descriptor = child.room(at + room)
-                view[: len(given)] = given
-                size = len(view)
-            request = wire.Request(
-                self._number, task, library, *image, *wish, size, len(given), at, room, math.ceil(self._seconds) + 1
-            )
-            reply = child.ask(request, descriptor, self._seconds)
+            child = self._living()
+            try:
+                self._send(child, request, given)
+            except ConnectionError:  # it died while it had nothing to do: no frame is to blame
+                self._end()
+                child = self._living()
+                self._send(child, request, given)
+            began = not child.is_new
+            reply = child.receive()
         except TimeoutError:
             self._end()
             raise PeerError(
-                f"{name}: the decoder did not finish this frame within {self._seconds} s and was stopped; the stream may"
-                " be hostile: have the object sent again, or uncompressed"
+                f"{name}: the decoder did not finish this frame within {self._seconds} s and was stopped; the stream"
+                " may be hostile: have the object sent again, or uncompressed"
             ) from None
         except ConnectionError:
-            began = not child.is_new
             raise self._died(self._end(), name, began) from None
         except OSError as error:
             self._end()
-            raise LocalError(f"{name}: no memory can be shared with the decoder: {error}") from error
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
+            raise LocalError(f"{name}: the decoder cannot be reached: {error}") from error
         if reply is None or reply.number != self._number or (reply.result and not reply.words):
             raise self._distrusted(name)
         return reply
+
+    def _send(self, child, request, given):
+        """Put what is given into the shared memory and send the Request; raises OSError."""
+        descriptor = None
+        try:
+            if given:
+                view, descriptor = child.room(request.out_at + request.out_room)
+                view[: len(given)] = given
+                request = request._replace(memory_octets=len(view))
+            child.send(request, descriptor, self._seconds)
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
 
     def _living(self):
         with self._change:
@@ -312,8 +329,8 @@ class Decoders:
     def _distrusted(self, name):
         self._end()
         return PeerError(
-            f"{name}: the decoder answered out of bounds and was stopped; the stream may be hostile: have the object sent"
-            " again, or uncompressed"
+            f"{name}: the decoder answered out of bounds and was stopped; the stream may be hostile: have the object"
+            " sent again, or uncompressed"
         )
 
     def _blamed(self, reply, did, codec):

@@ -102,7 +102,7 @@ static void on_error(const char *message, void *user)
 {
     complaint *kept = user;
     size_t length;
-    if (strstr(message, "emory") != NULL || strstr(message, "alloc") != NULL)
+    if (strstr(message, "emory") != NULL || strstr(message, "alloc") != NULL || strstr(message, "system limits") != NULL)
         kept->is_memory = 1;
     if (kept->text[0] != 0) /* the first names the cause, those behind it only what failed with it */
         return;

@@ -42,7 +42,9 @@ def native(module, image, colour):
 def _lossless(images, timer, decoders, codec, uid, module, peer):
     rows = []
     for each in images:
-        image = Image(each.columns, each.rows, each.components, each.bits_allocated, each.bits_stored, each.is_signed, 0)
+        image = Image(
+            each.columns, each.rows, each.components, each.bits_allocated, each.bits_stored, each.is_signed, 0
+        )
         encode, decode = native(module, image, True)
         stream = bytes(encode(each.pixels))
         for pixels in (decode(stream), decoders.decode(codec, stream, image)):
@@ -85,7 +87,8 @@ def measure(images, timer):
     from edge import _openjpeg as openjpeg
     from edge import _openjph as openjph
 
-    names = [f"{each.ffi.string(each.lib.edge_bound_version()).decode()} natively" for each in (openjpeg, openjph, jpeg)]
+    versions = [each.ffi.string(each.lib.edge_bound_version()).decode() for each in (openjpeg, openjph, jpeg)]
+    names = [f"{version} natively" for version in versions]
     with Decoders() as decoders:
         return [
             *_lossless(images, timer, decoders, "j2k", J2K, openjpeg, names[0]),

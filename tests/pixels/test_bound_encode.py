@@ -1,0 +1,148 @@
+"""What the bound codecs write is read by themselves, by each other and by foreign decoders, to the same pixels."""
+
+import struct
+
+import imagecodecs
+import numpy
+import pytest
+
+from edge.dicom.errors import LocalError
+from edge.pixels.image import Image
+from edge.pixels.limited import Decoders
+from tests.pixels import material
+
+SHAPES = [
+    Image(1, 1, 1, 8, 8, 0, 0),
+    Image(1, 1, 3, 8, 8, 0, 0),
+    Image(1, 97, 1, 16, 12, 0, 0),
+    Image(301, 1, 1, 16, 16, 1, 0),
+    Image(3, 2, 3, 8, 8, 0, 0),
+    Image(65, 63, 1, 8, 1, 0, 0),
+    Image(65, 63, 1, 8, 8, 1, 0),
+    Image(129, 67, 1, 16, 7, 0, 0),
+    Image(130, 131, 1, 16, 10, 1, 0),
+    Image(257, 255, 1, 16, 16, 0, 0),
+    Image(200, 100, 3, 16, 12, 0, 0),
+    Image(200, 100, 3, 16, 16, 1, 0),
+    Image(90, 91, 4, 8, 8, 0, 0),
+    Image(65535, 3, 1, 8, 8, 0, 0),
+    Image(3, 65535, 1, 16, 13, 0, 0),
+]
+LOSSLESS = [("j2k", material.J2K), ("htj2k", material.HTJ2K), ("htj2k", material.HTJ2K_RPCL)]
+
+
+@pytest.fixture(scope="module")
+def decoders():
+    with Decoders() as made:
+        yield made
+
+
+def words(image):
+    return "%dx%d-%d-%d-%d-%d" % image[:6]
+
+
+@pytest.mark.parametrize("noise", [0.02, 1.0], ids=["waves", "noise"])
+@pytest.mark.parametrize("codec, syntax", LOSSLESS, ids=["j2k", "htj2k", "rpcl"])
+@pytest.mark.parametrize("image", SHAPES, ids=words)
+def test_what_is_encoded_without_loss_comes_back_here_and_abroad(decoders, image, codec, syntax, noise):
+    pixels = material.picture(image, noise)
+    for colour in {False, image.components == 3}:
+        stream = bytes(decoders.encode(codec, pixels, image, syntax, colour))
+        assert decoders.decode(codec, stream, image) == pixels
+        if codec == "htj2k":
+            assert decoders.decode("j2k", stream, image) == pixels  # OpenJPEG reads what OpenJPH wrote
+            foreign = imagecodecs.htj2k_decode(stream)
+        else:
+            foreign = imagecodecs.jpeg2k_decode(stream)
+        shape = (image.rows, image.columns, image.components)
+        if foreign.shape == (shape[2], *shape[:2]) != shape:  # imagecodecs gives what has no transform as planes
+            foreign = numpy.moveaxis(foreign, 0, -1)
+        assert numpy.array_equal(foreign.reshape(shape), material.array(pixels, image).reshape(shape))
+
+
+@pytest.mark.parametrize("image", [each for each in SHAPES if each.components in (1, 3) and each.rows > 2], ids=words)
+def test_what_foreign_encoders_write_is_read(decoders, image):
+    pixels = material.picture(image)
+    array = material.array(pixels, image)
+    for codec, encode in (("j2k", imagecodecs.jpeg2k_encode), ("htj2k", imagecodecs.htj2k_encode)):
+        options = {"codecformat": "j2k", "level": 0} if codec == "j2k" else {}
+        stream = encode(array, **options, reversible=True)
+        assert decoders.decode(codec, stream, image) == pixels
+
+
+def test_a_flat_image_becomes_next_to_nothing(decoders):
+    image = Image(512, 512, 1, 16, 16, 0, 0)
+    for codec, syntax in LOSSLESS:
+        stream = bytes(decoders.encode(codec, bytes(512 * 512 * 2), image, syntax, False))
+        assert len(stream) < 1000 and not any(decoders.decode(codec, stream, image))
+
+
+@pytest.mark.parametrize("image", [Image(640, 480, 3, 8, 8, 0, 0), Image(512, 400, 1, 16, 12, 0, 0),
+                                   Image(512, 400, 1, 16, 16, 1, 0)], ids=words)  # fmt: skip
+def test_lossy_htj2k_loses_little_and_saves_more(decoders, image):
+    pixels = material.picture(image, 0.1)
+    lossless = len(decoders.encode("htj2k", pixels, image, material.HTJ2K, image.components == 3))
+    stream = bytes(decoders.encode("htj2k", pixels, image, material.HTJ2K_LOSSY, image.components == 3))
+    assert len(stream) < lossless
+    ours = material.array(decoders.decode("htj2k", stream, image), image).astype("i4")
+    theirs = material.array(decoders.decode("j2k", stream, image), image).astype("i4")  # by OpenJPEG
+    assert numpy.abs(ours - theirs).max() <= 1
+    assert numpy.abs(ours - material.array(pixels, image)).max() <= 8
+    coarse = decoders.encode("htj2k", pixels, image, material.HTJ2K_LOSSY, image.components == 3, step=1 / 32)
+    assert len(coarse) < len(stream) / 2
+
+
+def segments(stream):
+    """Yield (marker, octets, offset) of the main header and the heads of tile-parts; SOD steps over the tile-part."""
+    assert stream[:2] == b"\xff\x4f"
+    at, part = 2, None
+    while stream[at : at + 2] != b"\xff\xd9":
+        marker = int.from_bytes(stream[at : at + 2], "big")
+        if marker == 0xFF93:
+            at = part[0] + part[1]
+            continue
+        length = int.from_bytes(stream[at + 2 : at + 4], "big")
+        body = stream[at + 4 : at + 2 + length]
+        yield marker, body, at
+        if marker == 0xFF90:
+            part = at, int.from_bytes(body[2:6], "big")
+        at += 2 + length
+    assert at + 2 == len(stream)
+
+
+@pytest.mark.parametrize("image", [Image(512, 512, 1, 16, 12, 0, 0), Image(3000, 40, 1, 8, 8, 0, 0),
+                                   Image(640, 480, 3, 8, 8, 0, 0), Image(20, 10, 1, 8, 8, 0, 0)],
+                         ids=words)  # fmt: skip
+def test_rpcl_streams_have_their_order_their_thumbnail_and_their_tile_part_lengths(decoders, image):
+    stream = bytes(decoders.encode("htj2k", material.picture(image), image, material.HTJ2K_RPCL, True))
+    found = list(segments(stream))
+    markers = [marker for marker, _, _ in found]
+    cod = next(body for marker, body, _ in found if marker == 0xFF52)
+    assert cod[1] == 2, "the progression order is not RPCL"
+    assert max(image.columns, image.rows) / (1 << cod[5]) <= 64, "the lowest resolution is no thumbnail"
+    assert markers.index(0xFF55) < markers.index(0xFF90), "TLM stands in the main header"
+    tlm = next(body for marker, body, _ in found if marker == 0xFF55)
+    index, sizes = tlm[0], tlm[1]
+    assert (index, sizes) == (0, 0x60) and (len(tlm) - 2) % 6 == 0
+    parts = [(int.from_bytes(body[:2], "big"), int.from_bytes(body[2:6], "big"))
+             for marker, body, _ in found if marker == 0xFF90]  # fmt: skip
+    assert [struct.unpack_from(">HI", tlm, 2 + 6 * number) for number in range(len(parts))] == parts
+    assert stream[found[-1][2] + parts[-1][1] :] == b"\xff\xd9"
+
+
+def test_bits_above_those_stored_are_refused_not_lost(decoders):
+    image = Image(4, 4, 1, 16, 12, 0, 0)
+    pixels = bytearray(32)
+    pixels[7] = 0x10
+    for codec, syntax in LOSSLESS:
+        with pytest.raises(LocalError, match="a sample has bits above the 12 stored that are not its sign"):
+            decoders.encode(codec, pixels, image, syntax, False)
+        assert decoders.encode(codec, bytes(32), image, syntax, False)
+
+
+def test_what_no_bound_codec_writes_is_refused_in_words(decoders):
+    image = Image(4, 4, 1, 8, 8, 0, 0)
+    with pytest.raises(LocalError, match="j2k does not encode transfer syntax 1.2.840.10008.1.2.4.91"):
+        decoders.encode("j2k", bytes(16), image, material.J2K_LOSSY, False)
+    with pytest.raises(LocalError, match="the pixels of the frame take 16 octets, and 15 are given"):
+        decoders.encode("j2k", bytes(15), image, material.J2K, False)
