@@ -103,7 +103,7 @@ class _Child:
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,  # Ctrl-C is for the service, which ends its children itself
                     cwd="/",
-                    env={"LC_ALL": "C"},
+                    env={"LC_ALL": "C", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
                 )
         except OSError as error:
             ours.close()
