@@ -43,6 +43,7 @@ _ENCODINGS = {
 _CHOSEN = {}  # (codec, whether it encodes) -> library, once found: looking for it takes as long as a small frame
 _NAMES = {"j2k": "JPEG 2000", "htj2k": "HTJ2K", "jpeg": "JPEG"}
 _PAGE = 1 << 16
+_SLACK = _PAGE + 64  # octets that an encoder is given beyond twice the pixels, and where its output begins
 _SPARE_OCTETS = 64 << 20  # memory this much larger than a frame needs is given back
 _START_S = 20  # how long a child may take to answer at all
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
@@ -111,13 +112,15 @@ class _Child:
         self.line = ours
         self.memory = None
         self.view = None
+        self._unsent = None  # the descriptor of memory that the child has not been told of
         self.is_new = True
 
     def room(self, octets):
-        """Return a view of at least so many octets shared with the child; and a descriptor to send, or None."""
+        """Return a view of at least so many octets that the child will share with the next request."""
         have = 0 if self.memory is None else len(self.memory)
         if octets <= have <= 4 * octets + _SPARE_OCTETS:
-            return self.view, None
+            return self.view
+        self._drop_unsent()
         size = (octets + octets // 8 + _PAGE - 1) // _PAGE * _PAGE
         descriptor = os.memfd_create("edge-frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
@@ -127,17 +130,24 @@ class _Child:
         except BaseException:
             os.close(descriptor)
             raise
+        self._unsent = descriptor
         self.view = memoryview(self.memory)
-        return self.view, descriptor
+        return self.view
 
-    def send(self, request, descriptor, seconds):
-        """Send a Request, and a descriptor with it or None; raises OSError. seconds: what `receive` may take, too."""
+    def send(self, request, seconds):
+        """Send a Request, and with it memory that is new; raises OSError. seconds: what `receive` may take, too."""
         self.line.settimeout(seconds + (_START_S if self.is_new else 0))
-        octets = wire.pack_request(request)
-        if descriptor is None:
+        octets = wire.pack_request(request._replace(memory_octets=0 if self.memory is None else len(self.memory)))
+        if self._unsent is None:
             self.line.send(octets)
         else:
-            socket.send_fds(self.line, [octets], [descriptor])
+            socket.send_fds(self.line, [octets], [self._unsent])
+            self._drop_unsent()
+
+    def _drop_unsent(self):
+        if self._unsent is not None:
+            os.close(self._unsent)
+            self._unsent = None
 
     def receive(self):
         """Return the Reply, or None for what is no reply; raises OSError and TimeoutError."""
@@ -152,6 +162,7 @@ class _Child:
         self.process.kill()
         code = self.process.wait()
         self.line.close()
+        self._drop_unsent()
         self.view = self.memory = None
         return code
 
@@ -171,6 +182,7 @@ class Decoders:
         self._child = None
         self._is_closed = False
         self._number = 0
+        self._lent = None  # what `room` gave last
         self._libraries = {name: number for number, name in enumerate(wire.LIBRARIES)}
 
     def __enter__(self):
@@ -196,6 +208,17 @@ class Decoders:
         lines = [line.split(" ", 1) for line in reply.words.decode("ascii", "replace").split("\n")]
         return {line[0]: line[1] for line in lines if len(line) == 2}
 
+    def room(self, octets, image):
+        """Return a memoryview of so many octets for the next frame's stream or pixels to be read into.
+
+        Given to `decode` or `encode` as it is, it need not be copied. It takes the place of the last call's result.
+        """
+        with self._turn:
+            if 3 * octets + 2 * _octets(image) > 3 * self._memory_bytes:
+                raise LimitError(f"a frame of {octets} octets exceeds the {self._memory_bytes} allowed for one")
+            self._lent = self._living().room(octets + 2 * _octets(image) + _SLACK)[:octets]
+            return self._lent
+
     def decode(self, codec, coded, image, rgb=False):
         """Return the native pixels of one frame: little endian, samples of a pixel side by side, signs extended.
 
@@ -208,7 +231,6 @@ class Decoders:
         library = _library(codec, False)
         room = _octets(image)
         with self._turn:
-            coded = memoryview(coded).cast("B")
             reply, at = self._work(wire.DECODE, library, image, (rgb, 0, 0, 0.0), coded, room, _NAMES[codec])
             if reply.result != wire.DONE:
                 raise self._blamed(reply, "decode", codec)
@@ -231,8 +253,7 @@ class Decoders:
             raise LocalError(f"{codec} does not encode transfer syntax {syntax_uid}")
         library = _library(codec, True)
         needed = _octets(image)
-        pixels = memoryview(pixels).cast("B")
-        if len(pixels) != needed:
+        if memoryview(pixels).nbytes != needed:
             raise LocalError(f"the pixels of the frame take {needed} octets, and {len(pixels)} are given")
         wish = (bool(colour), rpcl, lossy, step or min(2.0**-image.bits_stored, 0.25))
         with self._turn:
@@ -245,6 +266,10 @@ class Decoders:
             return self._child.view[at : at + reply.made]
 
     def _work(self, task, library, image, wish, given, room, name):
+        if given is not self._lent:
+            given = memoryview(given).cast("B")
+        if not given:
+            raise PeerError(f"{name} frame is empty; have the object sent again")
         if len(given) + room > self._memory_bytes:
             raise LimitError(
                 f"a {name} frame that takes {len(given) + room} octets with its pixels exceeds the"
@@ -256,6 +281,7 @@ class Decoders:
     def _ask(self, task, library, image, wish, given, room, name, at=0):
         """Have the child do a task, a new one where there is none; return its Reply. The turn is the caller's."""
         self._number = self._number % 0xFFFFFFFF + 1
+        lent, self._lent = self._lent, None
         request = wire.Request(
             self._number, task, library, *image, *wish, 0, len(given), at, room, math.ceil(self._seconds) + 1
         )
@@ -263,11 +289,11 @@ class Decoders:
         try:
             child = self._living()
             try:
-                self._send(child, request, given)
+                self._send(child, request, given, lent)
             except ConnectionError:  # it died while it had nothing to do: no frame is to blame
                 self._end()
                 child = self._living()
-                self._send(child, request, given)
+                self._send(child, request, given, None)
             began = not child.is_new
             reply = child.receive()
         except TimeoutError:
@@ -285,18 +311,14 @@ class Decoders:
             raise self._distrusted(name)
         return reply
 
-    def _send(self, child, request, given):
-        """Put what is given into the shared memory and send the Request; raises OSError."""
-        descriptor = None
-        try:
-            if given:
-                view, descriptor = child.room(request.out_at + request.out_room)
+    def _send(self, child, request, given, lent):
+        """Put what is given into the shared memory, unless it lies there, and send the Request; raises OSError."""
+        if given:
+            former = child.memory
+            view = child.room(request.out_at + request.out_room)
+            if given is not lent or child.memory is not former or given.obj is not former:
                 view[: len(given)] = given
-                request = request._replace(memory_octets=len(view))
-            child.send(request, descriptor, self._seconds)
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
+        child.send(request, self._seconds)
 
     def _living(self):
         with self._change:

@@ -128,8 +128,9 @@ static inline edge_bound_result edge_tiles_check(const edge_codestream *stream, 
         at += octets;
     }
     if (missing != 0)
-        return edge_say(words, EDGE_BOUND_CORRUPT, "the stream is truncated or broken: %lu of its %lu tiles are missing",
-                        (unsigned long)missing, (unsigned long)tiles);
+        return edge_say(words, EDGE_BOUND_CORRUPT,
+                        "the stream is truncated or broken: %lu of its %lu tiles are missing", (unsigned long)missing,
+                        (unsigned long)tiles);
     if (stream->length - at > 1 && edge_be16(stream->octets + at) != 0xFFD9u)
         return edge_say(words, EDGE_BOUND_CORRUPT, "something else than a tile-part or the end follows a tile-part");
     return EDGE_BOUND_DONE;

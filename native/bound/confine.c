@@ -32,14 +32,14 @@
 #define ANSWER(with) BPF_STMT(BPF_RET | BPF_K, (with))
 #define ALLOW(name) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SYS_##name, 0, 1), ANSWER(SECCOMP_RET_ALLOW)
 /* Argument `which` must have none of `bits` set: memory must not become code. */
-#define ALLOW_WITHOUT(name, which, bits)                                                                                \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SYS_##name, 0, 4), LOAD(args[which]),                                 \
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 1, 0), ANSWER(SECCOMP_RET_ALLOW),                                  \
+#define ALLOW_WITHOUT(name, which, bits) \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SYS_##name, 0, 4), LOAD(args[which]), \
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 1, 0), ANSWER(SECCOMP_RET_ALLOW), \
         ANSWER(SECCOMP_RET_ERRNO | EPERM)
 /* Argument `which` must be `value`. */
-#define ALLOW_WITH(name, which, value)                                                                                  \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SYS_##name, 0, 4), LOAD(args[which]),                                 \
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, 1), ANSWER(SECCOMP_RET_ALLOW),                                  \
+#define ALLOW_WITH(name, which, value) \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SYS_##name, 0, 4), LOAD(args[which]), \
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, 1), ANSWER(SECCOMP_RET_ALLOW), \
         ANSWER(SECCOMP_RET_ERRNO | EPERM)
 #define EXECUTABLE 4u /* PROT_EXEC */
 

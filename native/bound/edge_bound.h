@@ -1,5 +1,5 @@
 /*
- * The one ABI of the bound codecs: OpenJPEG, OpenJPH and libjpeg-turbo each stand behind the same three functions, in an
+ * The one ABI of the bound codecs: OpenJPEG, OpenJPH and libjpeg-turbo each stand behind the same functions, in an
  * extension module of their own. native/bound/build.py gives this file to cffi as it stands.
  *
  * Unlike the codecs of edge_codec.h these libraries take memory of their own and keep a whole frame, so they work frame
@@ -28,7 +28,7 @@ typedef enum edge_bound_result {
     EDGE_BOUND_BAD_SAMPLE = 7 /* a sample has bits above bits_stored that are not its sign */
 } edge_bound_result;
 
-/* The first seven fields of edge_image, with the same meaning; planar must be 0: samples of a pixel lie side by side. */
+/* The first seven fields of edge_image, with the same meaning; planar is 0: samples of a pixel lie side by side. */
 typedef struct edge_bound_image {
     uint32_t columns;
     uint32_t rows;

@@ -8,7 +8,7 @@
 enum {
     EDGE_CONFINED_PRIVILEGES = 1, /* no program it starts gains anything (no_new_privs) */
     EDGE_CONFINED_DUMPS = 2,      /* it leaves no core file, and its peers cannot read its memory */
-    EDGE_CONFINED_CALLS = 4       /* seccomp: only memory, time, and the descriptors it has; no file, no socket, no child */
+    EDGE_CONFINED_CALLS = 4       /* seccomp: only memory, time and the descriptors it has: no file, socket, child */
 };
 
 /*

@@ -88,11 +88,12 @@ static edge_bound_result frame_check(const uint8_t *coded, size_t length, const 
                                 (unsigned long)image->columns, (unsigned long)image->rows, image->components, columns,
                                 rows, frame[5]);
             if (frame[0] > image->bits_allocated)
-                return edge_say(words, EDGE_BOUND_CONTRADICTS, "the data set allocates %u bits a sample, the stream has %u",
-                                image->bits_allocated, frame[0]);
-            if (frame[0] != 8)
-                return edge_say(words, EDGE_BOUND_UNSUPPORTED, "the stream has %u bits a sample, and only 8 are decoded",
+                return edge_say(words, EDGE_BOUND_CONTRADICTS,
+                                "the data set allocates %u bits a sample, the stream has %u", image->bits_allocated,
                                 frame[0]);
+            if (frame[0] != 8)
+                return edge_say(words, EDGE_BOUND_UNSUPPORTED,
+                                "the stream has %u bits a sample, and only 8 are decoded", frame[0]);
             return EDGE_BOUND_DONE;
         }
         at += 2u + segment;

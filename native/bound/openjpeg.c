@@ -7,7 +7,7 @@
 
 #include <openjpeg.h>
 
-#include <stdlib.h>
+#define CHUNK 1048576u /* octets that the library reads or writes at a time */
 
 const char *edge_bound_version(void)
 {
@@ -91,7 +91,7 @@ static OPJ_BOOL sink_seek(OPJ_OFF_T where, void *user)
     return OPJ_TRUE;
 }
 
-/* ------------------------------------------------------------------------------------------------- what it complains */
+/* ------------------------------------------------------------------------------------------------ what it complains */
 
 typedef struct complaint {
     char text[160];
@@ -102,7 +102,8 @@ static void on_error(const char *message, void *user)
 {
     complaint *kept = user;
     size_t length;
-    if (strstr(message, "emory") != NULL || strstr(message, "alloc") != NULL || strstr(message, "system limits") != NULL)
+    if (strstr(message, "emory") != NULL || strstr(message, "alloc") != NULL ||
+        strstr(message, "system limits") != NULL)
         kept->is_memory = 1;
     if (kept->text[0] != 0) /* the first names the cause, those behind it only what failed with it */
         return;
@@ -180,7 +181,7 @@ edge_bound_result edge_bound_decode(const edge_bound_image *image, const edge_bo
     from.length = stream.length;
     from.at = 0;
     codec = opj_create_decompress(OPJ_CODEC_J2K);
-    flow = opj_stream_create(stream.length < 65536 ? 65536 : stream.length > 1048576 ? 1048576 : stream.length, OPJ_TRUE);
+    flow = opj_stream_create(stream.length < CHUNK ? stream.length : CHUNK, OPJ_TRUE);
     if (codec == NULL || flow == NULL) {
         result = edge_say(words, EDGE_BOUND_NO_MEMORY, "OpenJPEG ran out of memory before it began");
         goto end;
@@ -248,7 +249,8 @@ edge_bound_result edge_bound_encode(const edge_bound_image *image, const edge_bo
     if (result != EDGE_BOUND_DONE)
         return result;
     if (wish->lossy || wish->rpcl || image->bits_stored > 24)
-        return edge_say(words, EDGE_BOUND_BAD_IMAGE, "OpenJPEG is asked here for lossless streams of at most 24 bits only");
+        return edge_say(words, EDGE_BOUND_BAD_IMAGE,
+                        "OpenJPEG is asked here for lossless streams of at most 24 bits only");
     memset(planes, 0, sizeof planes);
     for (component = 0; component < image->components; component++) {
         planes[component].dx = planes[component].dy = 1;
@@ -259,7 +261,7 @@ edge_bound_result edge_bound_encode(const edge_bound_image *image, const edge_bo
     }
     given = opj_image_create(image->components, planes, image->components == 3 ? OPJ_CLRSPC_SRGB : OPJ_CLRSPC_GRAY);
     codec = opj_create_compress(OPJ_CODEC_J2K);
-    flow = opj_stream_create(1048576, OPJ_FALSE);
+    flow = opj_stream_create(CHUNK, OPJ_FALSE);
     if (given == NULL || codec == NULL || flow == NULL) {
         result = edge_say(words, EDGE_BOUND_NO_MEMORY, "OpenJPEG ran out of memory before it began");
         goto end;

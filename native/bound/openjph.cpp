@@ -1,6 +1,6 @@
 /*
- * High-throughput JPEG 2000 (T.814) by OpenJPH, from the 0.9 of Debian 12 on. Lines are pushed and pulled one by one, the
- * codestream goes straight into the caller's memory.
+ * High-throughput JPEG 2000 (T.814) by OpenJPH, from the 0.9 of Debian 12 on. Lines are pushed and pulled one by one,
+ * the codestream goes straight into the caller's memory.
  *
  * Only a later OpenJPH can write the TLM segment that 1.2.840.10008.1.2.4.202 asks for, so it is written here with any:
  * between the main header and the tile, when the length of the tile is known. There is one tile, in one tile-part.
@@ -98,7 +98,7 @@ void write_tlm(uint8_t *at)
     memcpy(at + sizeof head, at + TLM_OCTETS + 6, 4); /* Psot of the SOT segment behind it */
 }
 
-/* Five decompositions, fewer where the picture would vanish before; for RPCL until a thumbnail of at most 64 is left. */
+/* Five decompositions, fewer where the picture would vanish before; for RPCL until a thumbnail of 64 is left. */
 unsigned decompositions(const edge_bound_image *image, int rpcl)
 {
     uint32_t least = image->columns < image->rows ? image->columns : image->rows;

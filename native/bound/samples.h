@@ -100,7 +100,8 @@ static inline void edge_store(const int32_t *line, size_t count, uint8_t *out, u
 }
 
 /* Read `count` samples, `stride` samples apart; return 1 when one has bits above `stored` that are not its sign. */
-static inline int edge_fetch(const uint8_t *in, size_t count, unsigned stride, const edge_bound_image *image, int32_t *line)
+static inline int edge_fetch(const uint8_t *in, size_t count, unsigned stride, const edge_bound_image *image,
+                             int32_t *line)
 {
     unsigned drop = 32u - image->bits_stored;
     uint32_t wrong = 0;

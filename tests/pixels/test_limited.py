@@ -266,11 +266,36 @@ def test_a_child_that_lies_is_not_believed(monkeypatch, small, lie):
 
 def test_a_child_cannot_pull_the_memory_away(decoders):
     decoders.versions()
-    _, descriptor = decoders._child.room(100_000)
+    decoders._child.room(100_000)
     for octets in (0, 1_000_000):
         with pytest.raises(PermissionError):
-            os.ftruncate(descriptor, octets)
-    os.close(descriptor)
+            os.ftruncate(decoders._child._unsent, octets)
+
+
+def test_a_frame_can_be_read_straight_into_the_memory_that_the_child_sees(decoders, small):
+    for image in (SMALL, SMALL, LARGE):
+        pixels = material.picture(image)
+        room = decoders.room(len(pixels), image)
+        room[:] = pixels
+        stream = bytes(decoders.encode("htj2k", room, image, material.HTJ2K, False))
+        room = decoders.room(len(stream), image)
+        room[:] = stream
+        assert decoders.decode("htj2k", room, image) == pixels
+    room = decoders.room(len(small[1]), SMALL)
+    room[:] = small[1]
+    os.kill(child_of(decoders), signal.SIGKILL)
+    wait_for(lambda: open(f"/proc/{child_of(decoders)}/stat", encoding="ascii").read().split(")")[1].split()[0] == "Z")
+    assert decoders.decode("j2k", room, SMALL) == small[0]
+
+
+def test_a_result_can_be_given_to_the_next_call_as_it_is(decoders, small):
+    coded = decoders.encode("htj2k", decoders.decode("j2k", small[1], SMALL), SMALL, material.HTJ2K, False)
+    assert decoders.decode("htj2k", coded, SMALL) == small[0]
+
+
+def test_an_empty_frame_is_refused_in_words(decoders):
+    with pytest.raises(PeerError, match="JPEG 2000 frame is empty"):
+        decoders.decode("j2k", b"", SMALL)
 
 
 def test_a_child_that_cannot_start_is_our_fault_in_words(monkeypatch):
