@@ -62,7 +62,7 @@ def _builder(bound):
         # Relative to the project: setuptools refuses absolute paths, and always builds from there.
         sources=["native/bound/" + bound.source],
         include_dirs=["native/bound"] + ([folder] if folder and folder != "/usr/include" else []),
-        libraries=[bound.library],
+        libraries=[bound.library, "m"],
         extra_compile_args=["-O3", "-fvisibility=hidden", *WARNINGS],
         language="c++" if is_cpp else "c",
         optional=True,

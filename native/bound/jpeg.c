@@ -1,9 +1,9 @@
 /*
  * JPEG of 8 bits (T.81 Processes 1 and 2, DICOM .50 and .51) by libjpeg-turbo: decode only. The samples come out in the
- * colours that the stream has, unless RGB is wished for. A stream of 12 bits is refused in words.
+ * colours that the stream has, unless RGB is wished for. A stream of 12 bits goes to jpeg12.h.
  */
 
-#include "samples.h"
+#include "jpeg12.h"
 
 #include <stdio.h>
 
@@ -51,7 +51,7 @@ static void on_output(j_common_ptr codec)
 
 /* Find the frame header (T.81 B.2.2) and hold it against the image. */
 static edge_bound_result frame_check(const uint8_t *coded, size_t length, const edge_bound_image *image,
-                                     edge_words words)
+                                     unsigned *depth, edge_words words)
 {
     size_t at = 2;
     if (length < 4 || coded[0] != 0xFF || coded[1] != 0xD8)
@@ -91,9 +91,11 @@ static edge_bound_result frame_check(const uint8_t *coded, size_t length, const 
                 return edge_say(words, EDGE_BOUND_CONTRADICTS,
                                 "the data set allocates %u bits a sample, the stream has %u", image->bits_allocated,
                                 frame[0]);
-            if (frame[0] != 8)
+            if (frame[0] != 8 && (frame[0] != 12 || marker != 0xC1))
                 return edge_say(words, EDGE_BOUND_UNSUPPORTED,
-                                "the stream has %u bits a sample, and only 8 are decoded", frame[0]);
+                                "the stream has %u bits a sample, and only 8, or 12 in sequence, are decoded",
+                                frame[0]);
+            *depth = frame[0];
             return EDGE_BOUND_DONE;
         }
         at += 2u + segment;
@@ -122,11 +124,16 @@ edge_bound_result edge_bound_decode(const edge_bound_image *image, const edge_bo
     struct jpeg_decompress_struct codec;
     complaint kept;
     size_t samples = (size_t)image->columns * image->components;
+    unsigned depth = 8;
     edge_bound_result result = edge_image_check(image, room, words);
     if (result == EDGE_BOUND_DONE)
-        result = frame_check(coded, coded_octets, image, words);
+        result = frame_check(coded, coded_octets, image, &depth, words);
     if (result != EDGE_BOUND_DONE)
         return result;
+    if (depth == 12 && wish->colour && image->components == 3)
+        return edge_say(words, EDGE_BOUND_UNSUPPORTED, "colours of 12 bits are given as they are, not as RGB");
+    if (depth == 12)
+        return edge12_decode(image, coded, coded_octets, pixels, words);
     memset(&codec, 0, sizeof codec);
     memset(&kept, 0, sizeof kept);
     codec.err = jpeg_std_error(&kept.manager);

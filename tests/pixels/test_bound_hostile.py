@@ -32,6 +32,9 @@ def streams(decoders):
             made[codec].append((stream, image, pixels))
     stream = imagecodecs.jpeg8_encode(material.array(material.picture(COLOUR), COLOUR), level=90)
     made["jpeg"].append((stream, COLOUR, bytes(decoders.decode("jpeg", stream, COLOUR))))
+    pixels = material.array(material.picture(GREY, 0.01), GREY)
+    stream = imagecodecs.jpeg8_encode(pixels, level=90, bitspersample=12)
+    made["jpeg"].append((stream, GREY, bytes(decoders.decode("jpeg", stream, GREY))))
     return made
 
 
