@@ -2,8 +2,8 @@
 
 The peer calls the extension as a program would that trusts it: the same shim, on rooms that are made once. Ours goes
 the whole way of edge.pixels.limited: into the shared memory, over the socket, through the confined process, and back.
-Both read their input from a file that the kernel has in its cache, as the box does, each to where it needs it; and both take
-their turns on one processor.
+Both read their input from a file in the kernel's cache, as the box does, each to where it needs it (JPEG: both have it
+in memory, and ours copies it); and both take their turns on one processor.
 """
 
 import os
