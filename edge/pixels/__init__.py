@@ -1,1 +1,1 @@
-"""Pixels: the codecs, and what becomes of an object that goes through them."""
+"""Pixel data: found in an object, decoded, encoded, and whole objects turned into another transfer syntax."""

@@ -44,7 +44,7 @@ ORDER = {
     "protocol": "framing items pdu contexts states association command status dimse echo store",
     "spool": "errors disk checksum inflate health turns retry lines journal tables ledger index jobs shelf quota files"
     " compare compaction intake examine scrub adopt recovery spool",
-    "pixels": "image wire child limited",
+    "pixels": "image binding rewrite frames registry limited coding plan flow transcode source",
     "net": "transport inbound listener outbound",
     "box": "admission values config positions load reference",
     "forward": "target reencode offer parcel dicom route worker",
