@@ -86,6 +86,10 @@ def _run(words, rooms):
 
     if name == "dump":
         return actions.dump(asked)
+    if name in ("transcode", "codecs"):
+        from edge.console import pixels
+
+        return pixels.run(asked) if name == "transcode" else pixels.codecs(asked)
     if name == "check-config":
         return actions.check_config(asked, asked.arguments[0] if asked.arguments else path)
     if name == "echo":

@@ -189,6 +189,39 @@ COMMANDS = (
         ("edge dump image.dcm | less",),
     ),
     Command(
+        "transcode",
+        "IN OUT --to NAME [--near N] [--threads N] [--json] [--config FILE]",
+        "turn files into another transfer syntax",
+        (
+            "Writes the DICOM file IN to OUT in another transfer syntax: compressed, decompressed or re-encoded. Of a "
+            "folder, every DICOM file below it, into the same places below OUT. Nothing is overwritten; a file that "
+            "cannot be transcoded is named with the reason, and the others go on.",
+            "NAME is one that `edge codecs` shows as written here. What loses nothing keeps its SOP Instance UID. "
+            "jpeg-ls-near makes a new object, which says what it was derived from. A file of any length is done in "
+            "the memory of a few frames.",
+        ),
+        2,
+        2,
+        (
+            Option("--to", "NAME", "The transfer syntax: explicit, implicit, deflated, rle, jpeg-ls, jpeg-lossless ..."),
+            Option("--near", "N", "With jpeg-ls-near: how far a sample may be off, 1 to 255; 2 if nothing is said."),
+            Option("--threads", "N", "How many frames to code at a time; as many as there are processors by default."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge transcode ct.dcm ct-small.dcm --to jpeg-ls", "edge transcode study/ plain/ --to explicit"),
+    ),
+    Command(
+        "codecs",
+        "[--json] [--config FILE]",
+        "list the transfer syntaxes that can be read and written here",
+        ("Lists each transfer syntax by its short name: what can be done, by which library, or why it is missing.",),
+        0,
+        0,
+        (JSON, CONFIG),
+        ("edge codecs",),
+    ),
+    Command(
         "check-config",
         "[FILE] [--reference] [--json] [--config FILE]",
         "check a configuration, and say every mistake in it",

@@ -268,8 +268,8 @@ def _embedded(values, given):
             continue
         size = tuple([image.number(values, base | each, 0) for each in (_OVERLAY_COLUMNS, _OVERLAY_ROWS)])
         if not given.bits_stored <= bit < given.bits_allocated or size != (given.columns, given.rows):
-            words = "the overlay of group %04X lies in bit %d of the pixels, with other columns and rows or among their "
-            raise LocalError(words % (group, bit) + "own bits: it cannot be moved out, and would be lost")
+            words = "the overlay of group %04X lies in bit %d of the pixels, with other columns and rows or "
+            raise LocalError(words % (group, bit) + "among their own bits: it cannot be moved out, and would be lost")
         if given.components != 1 or given.is_signed:
             raise LocalError("an overlay lies in pixels that are signed or coloured: it would be lost")
         found.append(Overlay(group, bit))

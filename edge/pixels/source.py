@@ -49,17 +49,19 @@ def octets_of(fd, offset, size, chunk_bytes=CHUNK_BYTES):
         yield buffer[:count]
 
 
-def write(fd, transcoding, source_ae=None):
+def write(fd, transcoding, tell=lambda: None):
     """Write a transcoding to the new file under the descriptor `fd`, as a Part 10 file; return how many octets it has.
 
+    tell: function that is called now and then, for whoever shows how far it is.
     DicomError where the object turns out to be damaged, OSError where the file cannot be written.
     """
     if not transcoding.sop_class or not transcoding.sop_instance:
         raise LocalError("the object names no SOP Class or no SOP Instance UID, which a file must")
-    head = part10.head(transcoding.sop_class, transcoding.sop_instance, transcoding.target.uid, source_ae)
+    head = part10.head(transcoding.sop_class, transcoding.sop_instance, transcoding.target.uid)
     at = _written(fd, head)
     held = bytearray()
     for part in transcoding.parts():
+        tell()
         if len(part) >= CHUNK_BYTES:
             at += _written(fd, held) + _written(fd, part)
             held = bytearray()
