@@ -54,6 +54,7 @@ class Flow:
                 made.source_codec, made.target_codec, made.pixels, near, made.colour, bits, is_stopped
             )
             self._line = coding.Line(codecs, max(1, min(threads, made.pixels.frames)))
+        self._split = b""  # the beginning of a word whose end is in the next octets
         self._frame = None  # the native frame that is being gathered
         self._filled = 0
         self._given = deque()  # native frames that the line has
@@ -64,7 +65,7 @@ class Flow:
         """Return a Rows where the frames are to go through by rows, otherwise None."""
         made, given = self._plan, self._pixels.image
         limit = ROWS_ABOVE_OCTETS if self._pixels.frames == 1 else GATHERED_OCTETS
-        if self._size <= limit or self._swap != 1 or made.overlays or given.planar:
+        if self._size <= limit or made.overlays or given.planar:
             return None
         if self._source_is_coded and (self._pixels.frames > 1 or given.components > 1):
             return None
@@ -128,6 +129,11 @@ class Flow:
 
     def _native(self, view):
         at = 0
+        if self._swap != 1:  # words may belong to two frames, so it has to be done before they are cut
+            octets = self._split + bytes(view)
+            whole = len(octets) - len(octets) % self._swap
+            self._split = octets[whole:]
+            view = memoryview(swapped(octets[:whole], self._swap))
         if self._rows is not None:
             yield from self._native_rows(view)
             return
@@ -144,10 +150,7 @@ class Flow:
             at += count
             if self._filled == self._size:
                 frame, self._frame = self._frame, None
-                if self._swap != 1:
-                    frame = swapped(frame, self._swap)
-                else:
-                    self._given.append(frame)
+                self._given.append(frame)
                 yield from self._through(frame)
 
     def _native_rows(self, view):
