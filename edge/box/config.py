@@ -22,6 +22,7 @@ from edge.box.values import (
     size,
     whole,
 )
+from edge.pixels import registry
 
 REQUIRED = object()  # in place of a default: the key must be there
 
@@ -29,6 +30,7 @@ _KIB = 1 << 10
 _MIB = 1 << 20
 _GIB = 1 << 30
 _TIB = 1 << 40
+_UNCOMPRESSED = ("explicit", "implicit", "encapsulated-uncompressed")
 
 # name: the key in the file; field: the attribute in the named tuple; kind: values.Kind; default: as the box uses it, or
 # REQUIRED; meaning: for the reference; example: what the reference shows where there is no default
@@ -181,6 +183,14 @@ DESTINATION = Section(
             size(4 * _KIB, 16 * _MIB),
             128 * _KIB,
             "The longest PDU to send, and to take, even where it allows longer ones.",
+        ),
+        _key(
+            "compress",
+            choice(*[name for name in registry.encodable(lossless_only=True) if name not in _UNCOMPRESSED]),
+            None,
+            "The transfer syntax that objects are sent in where the destination takes it. Otherwise they go as they "
+            "were received, otherwise uncompressed.",
+            example='"jpeg-ls"',
         ),
         _key("retry_first_s", seconds(0.1, 86400), 5, "The wait after a first failure; it doubles with each further."),
         _key("retry_cap_s", seconds(1, 7 * 86400), 600, "The longest wait between two tries."),

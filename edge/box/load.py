@@ -5,6 +5,7 @@ from collections import namedtuple
 
 from edge.box import config
 from edge.box.values import ItemError, toml
+from edge.pixels import registry
 
 # line: int, counted from 1, or None; key: where in the file, in words; words: what is wrong, and what was expected
 Mistake = namedtuple("Mistake", ("line", "key", "words"))
@@ -213,6 +214,11 @@ def _warnings(found, places):
         if each.name not in routed:
             words = "no [[route]] leads there; it gets only what `edge send %s` sends" % each.name
             yield Mistake(places.line("destination", number), _header(config.DESTINATION, number, each.name), words)
+        if each.compress and not registry.encodes(registry.named(each.compress).uid):
+            reason = registry.state(registry.named(each.compress)).reason
+            words = "this cannot be written here, so objects go as they were received: %s" % reason
+            header = _header(config.DESTINATION, number, each.name)
+            yield Mistake(places.line("destination", number, "compress"), _key(header, "compress"), words)
         if each.port == found.dicom.port and _is_here(each.host, found.dicom.bind):
             words = "this is the address and port of the box itself: what it forwards there it sends to itself"
             header = _header(config.DESTINATION, number, each.name)

@@ -203,9 +203,9 @@ COMMANDS = (
         2,
         2,
         (
-            Option("--to", "NAME", "The transfer syntax: explicit, implicit, deflated, rle, jpeg-ls, jpeg-lossless ..."),
+            Option("--to", "NAME", "The transfer syntax: explicit, implicit, deflated, rle, jpeg-ls and so on."),
             Option("--near", "N", "With jpeg-ls-near: how far a sample may be off, 1 to 255; 2 if nothing is said."),
-            Option("--threads", "N", "How many frames to code at a time; as many as there are processors by default."),
+            Option("--threads", "N", "How many frames to code at a time; without it, one a processor."),
             JSON,
             CONFIG,
         ),

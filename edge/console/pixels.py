@@ -1,4 +1,4 @@
-"""`edge transcode` and `edge codecs`: files and folders into another transfer syntax, and what there is to do it with."""
+"""`edge transcode` and `edge codecs`: files into another transfer syntax, and what there is to do it with."""
 
 import os
 import sys

@@ -1,34 +1,49 @@
 """A destination that takes objects by C-STORE.
 
 One association serves many objects, and stays for the next ones. Each goes in its own transfer syntax where that was
-accepted, bit for bit, otherwise re-encoded into an uncompressed one that was; one for which there is no way is refused
-here with that reason, and the rest goes on. While the peer works on an object, its predecessor is accounted for and
-its successor read.
+accepted, bit for bit, otherwise re-encoded or decompressed into one that was; a destination that is to be sent to
+compressed gets it so where that was accepted and can be done. One for which there is no way is refused here with that
+reason, and the rest goes on. While the peer works on an object, its predecessor is accounted for and its successor
+read.
 """
 
+import os
+
 from edge.dicom import syntax, uid
-from edge.dicom.errors import DicomError
+from edge.dicom.errors import DicomError, LocalError
 from edge.forward import offer, reencode
+from edge.forward.parcel import SHORT_BYTES
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
 from edge.net import outbound
+from edge.pixels import registry, transcode
+from edge.pixels.binding import Stopped
 from edge.protocol import status
 from edge.spool.errors import Rotten
+from edge.spool.inflate import inflater
 
 # Causes that are no status
 NO_CONTEXT = "no-context"
 UNREADABLE = "unreadable"
 UNREAD = "unread"
 
+_TRIED_OUT_BYTES = 8 << 20  # objects that come to no more are transcoded before anything of them is sent
+
 
 class DicomTarget(Target):
-    """The peer at (host, port): `called` is its AE title, `calling` ours; terms: outbound.Terms."""
+    """The peer at (host, port): `called` is its AE title, `calling` ours; terms: outbound.Terms.
 
-    def __init__(self, host, port, called, calling, terms):
+    compress: UID of the transfer syntax that objects are to be sent in where that can be done, or None.
+    """
+
+    def __init__(self, host, port, called, calling, terms, compress=None):
         self._address = (host, port)
         self._called = called
         self._calling = calling
         self._terms = terms
+        self._compress = compress
         self._link = None
+        self._transcoding = None  # the one under way
+        self._closed_ways = set()  # (object number, transfer syntax) that failed in the middle: not tried again
         self._pairs = set()  # (SOP Class, transfer syntax) that the association was opened for
         self._interrupted = False
 
@@ -39,7 +54,7 @@ class DicomTarget(Target):
             if pairs[0] in self._pairs and self._link.is_quiet():
                 return self._served(pairs)
             self.close()
-        offered = offer.plan(pairs, self._pairs)
+        offered = offer.plan(pairs, self._pairs, self._compress)
         host, port = self._address
         try:
             link = outbound.associate(host, port, self._calling, self._called, offered.wanted, self._terms)
@@ -80,27 +95,66 @@ class DicomTarget(Target):
     def _begin(self, parcel):
         """Send a parcel; return None when the peer now has it to answer, otherwise why it was not sent, a Refused."""
         job = parcel.job
-        link = self._link
-        way = offer.choose(link.context_for, job.sop_class, job.syntax)
-        if way is None:
-            return Refused(True, True, NO_CONTEXT, self._no_way(job), None, "")
-        context_id, target = way
-        try:
-            if target != job.syntax:
-                octets = reencode.reencode(parcel.chunks(), job.syntax, target)
-                link.begin_store_from(context_id, job.sop_class, job.uid, octets)
-            elif parcel.octets is not None:
+        failed = []
+        for context_id, target in offer.choices(self._link.context_for, job.sop_class, job.syntax, self._compress):
+            if (job.object_id, target) in self._closed_ways:
+                continue
+            try:
+                self._send(parcel, context_id, target)
+                return None
+            except outbound.LinkFailure as failure:
+                raise self._failure(failure) from failure
+            except Stopped:
+                raise LinkFailure(outbound.DIMSE, "it was broken off here") from None
+            except (Rotten, OSError) as error:
+                return Refused(False, False, UNREAD, "the stored file could not be read: %s" % error, None, "")
+            except DicomError as error:
+                failed.append("not as %s: %s" % (syntax.lookup(target).name, error))
+                if not self._link.is_open:
+                    return self._broken_off(job, target, failed)
+        if failed:
+            words = "%s takes the object in no way it can be sent: %s" % (self._called, "; ".join(failed))
+            return Refused(True, True, UNREADABLE, words, None, "")
+        return Refused(True, True, NO_CONTEXT, self._no_way(job), None, "")
+
+    def _broken_off(self, job, target, failed):
+        """Judge an object that turned out, in the middle of sending it, not to go as `target`."""
+        self._closed_ways.add((job.object_id, target))
+        ways = offer.ways(job.syntax, self._compress)
+        others = [way for way in ways if (job.object_id, way) not in self._closed_ways]
+        words = "the object cannot be sent %s" % "; ".join(failed)
+        return Refused(True, not others, UNREADABLE, words, None, "")
+
+    def _send(self, parcel, context_id, target):
+        """Send a parcel in the transfer syntax `target`; raises DicomError where it cannot be turned into that."""
+        job, link = parcel.job, self._link
+        if target == job.syntax:
+            if parcel.octets is not None:
                 link.begin_store_octets(context_id, job.sop_class, job.uid, parcel.octets)
             else:
                 link.begin_store(context_id, job.sop_class, job.uid, parcel.fd, job.offset, job.size)
-        except outbound.LinkFailure as failure:
-            raise self._failure(failure) from failure
-        except (Rotten, OSError) as error:
-            return Refused(False, False, UNREAD, "the stored file could not be read: %s" % error, None, "")
-        except DicomError as error:
-            words = "%s is not taken there, and the object cannot be re-encoded: %s"
-            return Refused(True, True, UNREADABLE, words % (syntax.lookup(job.syntax).name, error), None, "")
-        return None
+        elif target in reencode.TARGETS.get(job.syntax, ()):
+            octets = reencode.reencode(parcel.chunks(), job.syntax, target)
+            link.begin_store_from(context_id, job.sop_class, job.uid, octets)
+        else:
+            self._send_transcoded(parcel, context_id, target)
+
+    def _send_transcoded(self, parcel, context_id, target):
+        job, link = parcel.job, self._link
+        threads = os.cpu_count() or 1 if job.size > SHORT_BYTES else 1
+        name = registry.of(target).name
+        made = transcode.Transcoding(parcel.chunks, syntax.lookup(job.syntax), name, inflater, threads=threads)
+        if made.target.uid != target:
+            raise LocalError("its pixels are too long for that")
+        self._transcoding = made
+        try:
+            if max(job.size, made.most_octets) <= _TRIED_OUT_BYTES:
+                octets = b"".join([bytes(part) for part in made.parts()])
+                link.begin_store_octets(context_id, job.sop_class, job.uid, octets)
+            else:
+                link.begin_store_from(context_id, job.sop_class, job.uid, made.parts())
+        finally:
+            self._transcoding = None
 
     def _end(self):
         """Wait for the answer to what was sent, and judge it."""
@@ -120,13 +174,16 @@ class DicomTarget(Target):
 
     def _no_way(self, job):
         """Say that no presentation context fits `job`, and what was offered."""
-        offered = [job.syntax, *reencode.TARGETS.get(job.syntax, ())]
+        offered = offer.ways(job.syntax, self._compress)
         names = " nor as ".join([syntax.lookup(each).name for each in offered])
-        return "%s takes no %s as %s; let it accept one of these, and release the object" % (
+        words = "%s takes no %s as %s; let it accept one of these, and release the object" % (
             self._called,
             uid.name(job.sop_class),
             names,
         )
+        if syntax.lookup(job.syntax).encapsulated and not offer.uncompressed(job.syntax):
+            words += " (it cannot be decompressed here: %s)" % registry.missing(job.syntax)
+        return words
 
     def close(self):
         """Release the association, if there is one."""
@@ -137,6 +194,9 @@ class DicomTarget(Target):
     def interrupt(self):
         """Break off whatever is under way; nothing is opened any more."""
         self._interrupted = True
+        transcoding = self._transcoding
+        if transcoding is not None:
+            transcoding.stop()
         link = self._link
         if link is not None:
             link.interrupt()

@@ -69,6 +69,11 @@ class Transcoding:
         return 0 if self._plan.pixels is None else self._plan.pixels.frames
 
     @property
+    def most_octets(self):
+        """How many octets the object may come to, roughly: those of its native pixels, or 0 where none are touched."""
+        return 0 if self._plan.pixels is None else image.octets(self._plan.pixels.image) * self.frames
+
+    @property
     def frames_done(self):
         """How many frames have been done."""
         return 0 if self._flow is None else self._flow.frames_done

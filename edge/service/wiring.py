@@ -6,6 +6,7 @@ from edge.forward import worker
 from edge.forward.dicom import DicomTarget
 from edge.forward.route import Router
 from edge.net import listener, outbound
+from edge.pixels import registry
 from edge.protocol import association, contexts, echo
 from edge.spool.intake import Source
 
@@ -96,6 +97,7 @@ def make_worker(settings, spool, destination):
         _ms(destination.connect_timeout_s), _ms(destination.dimse_timeout_s), destination.max_pdu_bytes
     )
     calling = destination.calling_ae_title or settings.box.ae_title
-    target = DicomTarget(destination.host, destination.port, destination.ae_title, calling, terms)
+    compress = destination.compress and registry.named(destination.compress).uid
+    target = DicomTarget(destination.host, destination.port, destination.ae_title, calling, terms, compress)
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     return worker.Worker(spool, destination.name, target, *schedules)

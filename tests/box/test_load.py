@@ -293,7 +293,7 @@ def test_the_reference_file_is_valid_with_its_comments_taken_away():
     found = load.parse("\n".join(lines), "edge.toml").config
     assert found.destinations[0] == config.build(
         config.DESTINATION,
-        {"name": "archive", "ae_title": "PACS", "host": "10.0.0.9", "calling_ae_title": "EDGE"},
+        {"name": "archive", "ae_title": "PACS", "host": "10.0.0.9", "calling_ae_title": "EDGE", "compress": "jpeg-ls"},
     )
     assert found.routes == (config.Route(("CT1",), ("archive",)),)
     assert found.limits == config.defaults().limits

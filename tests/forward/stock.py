@@ -52,9 +52,9 @@ def working(spool, name, target, first_s=FIRST_S, cap_s=CAP_S, tries=TRIES):
         running.join(5)
 
 
-def to(port, called="ARCHIVE", terms=TERMS):
+def to(port, called="ARCHIVE", terms=TERMS, compress=None):
     """A DicomTarget on this machine."""
-    return DicomTarget("127.0.0.1", port, called, "EDGE", terms)
+    return DicomTarget("127.0.0.1", port, called, "EDGE", terms, compress)
 
 
 def count(spool, name, state):

@@ -27,10 +27,13 @@ def environment(nagle):
 class Storescp:
     """DCMTK's storescp while the `with` block lasts: into `folder`, or discarding everything."""
 
-    def __init__(self, folder=None, bit_preserving=True, nagle=False, fork=False, port=None, options=()):
+    def __init__(
+        self, folder=None, bit_preserving=True, nagle=False, fork=False, port=None, options=(), accept_all=True
+    ):
         self.port = port or process.free_port()
         self._scratch = None
-        command = [STORESCP, "--accept-all", "--promiscuous", "-pdu", str(MAX_PDU_BYTES), *options]
+        syntaxes = ["--accept-all"] if accept_all else []
+        command = [STORESCP, *syntaxes, "--promiscuous", "-pdu", str(MAX_PDU_BYTES), *options]
         if folder is None:
             command.append("--ignore")
         else:
