@@ -191,10 +191,13 @@ def decoder(codec, of):
 def encoder(codec, of, near=0, whole=True, drops=0):
     """Return the encoder of a registry.Codec in C for image.Image `of`, or None where a bound library has it.
 
-    near: the largest error of near-lossless JPEG-LS. LocalError where this codec has no such image.
+    near: the largest error of near-lossless JPEG-LS. LocalError where this codec has no such image. Samples of up to 8
+    bits in 16 are written as ones of 9: most readers take the precision of a stream for its Bits Allocated, and fail.
     """
     if codec.engine == binding.RLE:
         return binding.RleEncoder(of)
+    if of.bits_allocated == 16 and of.bits_stored <= 8:
+        of = of._replace(bits_stored=9)
     if codec.engine == binding.JPEG_LOSSLESS:
         return binding.JpegLosslessEncoder(of, 1, whole, drops)
     if codec.engine == binding.JPEG_LS:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gdcm
 import jpeg_ls
+import libjpeg
 import numpy
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -108,9 +109,14 @@ def read(octets):
     return pydicom.dcmread(io.BytesIO(octets), force=True)
 
 
-def pixels(octets, plugin=""):
+def pixels(octets):
     """The pixels of a Part 10 file as pydicom and its plugins see them, no colour transformed."""
-    return pixel_array(read(octets), raw=True, decoding_plugin=plugin)
+    made = read(octets)
+    # GDCM, which pydicom would ask first, ends the process over some JPEG of odd sizes
+    plugin = {"jpeg-ls": "pyjpegls", "jpeg-lossless": "pylibjpeg"}.get(
+        syntax.lookup(str(made.file_meta.TransferSyntaxUID)).codec, ""
+    )
+    return pixel_array(made, raw=True, decoding_plugin=plugin)
 
 
 def native(octets):
@@ -127,6 +133,13 @@ def by_dcmtk(octets, name):
         given.write_bytes(octets)
         subprocess.run([_DECOMPRESSORS[name], "+te", given, wanted], check=True, capture_output=True)
         return native(wanted.read_bytes())
+
+
+def by_libjpeg(octets):
+    """The samples of a JPEG Part 10 file, decoded by libjpeg (of pylibjpeg) frame by frame."""
+    made = read(octets)
+    frames = generate_frames(made.PixelData, number_of_frames=int(made.get("NumberOfFrames") or 1))
+    return numpy.stack([libjpeg.decode(bytes(frame)) for frame in frames])
 
 
 def by_dcmconv(octets):
@@ -154,3 +167,12 @@ def by_charls(octets):
     made = read(octets)
     frames = generate_frames(made.PixelData, number_of_frames=int(made.get("NumberOfFrames") or 1))
     return numpy.stack([jpeg_ls.decode(numpy.frombuffer(frame, "u1")) for frame in frames])
+
+
+def by_dcmconv_big(octets):
+    """An uncompressed Part 10 file in explicit big endian, by DCMTK."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, wanted = Path(folder, "in.dcm"), Path(folder, "out.dcm")
+        given.write_bytes(octets)
+        subprocess.run(["dcmconv", "+tb", given, wanted], check=True, capture_output=True)
+        return wanted.read_bytes()
