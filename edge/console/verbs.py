@@ -7,6 +7,7 @@ service, or, when none runs, in the command's own process on the spool itself. T
 from collections import namedtuple
 
 from edge.box import config
+from edge.box.sameness import same_decoded
 from edge.dicom.errors import DicomError
 from edge.spool import errors, jobs
 from edge.spool.health import Trouble
@@ -60,6 +61,7 @@ def open_spool(settings):
             keep_delivered_s=limits.keep_delivered_days * _DAY_S,
             conflict=limits.conflict,
         ),
+        same_decoded=same_decoded,
     )
 
 

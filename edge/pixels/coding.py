@@ -96,7 +96,8 @@ class Lane:
 
     def _decode(self, coded):
         if self._decoder is None:
-            pixels = self._limited().decode(registry.name_in_limited(self._codecs.source.engine), coded, self._flat)
+            name = registry.name_in_limited(self._codecs.source.engine)
+            pixels = bytes(self._limited().decode(name, coded, self._flat))  # good only until the next call
             if len(pixels) != self._size:
                 raise PeerError("a frame decodes to %d octets, the data set says %d" % (len(pixels), self._size))
             return pixels
@@ -123,7 +124,7 @@ class Lane:
         if self._encoder is None:
             check_high_bits(pixels, self._flat)
             codec, colour = registry.name_in_limited(target.engine), self._codecs.colour
-            return self._limited().encode(codec, pixels, self._flat, target.uid, colour)
+            return bytes(self._limited().encode(codec, pixels, self._flat, target.uid, colour))
         try:
             self._encoder.begin()
             return self._encoder.code(pixels, self._codecs.is_stopped)
@@ -139,9 +140,6 @@ class Lane:
             from edge.pixels import limited  # only where a bound library is needed
 
             self._children = limited.Decoders()
-            enter = getattr(self._children, "__enter__", None)
-            if enter is not None:
-                self._children = enter()
         return self._children
 
 
@@ -243,10 +241,10 @@ class Line:
 
     def close(self):
         """End the threads, and what the lanes have running."""
+        for lane in self._lanes:
+            lane.close()  # what is at work there for another thread ends at once
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
-        for lane in self._lanes:
-            lane.close()
 
     def _work(self, octets, number):
         lane = self._free.pop()

@@ -8,9 +8,9 @@ Source: PS3.3 C.7.6.1.1.5 (lossy compression), C.7.6.3 (image pixel), C.9.2 (ove
 
 from collections import namedtuple
 
-from edge.dicom import element, reader, syntax, tags, uid, writer
+from edge.dicom import element, reader, syntax, uid, writer
 from edge.dicom.errors import LimitError, LocalError, PeerError
-from edge.pixels import image, registry, rewrite
+from edge.pixels import binding, image, registry, rewrite
 
 # How pixels lie in a data set
 NONE, NATIVE, ENCAPSULATED, FLOAT = "none", "native", "encapsulated", "float"
@@ -43,16 +43,15 @@ _WANTED = {
 }  # fmt: skip
 _OVERLAY_ROWS, _OVERLAY_COLUMNS, _OVERLAY_ALLOCATED, _OVERLAY_BIT, _OVERLAY_DATA = 0x10, 0x11, 0x100, 0x102, 0x3000
 _TABLE_LIMIT = 1 << 26
-_CHUNKS_KEPT = 8
 
 # Photometric Interpretation of what a decoder gives (PS3.5 8.2.4, PS3.3 C.7.6.3.1.2)
 _DECODED_AS = {
     registry.OPENJPEG: {"YBR_RCT": "RGB", "YBR_ICT": "RGB"},
     registry.OPENJPH: {"YBR_RCT": "RGB", "YBR_ICT": "RGB"},
-    registry.JPEG: {"YBR_FULL_422": "RGB", "YBR_FULL": "RGB", "YBR_PARTIAL_420": "RGB", "YBR_PARTIAL_422": "RGB"},
+    registry.JPEG: {"YBR_FULL_422": "YBR_FULL"},  # the stream's own colours, upsampled
 }
 _METHOD = {"1.2.840.10008.1.2.4.50": "ISO_10918_1", "1.2.840.10008.1.2.4.51": "ISO_10918_1",
-           "1.2.840.10008.1.2.4.81": "ISO_14495_1"}  # fmt: skip
+           "1.2.840.10008.1.2.4.81": "ISO_14495_1", "1.2.840.10008.1.2.4.203": "ISO_15444_15"}  # fmt: skip
 
 
 def examine(chunks, known, inflate=None, inflate_limit=None, notices=None):
@@ -201,6 +200,8 @@ def _touched(subject, source, target, target_codec, near, new_uid, is_file):
         decoded = _DECODED_AS.get(source_codec.engine, {}).get(pixels.photometric, pixels.photometric)
         if pixels.image.components == 1:
             decoded = pixels.photometric
+        if source_codec.engine != registry.NATIVE and decoded in image.HALVED:
+            raise LocalError("compressed pixels that are %s cannot be decoded here" % decoded)
         coded = pixels._replace(photometric=decoded)
         _lossy_before(subject, source, edits)
     if not target.encapsulated and image.octets(pixels.image) * pixels.frames > LONGEST_VALUE:
@@ -214,7 +215,7 @@ def _touched(subject, source, target, target_codec, near, new_uid, is_file):
             overlays = _embedded(subject.values, pixels.image)
     photometric, colour = coded.photometric, False
     if target_codec.engine in (registry.OPENJPEG, registry.OPENJPH) and photometric == "RGB":
-        photometric, colour = "YBR_RCT", True
+        photometric, colour = "YBR_RCT" if target_codec.lossless else "YBR_ICT", True
     if photometric != pixels.photometric:
         edits[image.PHOTOMETRIC] = ("CS", _padded(photometric, b" "))
     if pixels.image.components > 1:
@@ -228,7 +229,8 @@ def _touched(subject, source, target, target_codec, near, new_uid, is_file):
         if not is_file:
             raise LocalError("%s loses something, and is only written to files" % target.name)
         lossy = _METHOD[target.uid]
-        _lossy(subject, near, new_uid, lossy, edits, items)
+        how = "JPEG-LS near-lossless, no sample off by more than %d" % near
+        _lossy(subject, how if near else target.name, new_uid, lossy, edits, items)
     return Plan(target, source_codec, target_codec, coded, colour, edits, items, overlays,
                 new_uid if lossy else None, lossy, False, tuple(notes))  # fmt: skip
 
@@ -253,8 +255,9 @@ def _check(pixels, target, codec):
         if pixels.high_bit != given.bits_stored - 1:
             words = "High Bit is %d with %d Bits Stored: %s takes only samples at the low end of their cell"
             raise LocalError(words % (pixels.high_bit, given.bits_stored, target.name))
-    if not codec.lossless and (given.is_signed or pixels.photometric == "PALETTE COLOR"):
-        what = "signed samples wrap around" if given.is_signed else "palette indices are no shades"
+    wraps = codec.engine == binding.JPEG_LS and given.is_signed
+    if not codec.lossless and (wraps or pixels.photometric == "PALETTE COLOR"):
+        what = "signed samples wrap around" if wraps else "palette indices are no shades"
         raise LocalError("%s would do harm: %s; take a lossless one" % (target.name, what))
 
 
@@ -285,7 +288,7 @@ def _lossy_before(subject, source, edits):
             edits[image.LOSSY_METHOD] = ("CS", _padded(_METHOD[source.uid], b" "))
 
 
-def _lossy(subject, near, new_uid, method, edits, items):
+def _lossy(subject, how, new_uid, method, edits, items):
     """Have an object say what was done to it, and name the one it was made from."""
     values = subject.values
     if not image.text(values, element.SOP_INSTANCE) or not new_uid:
@@ -294,7 +297,7 @@ def _lossy(subject, near, new_uid, method, edits, items):
     kind = values.get(_IMAGE_TYPE, b"ORIGINAL\\PRIMARY ").partition(b"\\")
     edits[_IMAGE_TYPE] = ("CS", pad(b"DERIVED" + kind[1] + kind[2].rstrip(b" "), b" "))
     before = values.get(_DERIVATION, b"").rstrip(b" \0")
-    said = b"JPEG-LS near-lossless, no sample off by more than %d" % near
+    said = how.encode("ascii")
     edits[_DERIVATION] = ("ST", pad(before + b"; " + said if before else said, b" "))
     edits[image.LOSSY] = ("CS", b"01")
     methods = image.text(values, image.LOSSY_METHOD)

@@ -8,6 +8,7 @@ Source: PS3.5 8.2 and 10 (which pixels each transfer syntax takes), A.4.
 from collections import namedtuple
 
 from edge.dicom import syntax
+from edge.dicom.errors import DicomError
 from edge.pixels import binding
 
 # name: short, lower case; uid: str; engine: who codes it ("native" for none, a name of binding, or of limited);
@@ -42,7 +43,7 @@ CODECS = (
     Codec("j2k-91", "1.2.840.10008.1.2.4.91", OPENJPEG, False, False, _BYTES, (1, 16)),
     Codec("htj2k", "1.2.840.10008.1.2.4.201", OPENJPH, True, True, _BYTES, (1, 16)),
     Codec("htj2k-rpcl", "1.2.840.10008.1.2.4.202", OPENJPH, True, True, _BYTES, (1, 16)),
-    Codec("htj2k-203", "1.2.840.10008.1.2.4.203", OPENJPH, True, True, _BYTES, (1, 16)),
+    Codec("htj2k-203", "1.2.840.10008.1.2.4.203", OPENJPH, True, False, _BYTES, (1, 16)),
     Codec("jpeg-baseline", "1.2.840.10008.1.2.4.50", JPEG, False, False, (8,), (8, 8)),
     Codec("jpeg-extended", "1.2.840.10008.1.2.4.51", JPEG, False, False, _BYTES, (8, 12)),
 )
@@ -91,9 +92,22 @@ def _libraries():
 
 
 def states():
-    """Return {short name: State} of every codec, for a table."""
+    """Return {short name: State} of every codec, with the versions in use, for a table."""
     bound = _libraries()
+    versions = _versions() if any([is_there for is_there, _ in bound.values()]) else {}
+    for name, words in versions.items():
+        if bound.get(name, (False,))[0]:
+            bound[name] = (True, words)
     return {each.name: _state(each, bound) for each in CODECS}
+
+
+def _versions():
+    from edge.pixels import limited
+
+    try:
+        return limited.versions()
+    except DicomError:
+        return {}  # the table can do without them
 
 
 def state(codec):
@@ -107,9 +121,8 @@ def _state(codec, bound):
     if codec.engine in LIBRARIES:
         name = LIBRARIES[codec.engine]
         is_there, words = bound.get(codec.engine, (False, "not built"))
-        if is_there:
-            return State(True, codec.encodes, "%s %s" % (name, words), "")
-        return State(False, False, name, "%s: %s" % (name, words))
+        words = words if name in words else "%s: %s" % (name, words)
+        return State(True, codec.encodes, words, "") if is_there else State(False, False, name, words)
     is_there, words = binding.available()
     if is_there:
         return State(True, codec.encodes, "edge (%s)" % words if codec.engine == binding.JPEG_LS else "edge", "")

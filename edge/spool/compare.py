@@ -4,9 +4,9 @@ Same octets in the same transfer syntax are. So are the same elements with the s
 compressed: both are read side by side, each value in little endian, sequences by their structure and not by how their
 lengths were written, group lengths and padding left out. Checksums alone never decide it.
 
-Where either is compressed, only its decoded pixels could tell. Decoding belongs to a room of its own, which the spool
-must not know: whoever has it hands a function to `Spool.open` (see `Comparison`). Without it such objects are
-taken for different, and held: that is said in words, and costs a person a look, never an object.
+Where either is compressed, only its decoded pixels can tell. Decoding belongs to a room of its own, which the spool
+must not know: whoever has it hands a function to `Spool.open` (see `Comparison`). Without it, or where it cannot decode
+one of them, such objects are taken for different, and held: that costs a person a look, never an object.
 """
 
 from array import array
@@ -52,29 +52,14 @@ class Comparison:
         """Say whether two data sets, each (descriptor, offset, size, transfer syntax UID), are the same object."""
         try:
             if one[3] == other[3]:
-                return one[2] == other[2] and self._same_streams(self._octets(one), self._octets(other))
+                return one[2] == other[2] and _same_streams(self._octets(one), self._octets(other))
             if one[3] in UNCOMPRESSED and other[3] in UNCOMPRESSED:
-                return self._same_streams(self._canonical(one), self._canonical(other))
+                return _same_streams(self._canonical(one), self._canonical(other))
             return self._same_decoded is not None and self._same_decoded(one, other)
         except DicomError:
             return False  # at least one of them is no whole data set
         except OSError:
             return False  # the stored one cannot be read: the new one is kept beside it
-
-    def _same_streams(self, ones, others):
-        """Say whether two iterators of octets, cut anywhere, come to the same."""
-        mine = theirs = memoryview(b"")
-        while True:
-            if not mine:
-                mine = memoryview(next(ones, b""))
-            if not theirs:
-                theirs = memoryview(next(others, b""))
-            count = min(len(mine), len(theirs))
-            if count == 0:
-                return len(mine) == len(theirs)
-            if mine[:count] != theirs[:count]:
-                return False
-            mine, theirs = mine[count:], theirs[count:]
 
     def _octets(self, side):
         """Yield the octets of a data set in pieces, each good until the next."""
@@ -90,10 +75,39 @@ class Comparison:
 
     def _canonical(self, side):
         """Yield the elements of a data set as every uncompressed transfer syntax of it gives them; never empty."""
-        known = syntax.lookup(side[3])
-        inflate = inflater() if known.deflated else None
-        reader = Reader(known, _VALUE_LIMIT, inflate=inflate, inflate_limit=_INFLATE_LIMIT)
-        return (piece for piece in _elements(reader, self._octets(side), 0) if piece)
+        return _canonical(self._octets(side), side[3])
+
+
+def same_elements(ones, others):
+    """Say whether two data sets in explicit VR little endian, given as iterators of octets, have the same elements.
+
+    For whoever decodes (see Comparison). DicomError where one of them is no whole data set.
+    """
+    return _same_streams(_canonical(ones), _canonical(others))
+
+
+def _same_streams(ones, others):
+    """Say whether two iterators of octets, cut anywhere, come to the same."""
+    mine = theirs = memoryview(b"")
+    while True:
+        if not mine:
+            mine = memoryview(next(ones, b""))
+        if not theirs:
+            theirs = memoryview(next(others, b""))
+        count = min(len(mine), len(theirs))
+        if count == 0:
+            return len(mine) == len(theirs)
+        if mine[:count] != theirs[:count]:
+            return False
+        mine, theirs = mine[count:], theirs[count:]
+
+
+def _canonical(pieces, uid=syntax.EXPLICIT_LITTLE):
+    """Yield the elements of a data set, as every uncompressed transfer syntax of it gives them; never empty."""
+    known = syntax.lookup(uid)
+    inflate = inflater() if known.deflated else None
+    reader = Reader(known, _VALUE_LIMIT, inflate=inflate, inflate_limit=_INFLATE_LIMIT)
+    return (piece for piece in _elements(reader, pieces, 0) if piece)
 
 
 def _elements(reader, pieces, depth):

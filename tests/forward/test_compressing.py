@@ -81,7 +81,8 @@ def test_an_object_whose_codec_is_missing_is_held_with_that_reason(tmp_path, ima
     made.PixelData = pydicom.encaps.encapsulate([b"\xff\x0a nobody here reads this"])
     with stock.opened(tmp_path / "state") as spool:
         with Storescp(tmp_path / "got", options=["+x="], accept_all=False) as archive:
-            number = put(spool, objects.octets_of(made, JPEG_XL))
+            octets = objects.octets_of(made, JPEG_LS)
+            number = put(spool, objects.raw(JPEG_XL, octets[samples.data_set_offset(octets) :]))
             with stock.working(spool, "archive", stock.to(archive.port, compress=JPEG_LS)):
                 stock.await_count(spool, "archive", "held", 1)
         assert "there is no codec for JPEG XL" in stock.job_of(spool, "archive", number).why

@@ -220,7 +220,7 @@ def test_damaged_objects_give_frames_or_an_error_in_words(name, changes, cut_off
 
 @given(
     st.sampled_from(sorted(UIDS)),
-    st.lists(st.one_of(st.binary(max_size=80), st.sampled_from([b"\xff\xd8\xff\xf7", b"\xff\xd8\xff\xc3"])), max_size=6),
+    st.lists(st.binary(max_size=80) | st.sampled_from([b"\xff\xd8\xff\xf7", b"\xff\xd8\xff\xc3"]), max_size=6),
     st.lists(st.integers(0, 0xFFFFFFFF), max_size=5),
     st.integers(1, 5),
 )
