@@ -59,7 +59,7 @@ def examine(chunks, known, inflate=None, inflate_limit=None, notices=None):
 
     known: the TransferSyntax. Raises PeerError, LimitError, TruncatedError where the head cannot be read.
     """
-    source = reader.Reader(known, _TABLE_LIMIT, inflate=inflate, inflate_limit=inflate_limit)
+    source = reader.Reader(known, inflate=inflate, inflate_limit=inflate_limit)
     looker = _Looker(source, known)
     for chunk in chunks:
         source.feed(chunk)
@@ -87,6 +87,7 @@ class _Looker:
         self._known = known
         self._depth = 0
         self._start = None  # the first octets of a Pixel Data of given length, while they decide what it is
+        self._table = None  # an offset table that comes in pieces
 
     def take(self, event):
         """Look at an event; say whether all that is wanted is known."""
@@ -96,6 +97,12 @@ class _Looker:
                 self._start += bytes(event.view[: 8 - len(self._start)])
             if len(self._start) >= 8 or kind is reader.ValueEnded:
                 self._judge(bytes(self._start))
+        elif self._table is not None and kind in (reader.Chunk, reader.ValueEnded):
+            if kind is reader.Chunk:
+                self._table += event.view
+            else:
+                self.values[event.tag] = bytes(self._table)
+                self._table = None
         elif kind is reader.SequenceBegan:
             self._depth += 1
         elif kind is reader.SequenceEnded:
@@ -130,6 +137,8 @@ class _Looker:
             self.vr, self.length, self._start = event.vr, event.length, bytearray()
         elif event.tag in (image.FLOAT_PIXELS, image.DOUBLE_PIXELS):
             self.kind, self.is_done = FLOAT, True
+        elif event.tag in (image.OFFSETS, image.LENGTHS) and event.length <= _TABLE_LIMIT:
+            self._table = bytearray()
         elif event.tag in _WANTED:
             raise LimitError("%s has %d octets, more than is taken" % (element.name(event.tag), event.length))
         elif event.tag & 0xFF00FFFF == 0x60003000:

@@ -11,6 +11,7 @@ from tests.pixels import objects
 from tests.support import samples
 from tests.support.dcmtk import Storescp
 from tests.support.process import wait_until
+from tests.support.service import Service, destination
 
 EXPLICIT, IMPLICIT, JPEG_LS = syntax.EXPLICIT_LITTLE, syntax.IMPLICIT_LITTLE, "1.2.840.10008.1.2.4.80"
 JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
@@ -122,3 +123,16 @@ def test_a_damaged_compressed_object_is_held_and_nothing_of_it_arrives(tmp_path,
                 stock.await_count(spool, "archive", "held", 1)
         assert "frame 1" in stock.job_of(spool, "archive", number).why
     assert list((tmp_path / "got").iterdir()) == []
+
+
+def test_the_running_box_compresses_for_a_destination_that_is_to_have_it_so(tmp_path, image):
+    (tmp_path / "ct.dcm").write_bytes(objects.octets_of(objects.dataset(image)))
+    got = tmp_path / "got"
+    with Storescp(got, options=["+xt"], accept_all=False) as archive:
+        with Service(tmp_path / "box", [destination("archive", archive.port, compress="jpeg-ls")]) as box:
+            box.edge("send", "archive", tmp_path / "ct.dcm")
+            wait_until(lambda: {job["state"] for job in box.queue()} == {"delivered"}, 20, "the outcome")
+    (path,) = got.iterdir()
+    arrived = pydicom.dcmread(path)
+    assert arrived.file_meta.TransferSyntaxUID == JPEG_LS
+    assert numpy.array_equal(arrived.pixel_array, image)

@@ -44,7 +44,7 @@ ORDER = {
     "protocol": "framing items pdu contexts states association command status dimse echo store",
     "spool": "errors disk checksum inflate health turns retry lines journal tables ledger index jobs shelf quota files"
     " compare compaction intake examine scrub adopt recovery spool",
-    "pixels": "image binding wire limited child rewrite frames registry coding plan flow transcode source",
+    "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "net": "transport inbound listener outbound",
     "box": "sameness admission values config positions load reference",
     "forward": "target reencode offer parcel dicom route worker",

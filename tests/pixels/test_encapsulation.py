@@ -183,6 +183,13 @@ def test_what_does_not_fit_32_bits_gets_an_extended_table_whose_lengths_leave_pa
     assert "ExtendedOffsetTable" not in objects.read(back)
 
 
+def test_an_extended_table_of_many_frames_is_read():
+    stream = streams("rle")[0]
+    offsets, items = table([[stream]] * 9000)
+    octets = whole("rle", [], items, (offsets, [len(stream)] * 9000), number=9000)
+    assert decoded(octets) == FRAMES[0].tobytes() * 9000
+
+
 def test_frames_that_may_lie_beyond_32_bits_ask_for_an_extended_table():
     from edge.pixels.image import Pixels
 

@@ -12,15 +12,15 @@ from tests.support import samples
 # Samples that are broken on purpose: what is wrong with them has to be said
 BROKEN = {
     "MR_truncated.dcm", "emri_small_jpeg_2k_lossless_too_short.dcm", "SC_rgb_jpeg_no_color_transform.dcm",
-    "bad_sequence.dcm", "badVR.dcm",
+    "bad_sequence.dcm", "badVR.dcm", "JPEG2000-embedded-sequence-delimiter.dcm",
 }  # fmt: skip
-ENGINES = ("rle", "jpeg-lossless", "jpeg-ls")
-
 
 def compressed():
     for sample in samples.readable():
         codec = registry.of(sample.transfer_syntax)
-        if codec is not None and codec.engine in ENGINES and sample.path.name not in BROKEN:
+        if codec is None or codec.engine == registry.NATIVE or sample.path.name in BROKEN:
+            continue
+        if registry.state(codec).decodes:
             yield sample
 
 
@@ -30,7 +30,11 @@ COMPRESSED = list(compressed())
 @pytest.mark.parametrize("sample", COMPRESSED, ids=lambda sample: sample.path.name)
 def test_a_compressed_sample_decodes_as_foreign_decoders_do(sample):
     octets = samples.part_10(sample)
-    ours = objects.turned(octets, "explicit")
+    try:
+        ours = objects.turned(octets, "explicit")
+    except DicomError as refusal:
+        assert "12 bits a sample, and only 8 are decoded" in str(refusal)
+        return
     theirs = objects.pixels(octets)
     mine = objects.pixels(ours)
     assert mine.dtype == theirs.dtype
@@ -40,9 +44,20 @@ def test_a_compressed_sample_decodes_as_foreign_decoders_do(sample):
 @pytest.mark.parametrize("sample", COMPRESSED, ids=lambda sample: sample.path.name)
 def test_all_other_elements_of_a_compressed_sample_stay(sample):
     octets = samples.part_10(sample)
-    before, after = objects.read(octets), objects.read(objects.turned(octets, "explicit"))
+    try:
+        before, after = objects.read(octets), objects.read(objects.turned(octets, "explicit"))
+    except DicomError as refusal:
+        assert "12 bits a sample, and only 8 are decoded" in str(refusal)
+        return
+    changed = ["PixelData", "PlanarConfiguration", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"]
+    if before.PhotometricInterpretation in ("YBR_FULL_422", "YBR_RCT", "YBR_ICT"):
+        assert after.PhotometricInterpretation in ("YBR_FULL", "RGB")
+        changed.append("PhotometricInterpretation")
+    if before.file_meta.TransferSyntaxUID in ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"):
+        assert after.LossyImageCompression == "01"
+        changed += ["LossyImageCompression", "LossyImageCompressionMethod"]
     for made in (before, after):
-        for keyword in ("PixelData", "PlanarConfiguration", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        for keyword in changed:
             made.pop(keyword, None)
     assert samples.differences(after, before) == []
 
