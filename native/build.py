@@ -1,7 +1,7 @@
 """Build the C extension `edge._native` with cffi in API mode; run as a script, say whether it is there.
 
 `pip install` calls `extension`. The extension is optional: where no compiler or no Python.h is found the install goes
-on without it, and the box takes the slower way in Python.
+on without it, and the box takes the slower way in Python, or has none (the codecs).
 """
 
 import shutil
@@ -50,7 +50,7 @@ def report():
     try:
         from edge import _native
     except ImportError as missing:
-        slower = "native: not built, so checksums take zlib (about seven times the time; all else is the same); "
+        slower = "native: not built, so there are no codecs, and checksums take zlib (about seven times the time); "
         if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
             return slower + "Python.h is missing: apt-get install python3-dev, then make clean setup"
         if shutil.which("cc") is None:
