@@ -147,13 +147,15 @@ class DicomTarget(Target):
         if made.target.uid != target:
             raise LocalError("its pixels are too long for that")
         self._transcoding = made
+        parts = made.parts()
         try:
             if max(job.size, made.most_octets) <= _TRIED_OUT_BYTES:
-                octets = b"".join([bytes(part) for part in made.parts()])
+                octets = b"".join([bytes(part) for part in parts])
                 link.begin_store_octets(context_id, job.sop_class, job.uid, octets)
             else:
-                link.begin_store_from(context_id, job.sop_class, job.uid, made.parts())
+                link.begin_store_from(context_id, job.sop_class, job.uid, parts)
         finally:
+            parts.close()  # ends the threads at work, too, where it was broken off
             self._transcoding = None
 
     def _end(self):

@@ -9,12 +9,13 @@ to be written behind its length.
 from collections import deque
 
 from edge.dicom import element, reader, syntax
-from edge.dicom.errors import PeerError, TruncatedError
+from edge.dicom.errors import LimitError, PeerError, TruncatedError
 from edge.pixels import binding, coding, frames, image, plan, registry
 from edge.pixels.rewrite import swapped
 
 ROWS_ABOVE_OCTETS = 1 << 20  # single frames above this go by rows where that costs nothing
 GATHERED_OCTETS = 32 << 20  # no frame above this is gathered where its codec streams by rows
+FRAME_LIMIT_OCTETS = 1 << 30  # the largest frame that is gathered
 _CODED_SLACK = 1 << 20
 
 
@@ -49,6 +50,9 @@ class Flow:
         self._rows = self._by_rows()
         self._line = None
         if self._rows is None:
+            if self._size > FRAME_LIMIT_OCTETS:
+                words = "a frame of %d octets is larger than the %d that are taken at a time"
+                raise LimitError(words % (self._size, FRAME_LIMIT_OCTETS))
             bits = tuple([each.bit for each in made.overlays])
             codecs = coding.Codecs(
                 made.source_codec, made.target_codec, made.pixels, near, made.colour, bits, is_stopped

@@ -72,7 +72,7 @@ def read(values):
     allocated = number(values, BITS_ALLOCATED, 0)
     stored = number(values, BITS_STORED, allocated)
     components = number(values, SAMPLES_PER_PIXEL, 1)
-    if not 1 <= stored <= allocated or not 1 <= components <= 4:
+    if not 1 <= stored <= allocated <= 64 or not 1 <= components <= 4:
         raise PeerError("Bits Stored %d of %d allocated, %d samples a pixel: that is no image" % (
             stored, allocated, components))  # fmt: skip
     image = Image(

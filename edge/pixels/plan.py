@@ -9,7 +9,7 @@ Source: PS3.3 C.7.6.1.1.5 (lossy compression), C.7.6.3 (image pixel), C.9.2 (ove
 from collections import namedtuple
 
 from edge.dicom import element, reader, syntax, uid, writer
-from edge.dicom.errors import LimitError, LocalError, PeerError
+from edge.dicom.errors import LimitError, LocalError, PeerError, TruncatedError
 from edge.pixels import binding, image, registry, rewrite
 
 # How pixels lie in a data set
@@ -203,9 +203,16 @@ def _touched(subject, source, target, target_codec, near, new_uid, is_file):
         if subject.icon:
             raise LocalError(_icon(source))
     pixels = image.read(subject.values)
+    needed = image.native_octets(pixels)
+    if subject.kind == NATIVE and subject.length < needed:
+        words = "there are %d octets of pixels, and %d frames take %d: have the object sent again"
+        raise TruncatedError(words % (subject.length, pixels.frames, needed))
     coded = pixels  # as it is between decoder and encoder
     edits, items, notes = {image.OFFSETS: None, image.LENGTHS: None}, {}, []
     if source_codec is not None:
+        if pixels.image.bits_allocated not in source_codec.allocated:
+            words = "%s has no pixels of %d bits allocated"
+            raise PeerError(words % (source.name, pixels.image.bits_allocated))
         decoded = _DECODED_AS.get(source_codec.engine, {}).get(pixels.photometric, pixels.photometric)
         if pixels.image.components == 1:
             decoded = pixels.photometric

@@ -1,5 +1,6 @@
 """`edge transcode` and `edge codecs` as a person types them."""
 
+import io
 import json
 import os
 import subprocess
@@ -103,3 +104,22 @@ def test_every_codec_is_listed_with_what_it_does_or_why_not():
     for row in json.loads(edge("codecs", "--json").stdout):
         assert row["name"] in rows
         assert row["decodes"] or row["missing"]
+
+
+def test_a_bar_is_drawn_where_somebody_watches_and_taken_away_again(monkeypatch):
+    from collections import namedtuple
+
+    from edge.console import pixels
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stderr = Terminal()
+    monkeypatch.setattr("sys.stderr", stderr)
+    monkeypatch.setattr(pixels, "_BAR_AFTER_S", 0)
+    bar = pixels._Bar(2)
+    bar.watch("study/ct.dcm", namedtuple("Made", "frames frames_done")(10, 5))()
+    assert " 25 %  0 of 2 files, frame 5 of 10  ct.dcm" in stderr.getvalue()
+    bar.clear()
+    assert stderr.getvalue().endswith("\r\033[K")

@@ -225,6 +225,33 @@ def test_damaged_objects_give_frames_or_an_error_in_words(name, changes, cut_off
         assert str(error)
 
 
+PLAIN = objects.octets_of(objects.dataset(FRAMES, 12, frames=4, PatientComments="x" * 90))
+
+
+@given(
+    st.sampled_from([PLAIN, *CODED.values()]),
+    st.lists(st.tuples(st.integers(0, 100000), st.binary(min_size=1, max_size=4)), min_size=1, max_size=3),
+    st.sampled_from(["explicit", "implicit", "deflated", "rle", "jpeg-ls", "jpeg-lossless", "jpeg-ls-near"]),
+)
+@settings(max_examples=400, deadline=None)
+def test_damaged_heads_give_an_object_or_an_error_in_words(octets, changes, name):
+    octets = bytearray(octets)
+    for at, values in changes:
+        at = 132 + at % min(len(octets) - 132, 900)
+        octets[at : at + len(values)] = values
+    try:
+        objects.turned(bytes(octets), name)
+    except DicomError as error:
+        assert str(error)
+
+
+def test_a_frame_that_is_said_to_be_enormous_is_refused_before_memory_is_taken_for_it():
+    made = objects.read(CODED["rle"])
+    made.Rows = made.Columns = 65535
+    with pytest.raises(DicomError, match="larger than"):
+        objects.turned(objects.octets_of(made, UIDS["rle"]), "explicit")
+
+
 @given(
     st.sampled_from(sorted(UIDS)),
     st.lists(st.binary(max_size=80) | st.sampled_from([b"\xff\xd8\xff\xf7", b"\xff\xd8\xff\xc3"]), max_size=6),
