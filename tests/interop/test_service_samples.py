@@ -135,10 +135,9 @@ def test_an_archive_without_compression_gets_uncompressed_samples_as_the_same_da
         )
 
 
-def test_a_compressed_sample_is_held_with_the_reason_where_no_syntax_was_accepted_and_the_rest_goes_on(
-    all_samples, tmp_path
-):
+def test_a_video_is_held_with_the_reason_where_its_syntax_was_not_accepted_and_the_rest_goes_on(all_samples, tmp_path):
     compressed = next(each for each in all_samples if each.transfer_syntax == "1.2.840.10008.1.2.4.91")
+    compressed = compressed._replace(transfer_syntax="1.2.840.10008.1.2.4.100")  # which nothing looks into
     plain = next(
         each
         for each in all_samples
@@ -152,7 +151,7 @@ def test_a_compressed_sample_is_held_with_the_reason_where_no_syntax_was_accepte
                 lambda: [job for job in box.queue() if job["state"] == "held"], LIMIT_S, "the job to be held"
             )
             assert len(held) == 1
-            assert "JPEG 2000" in str(held[0])
+            assert "MPEG2" in str(held[0])
     assert [each.sop_instance for each in archive.received] == [plain.sop_instance]
 
 

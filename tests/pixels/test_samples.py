@@ -1,7 +1,9 @@
 """Every compressed sample of pydicom decodes here to what software that is not ours makes of it."""
 
+import imagecodecs
 import numpy
 import pytest
+from pydicom.encaps import generate_frames
 
 from edge.dicom import syntax
 from edge.dicom.errors import DicomError
@@ -14,6 +16,9 @@ BROKEN = {
     "MR_truncated.dcm", "emri_small_jpeg_2k_lossless_too_short.dcm", "SC_rgb_jpeg_no_color_transform.dcm",
     "bad_sequence.dcm", "badVR.dcm", "JPEG2000-embedded-sequence-delimiter.dcm",
 }  # fmt: skip
+# Of 12 bits: pydicom's plugins cannot decode them, and libjpeg-turbo 3 rounds in integers, twice
+TWELVE = {"JPGExtended.dcm", "JPEG-lossy.dcm"}
+
 
 def compressed():
     for sample in samples.readable():
@@ -30,13 +35,12 @@ COMPRESSED = list(compressed())
 @pytest.mark.parametrize("sample", COMPRESSED, ids=lambda sample: sample.path.name)
 def test_a_compressed_sample_decodes_as_foreign_decoders_do(sample):
     octets = samples.part_10(sample)
-    try:
-        ours = objects.turned(octets, "explicit")
-    except DicomError as refusal:
-        assert "12 bits a sample, and only 8 are decoded" in str(refusal)
+    mine = objects.pixels(objects.turned(octets, "explicit"))
+    if sample.path.name in TWELVE:
+        (frame,) = generate_frames(objects.read(octets).PixelData, number_of_frames=1)
+        assert abs(mine.astype("i4") - imagecodecs.jpeg8_decode(frame)).max() <= 1
         return
     theirs = objects.pixels(octets)
-    mine = objects.pixels(ours)
     assert mine.dtype == theirs.dtype
     assert numpy.array_equal(mine, theirs)
 
@@ -44,11 +48,7 @@ def test_a_compressed_sample_decodes_as_foreign_decoders_do(sample):
 @pytest.mark.parametrize("sample", COMPRESSED, ids=lambda sample: sample.path.name)
 def test_all_other_elements_of_a_compressed_sample_stay(sample):
     octets = samples.part_10(sample)
-    try:
-        before, after = objects.read(octets), objects.read(objects.turned(octets, "explicit"))
-    except DicomError as refusal:
-        assert "12 bits a sample, and only 8 are decoded" in str(refusal)
-        return
+    before, after = objects.read(octets), objects.read(objects.turned(octets, "explicit"))
     changed = ["PixelData", "PlanarConfiguration", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"]
     if before.PhotometricInterpretation in ("YBR_FULL_422", "YBR_RCT", "YBR_ICT"):
         assert after.PhotometricInterpretation in ("YBR_FULL", "RGB")
