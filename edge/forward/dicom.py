@@ -7,6 +7,7 @@ reason, and the rest goes on. While the peer works on an object, its predecessor
 read.
 """
 
+import itertools
 import os
 
 from edge.dicom import syntax, uid
@@ -129,7 +130,11 @@ class DicomTarget(Target):
         """Send a parcel in the transfer syntax `target`; raises DicomError where it cannot be turned into that."""
         job, link = parcel.job, self._link
         if target == job.syntax:
-            if parcel.octets is not None:
+            if job.size & 1 and syntax.lookup(target).deflated:
+                # What is deflated ends where it ends; a NUL behind it keeps the fragment even, as PS3.5 A.5 has it
+                octets = itertools.chain(parcel.chunks(), (b"\0",))
+                link.begin_store_from(context_id, job.sop_class, job.uid, octets)
+            elif parcel.octets is not None:
                 link.begin_store_octets(context_id, job.sop_class, job.uid, parcel.octets)
             else:
                 link.begin_store(context_id, job.sop_class, job.uid, parcel.fd, job.offset, job.size)

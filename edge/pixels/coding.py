@@ -152,13 +152,13 @@ WHAT_HIGH_BITS = (
 def _octets_with(pixels, of, is_fine):
     """Say whether any octet with bits above Bits Stored is not fine: function of (those bits, their mask)."""
     width = of.bits_allocated // 8
-    octets = memoryview(pixels).cast("B")
+    octets = bytes(pixels)  # of which every second octet is taken ten times as fast as of a view
     for byte in range(width):
         low = max(0, of.bits_stored - 8 * byte)
         if low < 8:
             mask = 0xFF & ~((1 << low) - 1)
             fine = bytes([value for value in range(256) if is_fine(value & mask, mask)])
-            if bytes(octets[byte::width]).translate(None, fine):
+            if octets[byte::width].translate(None, fine):
                 return True
     return False
 

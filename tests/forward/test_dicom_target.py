@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+import zlib
 
 import pytest
 
@@ -64,6 +65,32 @@ def test_a_peer_that_takes_one_syntax_gets_the_same_elements_in_it(tmp_path, sto
     one.write_bytes(part10.head(made.sop_class, made.sop_instance, stored) + made.data_set)
     other.write_bytes(part10.head(made.sop_class, made.sop_instance, taken) + got.data_set)
     assert samples.differences(samples.read(one), samples.read(other)) == []
+
+
+def test_a_deflated_data_set_of_odd_length_leaves_padded_and_dcmtk_keeps_it(tmp_path):
+    (made,) = stock.slices(1, syntax=syntax.DEFLATED_LITTLE)
+    odd = made._replace(data_set=_deflated_odd(zlib.decompress(made.data_set, -15)))
+    options = ["--prefer-deflated"]
+    with stock.opened(tmp_path / "state") as spool:
+        with Storescp(tmp_path / "there", options=options, accept_all=False) as archive:
+            stock.put(spool, odd, "archive")
+            with stock.working(spool, "archive", stock.to(archive.port)):
+                stock.await_count(spool, "archive", "delivered", 1)
+    (path,) = (tmp_path / "there").iterdir()
+    octets = path.read_bytes()
+    assert octets[samples.data_set_offset(octets) :] == odd.data_set + b"\0"
+    assert samples.read(path).SOPInstanceUID == made.sop_instance
+
+
+def _deflated_odd(data_set):
+    """Deflate a data set to an odd number of octets, without the NUL that ought to follow."""
+    for level in range(10):
+        for memory in range(1, 10):
+            packer = zlib.compressobj(level, zlib.DEFLATED, -15, memory)
+            octets = packer.compress(data_set) + packer.flush()
+            if len(octets) & 1:
+                return octets
+    raise ValueError("it always becomes even")
 
 
 def test_an_object_that_nobody_there_takes_is_held_and_the_rest_goes_on(tmp_path):
