@@ -10,6 +10,7 @@ from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import ago, ahead, complain, count, listing, print_json, shortened, shown, size, span, table
 from edge.spool.errors import Degraded, Locked, NoSpace, from_os
+from edge.spool.intake import NEW
 
 _UID_COLUMNS = 64  # of a valid one; a longer one is shortened in a table
 _TEXT_COLUMNS = 16
@@ -330,7 +331,8 @@ _ALSO_SENT = (("delivered", "delivered before"), ("held", "held"), ("left out", 
 def _tallied(rows, tally):
     """Yield `rows`, counting in `tally` what became of each."""
     for row in rows:
-        what = row["state"] if row["state"] in tally else "queued" if row["taken"] else "left out"
+        is_quick = row["state"] == "delivered" and row["verdict"] == NEW  # not delivered before, but already by now
+        what = row["state"] if row["state"] in tally and not is_quick else "queued" if row["taken"] else "left out"
         tally[what] += 1
         yield row
 
