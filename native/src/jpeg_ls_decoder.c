@@ -6,7 +6,7 @@
  * of the input has been seen and zeros stand behind; so the loops over samples need not ask.
  */
 
-#include "jpeg_ls_decoder.h"
+#include "jpeg_ls_headers.h"
 static int bounds_are_good(const edge_image *image)
 {
     return image != NULL && image->columns >= 1 && image->columns <= 65535 && image->components >= 1 &&

@@ -1,6 +1,6 @@
 /* The marker segments of a JPEG-LS stream that is decoded, an octet at a time. */
 
-#include "jpeg_ls_decoder.h"
+#include "jpeg_ls_headers.h"
 
 static edge_result read_frame(jls_decoder *d)
 {

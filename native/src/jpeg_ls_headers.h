@@ -1,7 +1,7 @@
 /* The state of a JPEG-LS decoder, and what its headers do to it. */
 
-#ifndef EDGE_JPEG_LS_DECODER_H
-#define EDGE_JPEG_LS_DECODER_H
+#ifndef EDGE_JPEG_LS_HEADERS_H
+#define EDGE_JPEG_LS_HEADERS_H
 
 #include "jpeg_ls_model.h"
 #include "state.h"
