@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOMS = ("tests/hostile", "tests/crash", "tests/spool", "tests/interop", "tests/forward")
+ROOMS = ("tests/hostile", "tests/crash", "tests/spool", "tests/interop", "tests/forward", "tests/pixels")
 FUZZ = ("tests/native/test_fuzz.py",)
 FUZZ_TARGETS = len(list(Path(__file__).resolve().parents[1].glob("native/fuzz/*_*.c")))
 FUZZ_PART = 1 / 4  # of all the time
