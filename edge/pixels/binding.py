@@ -20,6 +20,7 @@ else:
 
 _STEP_OCTETS = 1 << 16
 _ROOM_OCTETS = 1 << 16
+_RLE_IDLE = b"\0\x80"  # padding, and packets that stand for nothing
 
 RLE, JPEG_LOSSLESS, JPEG_LS = "rle", "jpeg-lossless", "jpeg-ls"
 
@@ -147,6 +148,8 @@ class _Coder:
             end = min(end + _STEP_OCTETS, length)
             if is_stopped():
                 raise Stopped
+        if self.is_whole and len(bytes(octets[at:]).strip(_RLE_IDLE)) > 1:
+            raise PeerError("the frame has %d octets more than the pixels that the data set says take" % (length - at))
         if done != len(room):
             raise PeerError("the frame decodes to %d octets of pixels, the data set says %d" % (done, len(room)))
 

@@ -9,7 +9,7 @@ to be written behind its length.
 from collections import deque
 
 from edge.dicom import element, reader, syntax
-from edge.dicom.errors import LimitError, PeerError, TruncatedError
+from edge.dicom.errors import LimitError, PeerError, TruncatedError, note
 from edge.pixels import binding, coding, frames, image, plan, registry
 from edge.pixels.rewrite import swapped
 
@@ -34,6 +34,7 @@ class Flow:
         self._pixels = made.pixels
         self._size = image.octets(made.pixels.image)
         self._is_stopped = is_stopped
+        self._notices = notices
         self._near = near
         self._source_is_coded = subject.kind == plan.ENCAPSULATED
         self._swap = 1 if subject.little else element.WIDTHS.get(subject.vr, 1)
@@ -64,6 +65,7 @@ class Flow:
         self._given = deque()  # native frames that the line has
         self._spare = []
         self._began = 0  # native frames begun
+        self._behind = 0  # octets behind the last native frame
 
     def _by_rows(self):
         """Return a Rows where the frames are to go through by rows, otherwise None."""
@@ -73,6 +75,8 @@ class Flow:
             return None
         if self._source_is_coded and (self._pixels.frames > 1 or given.components > 1):
             return None
+        if self._source_is_coded and made.source_codec.engine == registry.NATIVE:
+            return None  # its length has to be looked at
         if given.is_signed and given.bits_stored < given.bits_allocated and made.target_codec.engine != registry.NATIVE:
             return None  # a missing sign would be found too late to begin anew
         source, target = _engine(made.source_codec, self._source_is_coded), _engine(made.target_codec, True)
@@ -127,7 +131,15 @@ class Flow:
                 continue
             frame = self._joined.take(piece)
             if frame is not None:
-                yield from self._through(frame)
+                yield from self._through(self._bare(frame))
+
+    def _bare(self, frame):
+        """Return a coded frame without the padding that an uncompressed one of odd length has (PS3.5 A.4.11)."""
+        if frame is None or self._plan.source_codec.engine != registry.NATIVE:
+            return frame
+        if len(frame) != self._size + (self._size & 1):
+            raise PeerError("a frame has %d octets, the data set says %d" % (len(frame), self._size))
+        return memoryview(frame)[: self._size]
 
     # Native
 
@@ -144,7 +156,8 @@ class Flow:
         while at < len(view) and self._began <= self._pixels.frames:
             if self._frame is None:
                 if self._began == self._pixels.frames:
-                    return  # padding, or octets that belong to no frame
+                    self._behind += len(view) - at
+                    return
                 self._frame = self._spare.pop() if self._spare else bytearray(self._size)
                 self._filled = 0
                 self._began += 1
@@ -161,6 +174,7 @@ class Flow:
         while len(view):
             if self._filled == 0:
                 if self._began == self._pixels.frames:
+                    self._behind += len(view)
                     return
                 self._began += 1
             count = min(self._size - self._filled, len(view))
@@ -208,10 +222,12 @@ class Flow:
                 yield from self._rows.put(b"", True)
                 yield from self._finished(self._rows.frame())
             else:
-                yield from self._through(self._joined.last())
+                yield from self._through(self._bare(self._joined.last()))
         elif self._frame is not None or self._began < wanted or self._rows is not None and self._filled:
             raise TruncatedError("the pixel data end within frame %d of %d; have the object sent again" % (
                 max(1, self._began), wanted))  # fmt: skip
+        elif not self._source_is_coded:
+            self._look_behind(self._behind - (self._size * wanted & 1))
         if self._line is not None:
             for done in self._line.rest():
                 yield from self._out(done)
@@ -220,6 +236,15 @@ class Flow:
         elif self._size * wanted & 1:
             yield b"\0"
         self.is_over = True
+
+    def _look_behind(self, octets):
+        """Judge `octets` behind the last native frame and its padding: frames must not get lost."""
+        wanted = self._pixels.frames
+        if octets >= self._size:
+            words = "there are pixels for %d frames, Number of Frames says %d"
+            raise PeerError(words % (wanted + octets // self._size, wanted))
+        if octets > 0:
+            note(self._notices, "%d octets behind the last frame are left out" % octets, None)
 
     def close(self):
         """End threads and children, whatever happened."""

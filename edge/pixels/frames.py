@@ -3,8 +3,8 @@
 Which fragments make up a frame is said in up to three ways, and old writers get each of them wrong: by the Extended
 Offset Table, by the Basic Offset Table, and by the codestreams themselves, each of which has a signature where it
 begins. What the codestreams say can be seen and is believed first; a table decides where they say nothing, and is
-ignored, with a notice, where they contradict it. With neither, each fragment is a frame. With one frame there is
-nothing to cut: all fragments are it.
+ignored, with a notice, where they contradict it. With neither, each fragment is a frame, unless there is to be one
+frame only: then all fragments are it.
 
 Source: PS3.5 A.4 and its tables; PS3.3 C.7.6.3.1.8 (Extended Offset Table); PS3.5 Annex G (RLE).
 """
@@ -128,14 +128,14 @@ class Splitter:
         head, self._head = bytes(self._head), None
         if self.found == 0 and not _begins(self._codec, head):
             self._codec = None  # the first frame has no signature, so there is nothing to know the others by
-        starts = self.found == 0 or self._frames > 1 and self._starts(head)
+        starts = self.found == 0 or self._starts(head)
         self.found += starts
         return (Piece(starts, head),)
 
     def _starts(self, head):
         seen = _begins(self._codec, head)
         if self._table is None:
-            return True if seen is None else seen
+            return self._frames > 1 if seen is None else seen
         said = self._at in self._table
         if seen is None or seen == said:
             return said
