@@ -1,6 +1,9 @@
 """`edge transcode` and `edge codecs`: files into another transfer syntax, and what there is to do it with."""
 
+import fcntl
 import os
+import signal
+import stat
 import sys
 import time
 
@@ -9,10 +12,11 @@ from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.dicom import syntax
 from edge.dicom.errors import DicomError
-from edge.pixels import registry, source, transcode
+from edge.pixels import plan, registry, source, transcode
 from edge.spool.inflate import inflater
 
 _PARTIAL = ".partial"
+_NEAR = "jpeg-ls-near"
 _BAR_WIDTH = 28
 _BAR_AFTER_S = 1.0  # what is done sooner needs no bar
 _BAR_EVERY_S = 0.1
@@ -50,6 +54,8 @@ def run(asked):
         raise UsageError("transcode needs --to NAME; there are: %s" % ", ".join(registry.encodable()))
     if registry.named(name) is None or not registry.named(name).encodes:
         raise UsageError("--to %s: no such codec to write; there are: %s" % (name, ", ".join(registry.encodable())))
+    if "near" in options and name != _NEAR:
+        raise UsageError("--near is for --to %s; %s is not made with it" % (_NEAR, name))
     near = _number(options, "near", transcode.NEAR, 1, 255)
     threads = _number(options, "threads", os.cpu_count() or 1, 1, 64)
     given, wanted = asked.arguments
@@ -67,9 +73,11 @@ def run(asked):
         pairs = [(given, wanted)]
     rows = []
     bar = _Bar(len(pairs))
+    signal.signal(signal.SIGTERM, _end)
+    is_folder = os.path.isdir(asked.arguments[0])
     try:
         for given, wanted in pairs:
-            row = _one(given, wanted, name, near, threads, bar)
+            row = _one(given, wanted, name, near, threads, bar, is_folder)
             rows.append(row)
             if row["why"] is not None:
                 bar.clear()
@@ -83,6 +91,11 @@ def run(asked):
     return _summed_up(rows, "json" in options)
 
 
+def _end(number, frame):
+    """End as on Ctrl-C: what is half written is taken away."""
+    raise SystemExit(128 + number)
+
+
 def _number(options, name, default, least, most):
     words = options.get(name)
     if words is None:
@@ -93,24 +106,28 @@ def _number(options, name, default, least, most):
 
 
 def _summed_up(rows, as_json):
-    done = [row for row in rows if row["why"] is None]
+    done = [row for row in rows if row["why"] is None and not row["copied"]]
+    copied = [row for row in rows if row["copied"]]
     before, after = sum([row["before"] for row in done]), sum([row["after"] for row in done])
-    failed = len(rows) - len(done)
+    failed = len(rows) - len(done) - len(copied)
     if as_json:
-        text.print_json({"files": rows, "done": len(done), "failed": failed, "before": before, "after": after})
+        counts = {"done": len(done), "copied": len(copied), "failed": failed}
+        text.print_json({"files": rows, **counts, "before": before, "after": after})
     elif not rows:
         print("no files there")
     else:
         words = "%s transcoded, %s became %s" % (text.count(len(done), "file"), text.size(before), text.size(after))
+        words += ", %d without pixels copied as they are" % len(copied) if copied else ""
         print(words + (", %d not" % failed if failed else ""))
     return FAILED if failed or not rows else DONE
 
 
-def _one(given, wanted, name, near, threads, bar):
-    """Transcode one file; return what came of it as a row."""
-    row = {"path": given, "to": wanted, "why": None, "before": 0, "after": 0, "syntax": None, "notes": []}
+def _one(given, wanted, name, near, threads, bar, copies):
+    """Transcode one file; return what came of it as a row. copies: whether one without pixels is copied as it is."""
+    row = {"path": given, "to": wanted, "why": None, "before": 0, "after": 0, "syntax": None, "notes": [],
+           "copied": False}  # fmt: skip
     try:
-        _write(row, name, near, threads, bar)
+        _write(row, name, near, threads, bar, copies)
     except DicomError as error:
         row["why"] = str(error)
     except OSError as error:
@@ -119,21 +136,32 @@ def _one(given, wanted, name, near, threads, bar):
     return row
 
 
-def _write(row, name, near, threads, bar):
+def _write(row, name, near, threads, bar, copies):
     given, wanted = row["path"], row["to"]
     file = os.open(given, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(0, "it is not a regular file", given)
         if os.path.lexists(wanted):
             raise FileExistsError(0, "it is there already, and is not overwritten", wanted)
         found = source.FileSource(file)
-        made = transcode.Transcoding(found.chunks, found.syntax, name, inflater, near, threads, is_file=True)
+        try:
+            made = transcode.Transcoding(found.chunks, found.syntax, name, inflater, near, threads, is_file=True)
+        except plan.NoPixels:
+            if not copies:
+                raise
+            made = None
+            row["copied"] = True
         folder = os.path.dirname(wanted)
         if folder:
             os.makedirs(folder, exist_ok=True)
         partial = wanted + _PARTIAL
-        target = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        target = _begun(partial)
         try:
-            row["after"] = source.write(target, made, bar.watch(given, made))
+            if made is None:
+                row["after"] = _copied(file, target)
+            else:
+                row["after"] = source.write(target, made, bar.watch(given, made))
             os.fsync(target)
             os.rename(partial, wanted)
         except BaseException:
@@ -142,10 +170,32 @@ def _write(row, name, near, threads, bar):
         finally:
             os.close(target)
         row["before"] = found.size
-        row["syntax"] = made.target.uid
-        row["notes"] = list(made.notes)
+        row["syntax"] = found.syntax.uid if made is None else made.target.uid
+        row["notes"] = [] if made is None else list(made.notes)
     finally:
         os.close(file)
+
+
+def _begun(partial):
+    """Return the descriptor of a new, empty file `partial`, in the place of what a run that was killed left there."""
+    target = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(target, 0)
+    except OSError as error:
+        os.close(target)
+        raise OSError(error.errno, "another transcoding is writing it", partial) from error
+    return target
+
+
+def _copied(file, target):
+    """Copy a whole file; return its octets."""
+    at = 0
+    while True:
+        count = os.sendfile(target, file, at, 1 << 20)
+        if not count:
+            return at
+        at += count
 
 
 class _Bar:

@@ -30,6 +30,7 @@ class Flow:
         self.is_over = False
         self.frames_done = 0
         self.encapsulation = None
+        self.coded_octets = 0  # of the frames that came compressed
         self._plan = made
         self._pixels = made.pixels
         self._size = image.octets(made.pixels.image)
@@ -126,6 +127,7 @@ class Flow:
 
     def _fragment(self, event):
         for piece in self._splitter.take(event):
+            self.coded_octets += len(piece.octets)
             if self._rows is not None:
                 yield from self._rows.put(piece.octets, False)
                 continue

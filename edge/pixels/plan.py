@@ -39,10 +39,11 @@ _WANTED = {
     _IMAGE_TYPE, element.SOP_CLASS, element.SOP_INSTANCE, _DERIVATION, image.OFFSETS, image.LENGTHS,
     image.SAMPLES_PER_PIXEL, image.PHOTOMETRIC, image.PLANAR, image.FRAMES, image.ROWS, image.COLUMNS,
     image.BITS_ALLOCATED, image.BITS_STORED, image.HIGH_BIT, image.SIGNED, image.LOSSY, image.LOSSY_RATIO,
-    image.LOSSY_METHOD,
+    image.LOSSY_METHOD, image.PADDING,
 }  # fmt: skip
 _OVERLAY_ROWS, _OVERLAY_COLUMNS, _OVERLAY_ALLOCATED, _OVERLAY_BIT, _OVERLAY_DATA = 0x10, 0x11, 0x100, 0x102, 0x3000
 _TABLE_LIMIT = 1 << 26
+_MOST_FRAMES = 1 << 24
 
 # Photometric Interpretation of what a decoder gives (PS3.5 8.2.4, PS3.3 C.7.6.3.1.2)
 _DECODED_AS = {
@@ -52,6 +53,16 @@ _DECODED_AS = {
 }
 _METHOD = {"1.2.840.10008.1.2.4.50": "ISO_10918_1", "1.2.840.10008.1.2.4.51": "ISO_10918_1",
            "1.2.840.10008.1.2.4.81": "ISO_14495_1", "1.2.840.10008.1.2.4.203": "ISO_15444_15"}  # fmt: skip
+
+
+# What a lossy object was made from (PS3.16 CID 7202)
+_NATIVE_SOURCE = ("121320", "Uncompressed predecessor")
+_LOSSY_SOURCE = ("121330", "Lossy compressed predecessor")
+_COMPRESSED_SOURCE = ("121322", "Source image for image processing operation")
+
+
+class NoPixels(LocalError):
+    """There is nothing in the object that a codec could be used on."""
 
 
 def examine(chunks, known, inflate=None, inflate_limit=None, notices=None):
@@ -183,7 +194,7 @@ def plan(subject, source, target_codec, near=0, new_uid=None, is_file=False):
 def _untouched(subject, source, target):
     if target.encapsulated:
         what = "has floating point pixels, which stay native" if subject.kind == FLOAT else "has no pixel data"
-        raise LocalError("the object %s: it cannot be in %s" % (what, target.name))
+        raise NoPixels("the object %s: it cannot be in %s" % (what, target.name))
     if subject.icon:
         raise LocalError(_icon(source))
     return Plan(target, None, None, None, False, {}, {}, (), None, None, False, ())
@@ -203,6 +214,8 @@ def _touched(subject, source, target, target_codec, near, new_uid, is_file):
         if subject.icon:
             raise LocalError(_icon(source))
     pixels = image.read(subject.values)
+    if pixels.frames > _MOST_FRAMES:
+        raise PeerError("Number of Frames says %d; no object of more than %d is taken" % (pixels.frames, _MOST_FRAMES))
     needed = image.native_octets(pixels)
     if subject.kind == NATIVE and subject.length < needed:
         words = "there are %d octets of pixels, and %d frames take %d: have the object sent again"
@@ -247,6 +260,8 @@ def _touched(subject, source, target, target_codec, near, new_uid, is_file):
         lossy = _METHOD[target.uid]
         how = "JPEG-LS near-lossless, no sample off by more than %d" % near
         _lossy(subject, how if near else target.name, new_uid, lossy, edits, items)
+        if image.PADDING in subject.values:
+            notes.append("Pixel Padding Value is kept, but samples that had it may be off by as much as any other")
     return Plan(target, source_codec, target_codec, coded, colour, edits, items, overlays,
                 new_uid if lossy else None, lossy, False, tuple(notes))  # fmt: skip
 
@@ -316,13 +331,18 @@ def _lossy(subject, how, new_uid, method, edits, items):
     said = how.encode("ascii")
     edits[_DERIVATION] = ("ST", pad(before + b"; " + said if before else said, b" "))
     edits[image.LOSSY] = ("CS", b"01")
-    methods = image.text(values, image.LOSSY_METHOD)
+    # What was added to a syntax that is always lossy goes before this one (see _lossy_before)
+    methods = image.text({image.LOSSY_METHOD: edits[image.LOSSY_METHOD][1]} if image.LOSSY_METHOD in edits else values,
+                         image.LOSSY_METHOD)  # fmt: skip
     edits[image.LOSSY_METHOD] = ("CS", _padded(methods + "\\" + method if methods else method, b" "))
     edits[image.SMALLEST] = edits[image.LARGEST] = None
     items[_DERIVATION_CODES] = _item([
         (0x00080100, "SH", "113040"), (0x00080102, "SH", "DCM"), (0x00080104, "LO", "Lossy Compression"),
     ])  # fmt: skip
-    purpose = [(0x00080100, "SH", "121320"), (0x00080102, "SH", "DCM"), (0x00080104, "LO", "Uncompressed predecessor")]
+    code, meaning = _NATIVE_SOURCE
+    if subject.kind == ENCAPSULATED:
+        code, meaning = _LOSSY_SOURCE if methods else _COMPRESSED_SOURCE
+    purpose = [(0x00080100, "SH", code), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning)]
     items[_SOURCE_IMAGES] = _item([
         (0x00081150, "UI", uid.from_octets(values.get(element.SOP_CLASS, b""))),
         (0x00081155, "UI", uid.from_octets(values[element.SOP_INSTANCE])), (0x0040A170, "SQ", [purpose]),

@@ -169,8 +169,7 @@ class Transcoding:
             for tag in (image.OFFSETS, image.LENGTHS):
                 edits[tag] = ("OV", length, lambda tag=tag: self._kept(tag, bytes(length)))
         if self._plan.lossy:
-            before = image.text(self._subject.values, image.LOSSY_RATIO)
-            before = before + "\\" if before else ""
+            before = self._ratio_before()
             length = len(before) + _RATIO_OCTETS + (len(before) & 1)
             octets = before.encode("ascii") + b" " * (length - len(before))
             edits[image.LOSSY_RATIO] = ("DS", length, lambda: self._kept(image.LOSSY_RATIO, octets))
@@ -195,10 +194,22 @@ class Transcoding:
             found += [(self._marks[image.OFFSETS], offsets), (self._marks[image.LENGTHS], lengths)]
         if self._plan.lossy:
             ratio = image.octets(self._plan.pixels.image) * self.frames / max(1, encapsulation.coded_octets())
-            before = image.text(self._subject.values, image.LOSSY_RATIO)
-            at = self._marks[image.LOSSY_RATIO] + (len(before) + 1 if before else 0)
-            found.append((at, b"%.6g" % ratio))
+            at = self._marks[image.LOSSY_RATIO]
+            before = self._ratio_before()
+            if before.startswith(" "):
+                native = image.octets(self._plan.pixels.image) * self.frames
+                found.append((at, b"%.6g" % (native / max(1, self._flow.coded_octets))))
+            found.append((at + len(before), b"%.6g" % ratio))
         return found
+
+    def _ratio_before(self):
+        """Return what goes before the new ratio: the former one, or room for it where an object came without one."""
+        values = self._subject.values
+        before = image.text(values, image.LOSSY_RATIO)
+        if not before and self._subject.kind == plan.ENCAPSULATED and image.LOSSY_METHOD in self._plan.edits:
+            methods = self._plan.edits[image.LOSSY_METHOD][1]
+            before = " " * _RATIO_OCTETS if b"\\" in methods else ""
+        return before + "\\" if before else ""
 
     # Overlays that lie in the pixels
 
