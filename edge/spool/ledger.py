@@ -17,7 +17,12 @@ OF_OBJECTS = 0
 ALL, ON_HOLD, DONE = 0, 1, 2
 
 _FILES = ("", "-wal", "-shm")
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-256", "mmap_size=0", "temp_store=MEMORY")
+# Exclusive, as the lock of the state directory makes it anyhow: otherwise SQLite maps index.db-shm into memory, and a
+# disk without a free block answers a write to a mapping with SIGBUS
+_PRAGMAS = (
+    "locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-256", "mmap_size=0",
+    "temp_store=MEMORY",
+)  # fmt: skip
 _STUDIES_AT_HAND = 256
 
 

@@ -100,6 +100,7 @@ class Oracle:
             spool.close()
         if not is_full:
             database = sqlite3.connect(self.state + "/index.db")
+            database.execute("PRAGMA locking_mode=EXCLUSIVE")  # needs no file beside it, for which there may be no name
             assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             database.close()
         return spool
