@@ -258,12 +258,22 @@ def _touched(subject, source, target, target_codec, near, new_uid, is_file):
         if not is_file:
             raise LocalError("%s loses something, and is only written to files" % target.name)
         lossy = _METHOD[target.uid]
-        how = "JPEG-LS near-lossless, no sample off by more than %d" % near
-        _lossy(subject, how if near else target.name, new_uid, lossy, edits, items)
+        how, most = "JPEG-LS near-lossless", near
+        if target_codec.engine == registry.OPENJPH:
+            how, most = target.name + ", irreversible", irreversible_loss(pixels.image.bits_stored)
+        _lossy(subject, "%s, no sample off by more than %d" % (how, most), new_uid, lossy, edits, items)
         if image.PADDING in subject.values:
             notes.append("Pixel Padding Value is kept, but samples that had it may be off by as much as any other")
     return Plan(target, source_codec, target_codec, coded, colour, edits, items, overlays,
                 new_uid if lossy else None, lossy, False, tuple(notes))  # fmt: skip
+
+
+def irreversible_loss(bits_stored):
+    """Return how far a sample may be off in High-Throughput JPEG 2000 that loses; the encoder refuses what is worse.
+
+    Source: native/bound/openjph.cpp, which decodes what it has encoded.
+    """
+    return min(8, (1 << bits_stored) // 4)
 
 
 def _padded(text, filler):

@@ -60,7 +60,12 @@ const char *edge_bound_version(void);
 edge_bound_result edge_bound_decode(const edge_bound_image *image, const edge_bound_wish *wish, const uint8_t *coded,
                                     size_t coded_octets, uint8_t *pixels, size_t room, char *words, size_t words_room);
 
-/* Encode one frame of native pixels; *made is how many octets of `coded` it became. Words as above. */
+/*
+ * Encode one frame of native pixels; *made is how many octets of `coded` it became. Words as above.
+ *
+ * What is encoded with loss is decoded once and held against `pixels`: where a sample is off by more than eight
+ * quantisation steps, or more than a quarter of the range of samples, the result is EDGE_BOUND_BAD_IMAGE.
+ */
 edge_bound_result edge_bound_encode(const edge_bound_image *image, const edge_bound_wish *wish, const uint8_t *pixels,
                                     size_t octets, uint8_t *coded, size_t room, size_t *made, char *words,
                                     size_t words_room);

@@ -20,6 +20,7 @@
 #include <cstdarg>
 #include <exception>
 #include <new>
+#include <vector>
 
 namespace {
 
@@ -98,15 +99,27 @@ void write_tlm(uint8_t *at)
     memcpy(at + sizeof head, at + TLM_OCTETS + 6, 4); /* Psot of the SOT segment behind it */
 }
 
-/* Five decompositions, fewer where the picture would vanish before; for RPCL until a thumbnail of 64 is left. */
-unsigned decompositions(const edge_bound_image *image, int rpcl)
+/*
+ * Five decompositions, fewer where the picture would vanish before; for RPCL until a thumbnail of 64 is left.
+ *
+ * Before 0.10.4 the library's irreversible transform makes wrong coefficients of a level of two rows; what it decodes
+ * is right. So a level of two is not decomposed any further where samples are lost, with any version of it. The
+ * reversible transform has no such fault.
+ * Source: github.com/aous72/OpenJPH/pull/126
+ */
+unsigned decompositions(const edge_bound_image *image, const edge_bound_wish *wish)
 {
     uint32_t least = image->columns < image->rows ? image->columns : image->rows;
     uint32_t most = image->columns < image->rows ? image->rows : image->columns;
     unsigned count = 0;
+    if (wish->lossy) {
+        while (count < 5 && ((least - 1) >> count) + 1 > 2)
+            count++;
+        return count;
+    }
     while (count < 5 && least >> (count + 1) != 0)
         count++;
-    while (rpcl && ((most - 1) >> count) + 1 > 64)
+    while (wish->rpcl && ((most - 1) >> count) + 1 > 64)
         count++;
     return count;
 }
@@ -127,6 +140,56 @@ template <typename Work> edge_bound_result guarded(edge_words words, Work work)
     } catch (...) {
         return edge_say(words, EDGE_BOUND_CORRUPT, "OpenJPH gives no reason");
     }
+}
+
+/* Decode a stream and give take(y, component, samples) every line, a row's components after each other. */
+template <typename Take>
+void each_line(const uint8_t *octets, size_t length, const edge_bound_image *image, Take take)
+{
+    ojph::mem_infile from;
+    ojph::codestream codec;
+    listen();
+    from.open(octets, length);
+    codec.read_headers(&from);
+    codec.set_planar(false);
+    codec.create();
+    for (uint32_t y = 0; y < image->rows; y++)
+        for (unsigned turn = 0; turn < image->components; turn++) {
+            ojph::ui32 component = 0;
+            const ojph::line_buf *line = codec.pull(component);
+            if (line == nullptr || line->i32 == nullptr || line->size < image->columns ||
+                component >= image->components)
+                throw refusal(EDGE_BOUND_CORRUPT, "a line of the image is missing");
+            take(y, component, line->i32);
+        }
+    codec.close();
+}
+
+/* How far samples may be off where they are lost: eight quantisation steps, and never a quarter of their range. */
+uint32_t allowed_loss(const edge_bound_image *image, const edge_bound_wish *wish)
+{
+    const double range = static_cast<double>(UINT64_C(1) << image->bits_stored);
+    return static_cast<uint32_t>(range * (8 * wish->step < 0.25f ? 8 * wish->step : 0.25f));
+}
+
+/* Decode what was encoded, and return by how much the worst sample is off. */
+uint32_t loss(const uint8_t *coded, size_t length, const edge_bound_image *image, const uint8_t *pixels)
+{
+    const edge_range range = edge_range_of(image, image->bits_stored, image->is_signed);
+    const size_t octets = image->bits_allocated / 8u;
+    const size_t row = static_cast<size_t>(image->columns) * image->components * octets;
+    std::vector<int32_t> given(image->columns);
+    uint32_t worst = 0;
+    each_line(coded, length, image, [&](uint32_t y, unsigned component, const int32_t *line) {
+        (void)edge_fetch(pixels + y * row + component * octets, image->columns, image->components, image,
+                         given.data());
+        for (size_t x = 0; x < given.size(); x++) {
+            const int32_t off = edge_brought(line[x], range) - given[x]; /* of at most 24 bits each */
+            const uint32_t far = static_cast<uint32_t>(off < 0 ? -off : off);
+            worst = far > worst ? far : worst;
+        }
+    });
+    return worst;
 }
 
 } // namespace
@@ -158,24 +221,10 @@ edge_bound_result edge_bound_decode(const edge_bound_image *image, const edge_bo
         const edge_range range = edge_range_of(image, stream.depth, stream.is_signed);
         const size_t octets = image->bits_allocated / 8u;
         const size_t row = static_cast<size_t>(image->columns) * image->components * octets;
-        ojph::mem_infile from;
-        ojph::codestream codec;
-        listen();
-        from.open(stream.octets, stream.length);
-        codec.read_headers(&from);
-        codec.set_planar(false);
-        codec.create();
-        for (uint32_t y = 0; y < image->rows; y++)
-            for (unsigned turn = 0; turn < image->components; turn++) {
-                ojph::ui32 component = 0;
-                const ojph::line_buf *line = codec.pull(component);
-                if (line == nullptr || line->i32 == nullptr || line->size < image->columns ||
-                    component >= image->components)
-                    throw refusal(EDGE_BOUND_CORRUPT, "a line of the image is missing");
-                edge_store(line->i32, image->columns, pixels + y * row + component * octets, image->components,
-                           image->bits_allocated, range);
-            }
-        codec.close();
+        each_line(stream.octets, stream.length, image, [&](uint32_t y, unsigned component, const int32_t *line) {
+            edge_store(line, image->columns, pixels + y * row + component * octets, image->components,
+                       image->bits_allocated, range);
+        });
         return EDGE_BOUND_DONE;
     });
 }
@@ -192,7 +241,7 @@ edge_bound_result edge_bound_encode(const edge_bound_image *image, const edge_bo
         return edge_say(words, EDGE_BOUND_BAD_IMAGE, "OpenJPH encodes at most %u bits", DEEPEST);
     if (wish->lossy && !(wish->step > 0 && wish->step < 0.5f))
         return edge_say(words, EDGE_BOUND_BAD_IMAGE, "the quantisation step must lie between 0 and 0.5");
-    return guarded(words, [&] {
+    result = guarded(words, [&] {
         const size_t sample = image->bits_allocated / 8u;
         const size_t row = static_cast<size_t>(image->columns) * image->components * sample;
         sink to(coded, room);
@@ -206,7 +255,7 @@ edge_bound_result edge_bound_encode(const edge_bound_image *image, const edge_bo
         for (ojph::ui32 each = 0; each < image->components; each++)
             siz.set_component(each, ojph::point(1, 1), image->bits_stored, image->is_signed != 0);
         ojph::param_cod cod = codec.access_cod();
-        cod.set_num_decomposition(decompositions(image, wish->rpcl));
+        cod.set_num_decomposition(decompositions(image, wish));
         cod.set_block_dims(64, 64);
         cod.set_progression_order(wish->rpcl ? "RPCL" : "LRCP");
         cod.set_color_transform(image->components == 3 && wish->colour);
@@ -232,6 +281,16 @@ edge_bound_result edge_bound_encode(const edge_bound_image *image, const edge_bo
         if (tlm != nullptr)
             write_tlm(tlm);
         codec.close();
+        return EDGE_BOUND_DONE;
+    });
+    if (result != EDGE_BOUND_DONE || !wish->lossy)
+        return result;
+    return guarded(words, [&] {
+        const uint32_t far = loss(coded, *made, image, pixels), most = allowed_loss(image, wish);
+        if (far > most)
+            return edge_say(words, EDGE_BOUND_BAD_IMAGE,
+                            "a sample would come back off by %lu, and at most %lu is allowed; take a lossless syntax",
+                            static_cast<unsigned long>(far), static_cast<unsigned long>(most));
         return EDGE_BOUND_DONE;
     });
 }

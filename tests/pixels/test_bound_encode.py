@@ -92,6 +92,45 @@ def test_lossy_htj2k_loses_little_and_saves_more(decoders, image):
     assert len(coarse) < len(stream) / 2
 
 
+SIDES = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 32, 33, 64, 65)
+KINDS = [Image(0, 0, 1, 8, 8, 0, 0), Image(0, 0, 1, 16, 12, 0, 0), Image(0, 0, 1, 16, 12, 1, 0),
+         Image(0, 0, 1, 16, 16, 0, 0), Image(0, 0, 3, 8, 8, 0, 0), Image(0, 0, 3, 16, 12, 0, 0)]  # fmt: skip
+
+
+def off(decoders, image, syntax, noise=0.0):
+    """By how much the worst sample is off that a foreign decoder and that we read of what we encode."""
+    low, high = ((1 << image.bits_stored) // 8 * part - (image.is_signed << image.bits_stored - 1) for part in (1, 7))
+    # imagecodecs wraps what lossy coding brings above the range of its type; so the whole range is not used
+    given = material.array(material.picture(image, noise), image).clip(low, high)
+    stream = bytes(decoders.encode("htj2k", given.tobytes(), image, syntax, image.components == 3))
+    foreign = imagecodecs.htj2k_decode(stream)
+    if foreign.shape == (image.components, image.rows, image.columns) != given.shape:  # planes
+        foreign = numpy.moveaxis(foreign, 0, -1)
+    ours = material.array(decoders.decode("htj2k", stream, image), image)
+    return max(int(numpy.abs(each.reshape(given.shape).astype("i4") - given).max()) for each in (foreign, ours))
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0], ids=["waves", "noise"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "%d-%d-%d-%d" % kind[2:6])
+def test_pictures_of_every_small_size_come_back_abroad(decoders, kind, noise):
+    for image in [kind._replace(columns=columns, rows=rows) for rows in SIDES for columns in SIDES]:
+        assert off(decoders, image, material.HTJ2K_LOSSY, noise) <= (4 if kind.components == 3 else 2), image
+        for syntax in (material.HTJ2K, material.HTJ2K_RPCL):
+            assert off(decoders, image, syntax, noise) == 0, image
+
+
+@pytest.mark.parametrize("rows", [2, 4, 8, 16, 32])
+def test_lossy_htj2k_is_right_where_a_level_could_come_to_two_rows(decoders, rows):
+    assert off(decoders, Image(512, rows, 1, 16, 12, 0, 0), material.HTJ2K_LOSSY) <= 2  # it was 1345
+
+
+def test_lossy_htj2k_that_loses_more_than_allowed_is_refused_not_written(decoders):
+    image = Image(64, 64, 1, 8, 2, 0, 0)
+    with pytest.raises(LocalError, match="would come back off by 2, and at most 1 is allowed; take a lossless syntax"):
+        decoders.encode("htj2k", material.picture(image, 1.0), image, material.HTJ2K_LOSSY, False)
+    assert off(decoders, image, material.HTJ2K_LOSSY) <= 1
+
+
 def segments(stream):
     """Yield (marker, octets, offset) of the main header and the heads of tile-parts; SOD steps over the tile-part."""
     assert stream[:2] == b"\xff\x4f"

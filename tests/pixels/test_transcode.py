@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.dicom.errors import DicomError
-from edge.pixels import registry
+from edge.pixels import plan, registry
 from tests.pixels import objects
 
 NAMES = ("rle", "jpeg-lossless", "jpeg-lossless-57", "jpeg-ls")
@@ -204,6 +204,19 @@ def test_near_lossless_makes_a_new_object_that_says_what_was_done_to_it():
     assert "SmallestImagePixelValue" not in got
     theirs = numpy.frombuffer(objects.by_dcmtk(there, "jpeg-ls-near"), "u2")
     assert numpy.abs(theirs - pixels.ravel().astype(int)).max() == 3
+
+
+def test_lossy_htj2k_says_that_it_is_irreversible_and_how_far_samples_may_be_off():
+    pixels, stored, _ = shaped("12 of 16")
+    there = objects.turned(objects.octets_of(objects.dataset(pixels, stored)), "htj2k-203")
+    said = "High-Throughput JPEG 2000, irreversible, no sample off by more than 8"
+    assert objects.read(there).DerivationDescription == said
+    assert numpy.abs(objects.pixels(objects.turned(there, "explicit")).astype(int) - pixels).max() <= 8
+
+
+@pytest.mark.parametrize("bits, most", [(1, 0), (2, 1), (3, 2), (4, 4), (5, 8), (12, 8), (16, 8)])
+def test_how_far_samples_may_be_off_is_little_of_their_range(bits, most):
+    assert plan.irreversible_loss(bits) == most
 
 
 def test_a_second_lossy_step_is_added_to_the_first():
