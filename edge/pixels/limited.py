@@ -46,6 +46,11 @@ _PAGE = 1 << 16
 _SLACK = _PAGE + 64  # octets that an encoder is given beyond twice the pixels, and where its output begins
 _SPARE_OCTETS = 64 << 20  # memory this much larger than a frame needs is given back
 _START_S = 20  # how long a child may take to answer at all
+_OTHERWISE = "choose another transfer syntax, or uncompressed"
+# Why an encoder was lost, and the next step
+_SHORT_OF_MEMORY = "the machine may be short of memory: free some and try again, or " + _OTHERWISE
+_OVERLOADED = "the machine may be overloaded: try again later, or " + _OTHERWISE
+_BROKEN = "the library may be faulty: " + _OTHERWISE
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
@@ -87,6 +92,14 @@ def command(descriptor, memory_octets):
         "import sys; sys.path += sys.argv[3:]; from edge.pixels import child; child.main(*map(int, sys.argv[1:3]))"
     )
     return [sys.executable, "-I", "-S", "-c", begin, str(descriptor), str(memory_octets), *folders]
+
+
+class _Lost(Exception):
+    """A child died or had to be stopped: what it did, in words that follow its name. mend: why, and what helps."""
+
+    def __init__(self, how, mend):
+        super().__init__(how)
+        self.mend = mend
 
 
 class _Child:
@@ -235,7 +248,7 @@ class Decoders:
             if reply.result != wire.DONE:
                 raise self._blamed(reply, "decode", codec)
             if reply.made != room:
-                raise self._distrusted(_NAMES[codec])
+                raise self._distrusted(_NAMES[codec], wire.DECODE)
             return self._child.view[at : at + room]
 
     def encode(self, codec, pixels, image, syntax_uid, colour, step=None):
@@ -245,8 +258,9 @@ class Decoders:
         1.2.840.10008.1.2.4.203, which loses; colour: apply the component transform (RCT, or ICT where it loses) where
         there are three components; step: the quantisation step where it loses, as a part of the range of samples; None
         is one grey level.
-        Raises LocalError for pixels that cannot be encoded or a library that is missing; PeerError and LimitError as
-        `decode` does.
+        A child that is lost meanwhile is not the pixels' fault, so a second one tries once more.
+        Raises LocalError for pixels that cannot be encoded, a library that is missing, or a second child that was lost;
+        PeerError for a frame that is empty; LimitError as `decode` does.
         """
         wanted, rpcl, lossy = _ENCODINGS.get(syntax_uid, (None, 0, 0))
         if wanted != codec:
@@ -262,7 +276,7 @@ class Decoders:
             if reply.result != wire.DONE:
                 raise self._blamed(reply, "encode", codec)
             if not 0 < reply.made <= room:
-                raise self._distrusted(_NAMES[codec])
+                raise self._distrusted(_NAMES[codec], wire.ENCODE)
             return self._child.view[at : at + reply.made]
 
     def _work(self, task, library, image, wish, given, room, name):
@@ -285,6 +299,30 @@ class Decoders:
         request = wire.Request(
             self._number, task, library, *image, *wish, 0, len(given), at, room, math.ceil(self._seconds) + 1
         )
+        try:
+            reply = self._exchange(request, given, lent, name)
+        except _Lost as lost:
+            if task == wire.DECODE:
+                raise PeerError(
+                    f"{name}: the decoder {lost}; the stream may be hostile: have the object sent again, or"
+                    " uncompressed"
+                ) from None
+            if task != wire.ENCODE:
+                raise LocalError(f"{name}: the process for foreign codecs {lost}; try again") from None
+            reply = self._encode_again(request, given, name)
+        if reply is None or reply.number != self._number or (reply.result and not reply.words):
+            raise self._distrusted(name, task)
+        return reply
+
+    def _encode_again(self, request, given, name):
+        """Have a second child encode what the first was lost with: native pixels harm none, so something else did."""
+        try:
+            return self._exchange(request, given, None, name)
+        except _Lost as lost:
+            raise LocalError(f"{name}: the encoder {lost}, the second in a row; {lost.mend}") from None
+
+    def _exchange(self, request, given, lent, name):
+        """Return what a child answers to a Request, None for what is no reply; raises _Lost, LocalError."""
         began = False
         try:
             child = self._living()
@@ -295,21 +333,15 @@ class Decoders:
                 child = self._living()
                 self._send(child, request, given, None)
             began = not child.is_new
-            reply = child.receive()
+            return child.receive()
         except TimeoutError:
             self._end()
-            raise PeerError(
-                f"{name}: the decoder did not finish this frame within {self._seconds} s and was stopped; the stream"
-                " may be hostile: have the object sent again, or uncompressed"
-            ) from None
+            raise _Lost(f"did not finish this frame within {self._seconds} s and was stopped", _OVERLOADED) from None
         except ConnectionError:
             raise self._died(self._end(), name, began) from None
         except OSError as error:
             self._end()
-            raise LocalError(f"{name}: the decoder cannot be reached: {error}") from error
-        if reply is None or reply.number != self._number or (reply.result and not reply.words):
-            raise self._distrusted(name)
-        return reply
+            raise LocalError(f"{name}: the process for foreign codecs cannot be reached: {error}") from error
 
     def _send(self, child, request, given, lent):
         """Put what is given into the shared memory, unless it lies there, and send the Request; raises OSError."""
@@ -337,23 +369,20 @@ class Decoders:
         if self._is_closed:
             return LocalError(f"{name}: the work on this frame was stopped")
         if code == -signal.SIGXCPU:
-            how = f"used more than {self._seconds} s of the processor for this frame"
-        elif code < 0:
-            how = f"was ended by {_signal_name(-code)}"
-        else:
-            how = f"ended with code {code}"
+            return _Lost(f"used more than {self._seconds} s of the processor for this frame", _OVERLOADED)
+        how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with code {code}"
         if code > 0 and not began:
             return LocalError(f"{name}: the process for foreign codecs {how} before its first frame: reinstall edge")
-        return PeerError(
-            f"{name}: the decoder {how}; the stream may be hostile: have the object sent again, or uncompressed"
-        )
+        return _Lost(how, _SHORT_OF_MEMORY if code == -signal.SIGKILL else _BROKEN)
 
-    def _distrusted(self, name):
+    def _distrusted(self, name, task):
         self._end()
-        return PeerError(
-            f"{name}: the decoder answered out of bounds and was stopped; the stream may be hostile: have the object"
-            " sent again, or uncompressed"
-        )
+        if task == wire.DECODE:
+            return PeerError(
+                f"{name}: the decoder answered out of bounds and was stopped; the stream may be hostile: have the"
+                " object sent again, or uncompressed"
+            )
+        return LocalError(f"{name}: the encoder answered out of bounds and was stopped; {_BROKEN}")
 
     def _blamed(self, reply, did, codec):
         """Turn a Reply other than DONE into an exception; end a child whose library met what it could not digest."""
@@ -361,8 +390,8 @@ class Decoders:
         name = _NAMES[codec]
         if reply.result == wire.MISSING:
             return LocalError(f"{name} cannot be {did}d: its library does not load ({words}); install it again")
-        if reply.result in (wire.BAD_IMAGE, wire.BAD_SAMPLE, wire.NO_ROOM) and did == "encode":
-            return LocalError(f"{name} cannot encode this frame: {words}")
+        if did == "encode":
+            return self._not_encoded(reply, words, name)
         if reply.result in (wire.CONTRADICTS, wire.UNSUPPORTED):
             return PeerError(f"{name} frame cannot be decoded: {words}; have the object sent again, or uncompressed")
         if reply.result == wire.NO_MEMORY:
@@ -371,7 +400,20 @@ class Decoders:
         if reply.result == wire.CORRUPT:
             self._end()
             return PeerError(f"{name} frame is broken: {words}; have the object sent again")
-        return self._distrusted(name)
+        return self._distrusted(name, wire.DECODE)
+
+    def _not_encoded(self, reply, words, name):
+        if reply.result in (wire.BAD_IMAGE, wire.BAD_SAMPLE, wire.NO_ROOM):
+            return LocalError(f"{name} cannot encode this frame: {words}")
+        if reply.result == wire.NO_MEMORY:
+            self._end()
+            return LocalError(
+                f"{name} cannot encode this frame within {self._memory_bytes} octets of memory: {words}; {_OTHERWISE}"
+            )
+        if reply.result in (wire.UNSUPPORTED, wire.CORRUPT):
+            self._end()
+            return LocalError(f"{name} cannot encode this frame: {words}; {_OTHERWISE}")
+        return self._distrusted(name, wire.ENCODE)
 
 
 def _octets(image):

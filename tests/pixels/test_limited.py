@@ -61,25 +61,42 @@ def processor_ticks(pid):
         return int(line.read().rsplit(")", 1)[1].split()[11])
 
 
-def in_the_midst(decoders, do):
-    """Encode the large image, and `do(pid)` once the child is at work on it; return what the encoder raised."""
-    pixels, raised = material.picture(LARGE, 1.0), []
+@pytest.fixture(scope="module")
+def large():
+    """A coded frame that OpenJPEG works on for about a second."""
+    with Decoders() as made:
+        pixels = material.picture(LARGE, 1.0)
+        return pixels, bytes(made.encode("j2k", pixels, LARGE, material.J2K, False))
+
+
+def in_the_midst(decoders, work, *deeds):
+    """Do `work()`, and each of `deeds` with a child's id once that is at work; return what came of it or was raised."""
+    came = []
+
+    def run():
+        try:
+            came.append(work())
+        except Exception as error:  # whatever it is, the test judges it
+            came.append(error)
+
     decoders.versions()
     pid, began = child_of(decoders), processor_ticks(child_of(decoders))
-
-    def encode():
-        try:
-            decoders.encode("j2k", pixels, LARGE, material.J2K, False)
-        except Exception as error:  # whatever it is, the test judges it
-            raised.append(error)
-
-    thread = threading.Thread(target=encode)
+    thread = threading.Thread(target=run)
     thread.start()
-    wait_for(lambda: processor_ticks(pid) > began + 5)
-    do(pid)
+    for number, do in enumerate(deeds):
+        if number:
+            former = pid
+            wait_for(lambda: decoders._child is not None and child_of(decoders) != former)
+            pid, began = child_of(decoders), 10  # what starting takes
+        wait_for(lambda: processor_ticks(pid) > began + 5)
+        do(pid)
     thread.join(20)
-    assert not thread.is_alive() and len(raised) == 1
-    return raised[0]
+    assert not thread.is_alive() and len(came) == 1
+    return came[0]
+
+
+def killed(pid):
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_every_library_is_there_and_says_its_version():
@@ -168,16 +185,61 @@ def test_huge_dimensions_are_refused_by_their_size(decoders, small):
     assert works(decoders, small)
 
 
-def test_a_child_that_is_killed_in_the_midst_costs_one_frame(decoders, small):
-    error = in_the_midst(decoders, lambda pid: os.kill(pid, signal.SIGKILL))
-    assert isinstance(error, PeerError) and "the decoder was ended by SIGKILL" in str(error)
+def test_a_child_that_is_killed_while_it_decodes_costs_one_frame(decoders, small, large):
+    error = in_the_midst(decoders, lambda: decoders.decode("j2k", large[1], LARGE), killed)
+    assert isinstance(error, PeerError) and "the decoder was ended by SIGKILL; the stream may be" in str(error)
     assert works(decoders, small)
 
 
-def test_a_child_that_crashes_costs_one_frame(decoders, small):
-    error = in_the_midst(decoders, lambda pid: os.kill(pid, signal.SIGSEGV))
+def test_a_child_that_crashes_while_it_decodes_costs_one_frame(decoders, small, large):
+    error = in_the_midst(
+        decoders, lambda: decoders.decode("j2k", large[1], LARGE), lambda pid: os.kill(pid, signal.SIGSEGV)
+    )
     assert isinstance(error, PeerError) and "SIGSEGV" in str(error)
     assert works(decoders, small)
+
+
+@pytest.mark.parametrize("lent", [False, True], ids=["given", "read into its memory"])
+def test_a_child_that_is_killed_while_it_encodes_costs_nothing(decoders, large, lent):
+    pixels = large[0]
+
+    def encode():
+        room = decoders.room(len(pixels), LARGE)
+        room[:] = pixels
+        return bytes(decoders.encode("j2k", room if lent else pixels, LARGE, material.J2K, False))
+
+    assert in_the_midst(decoders, encode, killed) == large[1]
+
+
+def test_a_second_child_killed_while_it_encodes_is_our_trouble_in_words(decoders, small, large):
+    error = in_the_midst(decoders, lambda: decoders.encode("j2k", large[0], LARGE, material.J2K, False), killed, killed)
+    assert isinstance(error, LocalError)
+    assert str(error) == (
+        "JPEG 2000: the encoder was ended by SIGKILL, the second in a row; the machine may be short of memory: free"
+        " some and try again, or choose another transfer syntax, or uncompressed"
+    )
+    assert works(decoders, small)
+
+
+def test_a_child_that_hangs_while_it_encodes_is_replaced_once(large):
+    with Decoders(seconds=5) as decoders:
+        error = in_the_midst(
+            decoders,
+            lambda: decoders.encode("j2k", large[0], LARGE, material.J2K, False) == large[1],
+            lambda pid: os.kill(pid, signal.SIGSTOP),
+        )
+        assert error is True
+
+
+def test_an_encoder_that_never_finishes_is_our_trouble_in_words(monkeypatch, small):
+    monkeypatch.setattr(limited, "_START_S", 0)
+    monkeypatch.setattr(limited, "command", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
+    with Decoders(seconds=0.1) as decoders, pytest.raises(LocalError) as raised:
+        decoders.encode("j2k", small[0], SMALL, material.J2K, False)
+    assert str(raised.value) == (
+        "JPEG 2000: the encoder did not finish this frame within 0.1 s and was stopped, the second in a row; the"
+        " machine may be overloaded: try again later, or choose another transfer syntax, or uncompressed"
+    )
 
 
 def test_a_child_that_dies_with_nothing_to_do_costs_nothing(decoders, small):
@@ -210,7 +272,10 @@ def test_a_frame_that_needs_more_memory_than_is_allowed_costs_that_frame(small):
 def test_closing_from_another_thread_stops_the_work():
     decoders = Decoders()
     before = open_descriptors()
-    error = in_the_midst(decoders, lambda _: decoders.close())
+    pixels = material.picture(LARGE, 1.0)
+    error = in_the_midst(
+        decoders, lambda: decoders.encode("j2k", pixels, LARGE, material.J2K, False), lambda _: decoders.close()
+    )
     assert isinstance(error, LocalError) and "was stopped" in str(error)
     with pytest.raises(LocalError, match="closed"):
         decoders.versions()
@@ -260,6 +325,10 @@ def test_a_child_that_lies_is_not_believed(monkeypatch, small, lie):
         monkeypatch.setattr(limited, "command", lambda fd, _: [sys.executable, "-I", "-c", program, str(fd)])
         with pytest.raises(PeerError, match="answered out of bounds and was stopped"):
             decoders.decode("j2k", small[1], SMALL)
+        if "frame" not in lie:  # an encoder may make one octet
+            with pytest.raises(LocalError, match="the encoder answered out of bounds and was stopped"):
+                decoders.encode("j2k", small[0], SMALL, material.J2K, False)
+        decoders._end()
         monkeypatch.setattr(limited, "command", honest)
         assert works(decoders, small)
 
