@@ -196,6 +196,7 @@ class Decoders:
         self._is_closed = False
         self._number = 0
         self._lent = None  # what `room` gave last
+        self._placed = None  # the input of the request at work, in memory that outlives its child
         self._libraries = {name: number for number, name in enumerate(wire.LIBRARIES)}
 
     def __enter__(self):
@@ -213,6 +214,7 @@ class Decoders:
                 self._child.process.kill()
         with self._turn:
             self._end()
+            self._placed = None
 
     def versions(self):
         """Return by name of a library its version in words; "confined": the rights given up, as edge_confine says."""
@@ -229,6 +231,7 @@ class Decoders:
         with self._turn:
             if 3 * octets + 2 * _octets(image) > 3 * self._memory_bytes:
                 raise LimitError(f"a frame of {octets} octets exceeds the {self._memory_bytes} allowed for one")
+            self._placed = None
             self._lent = self._living().room(octets + 2 * _octets(image) + _SLACK)[:octets]
             return self._lent
 
@@ -309,15 +312,15 @@ class Decoders:
                 ) from None
             if task != wire.ENCODE:
                 raise LocalError(f"{name}: the process for foreign codecs {lost}; try again") from None
-            reply = self._encode_again(request, given, name)
+            reply = self._encode_again(request, name)
         if reply is None or reply.number != self._number or (reply.result and not reply.words):
             raise self._distrusted(name, task)
         return reply
 
-    def _encode_again(self, request, given, name):
+    def _encode_again(self, request, name):
         """Have a second child encode what the first was lost with: native pixels harm none, so something else did."""
         try:
-            return self._exchange(request, given, None, name)
+            return self._exchange(request, self._placed, None, name)
         except _Lost as lost:
             raise LocalError(f"{name}: the encoder {lost}, the second in a row; {lost.mend}") from None
 
@@ -326,12 +329,14 @@ class Decoders:
         began = False
         try:
             child = self._living()
+            self._place(child, request, given, lent)
             try:
-                self._send(child, request, given, lent)
+                child.send(request, self._seconds)
             except ConnectionError:  # it died while it had nothing to do: no frame is to blame
                 self._end()
                 child = self._living()
-                self._send(child, request, given, None)
+                self._place(child, request, self._placed, None)
+                child.send(request, self._seconds)
             began = not child.is_new
             return child.receive()
         except TimeoutError:
@@ -343,14 +348,18 @@ class Decoders:
             self._end()
             raise LocalError(f"{name}: the process for foreign codecs cannot be reached: {error}") from error
 
-    def _send(self, child, request, given, lent):
-        """Put what is given into the shared memory, unless it lies there, and send the Request; raises OSError."""
+    def _place(self, child, request, given, lent):
+        """Put what is given into the shared memory, unless it lies there.
+
+        It may be a former result, and written over by this: for a second attempt it is to be taken from `_placed`.
+        """
+        self._placed = given
         if given:
             former = child.memory
             view = child.room(request.out_at + request.out_room)
             if given is not lent or child.memory is not former or given.obj is not former:
                 view[: len(given)] = given
-        child.send(request, self._seconds)
+            self._placed = view[: len(given)]
 
     def _living(self):
         with self._change:

@@ -211,6 +211,15 @@ def test_a_child_that_is_killed_while_it_encodes_costs_nothing(decoders, large, 
     assert in_the_midst(decoders, encode, killed) == large[1]
 
 
+def test_a_result_that_is_encoded_as_it_is_is_not_mixed_up_by_a_second_attempt(decoders, large):
+    pixels = decoders.decode("j2k", large[1], LARGE)
+
+    def encode():
+        return bytes(decoders.encode("j2k", pixels, LARGE, material.J2K, False))
+
+    assert in_the_midst(decoders, encode, killed) == large[1]
+
+
 def test_a_second_child_killed_while_it_encodes_is_our_trouble_in_words(decoders, small, large):
     error = in_the_midst(decoders, lambda: decoders.encode("j2k", large[0], LARGE, material.J2K, False), killed, killed)
     assert isinstance(error, LocalError)
