@@ -248,6 +248,10 @@ class Decoders:
         room = _octets(image)
         with self._turn:
             reply, at = self._work(wire.DECODE, library, image, (rgb, 0, 0, 0.0), coded, room, _NAMES[codec])
+            other = _second(codec, library) if reply.result == wire.ELSEWHERE else None
+            if other:
+                self._lent = self._placed
+                reply, at = self._work(wire.DECODE, other, image, (rgb, 0, 0, 0.0), self._lent, room, _NAMES[codec])
             if reply.result != wire.DONE:
                 raise self._blamed(reply, "decode", codec)
             if reply.made != room:
@@ -401,7 +405,7 @@ class Decoders:
             return LocalError(f"{name} cannot be {did}d: its library does not load ({words}); install it again")
         if did == "encode":
             return self._not_encoded(reply, words, name)
-        if reply.result in (wire.CONTRADICTS, wire.UNSUPPORTED):
+        if reply.result in (wire.CONTRADICTS, wire.UNSUPPORTED, wire.ELSEWHERE):
             return PeerError(f"{name} frame cannot be decoded: {words}; have the object sent again, or uncompressed")
         if reply.result == wire.NO_MEMORY:
             self._end()
@@ -444,6 +448,15 @@ def _library(codec, is_encoding):
             _CHOSEN[codec, is_encoding] = name
             return name
     raise LocalError(f"{_NAMES[codec]} cannot be {done}: {there[names[0]][1]}")
+
+
+def _second(codec, library):
+    """Return the name of the library that decodes what `library` leaves to others, or None."""
+    there = available()
+    for name in _DECODED_BY[codec]:
+        if name != library and there[name][0]:
+            return name
+    return None
 
 
 def _signal_name(number):

@@ -13,7 +13,7 @@ DECODE, ENCODE, VERSIONS = 1, 2, 3
 LIBRARIES = ("openjpeg", "openjph", "jpeg")  # in the order of their numbers in messages
 
 # Results are those of edge_bound_result in native/bound/edge_bound.h, and these:
-DONE, CONTRADICTS, CORRUPT, UNSUPPORTED, NO_MEMORY, NO_ROOM, BAD_IMAGE, BAD_SAMPLE = range(8)
+DONE, CONTRADICTS, CORRUPT, UNSUPPORTED, NO_MEMORY, NO_ROOM, BAD_IMAGE, BAD_SAMPLE, ELSEWHERE = range(9)
 MISSING = 100  # the library cannot be loaded
 BAD_REQUEST = 101
 

@@ -14,6 +14,9 @@ typedef struct edge_codestream {
     unsigned depth;
     int is_signed;
     int high_throughput; /* a CAP segment says Part 15 */
+    unsigned levels;     /* of decomposition, the most that any component has by the main header */
+    uint32_t least;      /* the longer side of its smallest tile */
+    int is_whole;        /* one tile, at the origin */
 } edge_codestream;
 
 static inline uint32_t edge_be16(const uint8_t *at)
@@ -57,6 +60,21 @@ static inline void edge_skip_boxes(edge_codestream *stream)
     }
 }
 
+/* Return the longer side of the smallest tile; the body of SIZ, and the number of the last tile across and down. */
+static inline uint32_t edge_least_tile(const uint8_t *siz, uint32_t across, uint32_t down)
+{
+    uint32_t sides[2], i;
+    for (i = 0; i < 2; i++) {
+        uint32_t last = i == 0 ? across : down, tile = edge_be32(siz + 20 + 4 * i);
+        uint32_t begin = edge_be32(siz + 12 + 4 * i), end = edge_be32(siz + 4 + 4 * i);
+        uint32_t grid = edge_be32(siz + 28 + 4 * i), first = grid + tile - begin;
+        sides[i] = last == 0 ? end - begin : end - grid - last * tile;
+        if (last != 0 && first < sides[i])
+            sides[i] = first;
+    }
+    return sides[0] > sides[1] ? sides[0] : sides[1];
+}
+
 static inline edge_bound_result edge_siz_check(edge_codestream *stream, const edge_bound_image *image,
                                                uint32_t *tiles, edge_words words)
 {
@@ -95,6 +113,8 @@ static inline edge_bound_result edge_siz_check(edge_codestream *stream, const ed
     if (across >= 65535 || down >= 65535 || (uint64_t)(across + 1) * (down + 1) > 65535)
         return edge_say(words, EDGE_BOUND_CORRUPT, "its SIZ segment describes more than 65535 tiles");
     *tiles = (across + 1) * (down + 1);
+    stream->is_whole = *tiles == 1 && (edge_be32(siz + 12) | edge_be32(siz + 16)) == 0;
+    stream->least = edge_least_tile(siz, across, down);
     return EDGE_BOUND_DONE;
 }
 
@@ -156,6 +176,10 @@ static inline edge_bound_result edge_codestream_check(edge_codestream *stream, c
             return edge_say(words, EDGE_BOUND_CORRUPT, "its main header is broken or truncated");
         if (marker == 0xFF50u && segment >= 6 && (edge_be32(stream->octets + at + 4) & 0x00020000u))
             stream->high_throughput = 1; /* Pcap 15 */
+        if (marker == 0xFF52u && segment >= 10 && stream->octets[at + 9] > stream->levels) /* COD */
+            stream->levels = stream->octets[at + 9];
+        if (marker == 0xFF53u && segment >= 7 && stream->octets[at + 6] > stream->levels) /* COC of < 257 components */
+            stream->levels = stream->octets[at + 6];
         at += 2 + segment;
     }
     if (stream->length - at < 12)

@@ -25,7 +25,8 @@ typedef enum edge_bound_result {
     EDGE_BOUND_NO_MEMORY = 4,
     EDGE_BOUND_NO_ROOM = 5,   /* the caller's buffer is too small for what came out */
     EDGE_BOUND_BAD_IMAGE = 6, /* the caller's image, or what it wishes, is out of its range, or nothing of this codec */
-    EDGE_BOUND_BAD_SAMPLE = 7 /* a sample has bits above bits_stored that are not its sign */
+    EDGE_BOUND_BAD_SAMPLE = 7, /* a sample has bits above bits_stored that are not its sign */
+    EDGE_BOUND_ELSEWHERE = 8   /* the stream may be right, and another library of the same codec is to decode it */
 } edge_bound_result;
 
 /* The first seven fields of edge_image, with the same meaning; planar is 0: samples of a pixel lie side by side. */

@@ -142,6 +142,16 @@ template <typename Work> edge_bound_result guarded(edge_words words, Work work)
     }
 }
 
+/*
+ * Whether a tile may be decomposed further when one sample is left. The library's 0.9 decodes wrong pixels of the empty
+ * bands that come of it, without a word. Where tiles begin anywhere, two samples may count as one.
+ */
+bool has_empty_bands(const edge_codestream &stream)
+{
+    const unsigned halvings = stream.levels - (stream.is_whole ? 1u : 0u);
+    return stream.levels != 0 && (halvings > 31 || stream.least <= UINT32_C(1) << halvings);
+}
+
 /* Decode a stream and give take(y, component, samples) every line, a row's components after each other. */
 template <typename Take>
 void each_line(const uint8_t *octets, size_t length, const edge_bound_image *image, Take take)
@@ -217,6 +227,9 @@ edge_bound_result edge_bound_decode(const edge_bound_image *image, const edge_bo
     if (stream.depth > DEEPEST)
         return edge_say(words, EDGE_BOUND_UNSUPPORTED, "the stream has %u bits, and OpenJPH decodes at most %u",
                         stream.depth, DEEPEST);
+    if (has_empty_bands(stream))
+        return edge_say(words, EDGE_BOUND_ELSEWHERE, "%u decompositions leave bands of %lu samples empty",
+                        stream.levels, static_cast<unsigned long>(stream.least));
     return guarded(words, [&] {
         const edge_range range = edge_range_of(image, stream.depth, stream.is_signed);
         const size_t octets = image->bits_allocated / 8u;

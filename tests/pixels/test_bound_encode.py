@@ -70,6 +70,25 @@ def test_what_foreign_encoders_write_is_read(decoders, image):
         assert decoders.decode(codec, stream, image) == pixels
 
 
+@pytest.mark.parametrize("reversible", [True, False], ids=["reversible", "irreversible"])
+def test_foreign_htj2k_with_more_decompositions_than_the_picture_bears_is_read(decoders, reversible):
+    for rows, columns in [(rows, columns) for rows in SIDES for columns in SIDES]:
+        image = Image(columns, rows, 1, 16, 12, 0, 0)
+        array = material.array(material.picture(image, 0.3), image)
+        for levels in (1, 3, 5, 6):
+            stream = imagecodecs.htj2k_encode(array, reversible=reversible, resolutions=levels)
+            ours = material.array(decoders.decode("htj2k", stream, image), image)
+            assert numpy.abs(ours.astype("i4") - array).max() <= (0 if reversible else 2), (image, levels)
+
+
+def test_foreign_htj2k_with_small_tiles_at_its_edges_is_read(decoders):
+    for side in (65, 66, 72, 80, 96, 127, 128, 129):
+        image = Image(side, side, 1, 16, 12, 0, 0)
+        array = material.array(material.picture(image, 0.3), image)
+        stream = imagecodecs.htj2k_encode(array, reversible=True, tile=(64, 64))
+        assert decoders.decode("htj2k", stream, image) == array.tobytes(), side
+
+
 def test_a_flat_image_becomes_next_to_nothing(decoders):
     image = Image(512, 512, 1, 16, 16, 0, 0)
     for codec, syntax in LOSSLESS:
