@@ -12,10 +12,16 @@ from edge.box.values import (
     CALLER,
     FOLDER,
     HOST,
+    HOURS,
     NAME,
+    NETWORK,
+    PATTERN,
+    SOP_CLASS,
     TRANSFER_SYNTAX,
     TRUTH,
     UID,
+    WEEKDAYS,
+    WHERE,
     choice,
     seconds,
     several,
@@ -204,21 +210,60 @@ DESTINATION = Section(
     ),
 )
 
+# What an object has to be for a rule to apply; `rules` makes conditions of them
+CONDITIONS = (
+    _key(
+        "from",
+        several(AE_TITLE, 1),
+        (),
+        "The calling AE titles that it is for, as patterns: * stands for any characters, ? for one. Without it: "
+        "everyone.",
+        field="calling",
+        example='["CT1", "MR*"]',
+    ),
+    _key("called", several(PATTERN, 1), (), "The AE titles that were called, as patterns.", example='["TEACHING"]'),
+    _key("address", several(NETWORK, 1), (), "Where the sender is.", example='["10.0.1.0/24"]'),
+    _key(
+        "sop_class",
+        several(SOP_CLASS, 1),
+        (),
+        "The SOP Classes, by UID or name.",
+        example='["CT Image Storage", "1.2.840.10008.5.1.4.1.1.4"]',
+    ),
+    _key("modality", several(PATTERN, 1), (), "Modality (0008,0060), as patterns.", example='["CT", "MR"]'),
+    _key("body_part", several(PATTERN, 1), (), "Body Part Examined (0018,0015), as patterns.", example='["CHEST*"]'),
+    _key("station", several(PATTERN, 1), (), "Station Name (0008,1010), as patterns.", example='["ROOM?"]'),
+    _key(
+        "where",
+        several(WHERE, 1),
+        (),
+        "What other elements have to be: each a table of a `tag` (keyword, number or private) and one or more of `is`, "
+        "`is_not`, `like`, `unlike` (values or patterns, of which one is enough), `present` (true or false), "
+        "`at_least`, `at_most` (numbers). All tables have to hold.",
+        example='[{ tag = "Rows", at_least = 512 }, { tag = \'(0019,"ACME 1.1",10)\', present = true }]',
+    ),
+    _key(
+        "hours", several(HOURS, 1), (), "The times of the day, of the box's clock and zone.", example='["18:00-07:30"]'
+    ),
+    _key("weekdays", several(WEEKDAYS, 1), (), "The days of the week.", example='["mon-fri"]'),
+)
+
 ROUTE = Section(
     "route",
     True,
-    "Which objects go where; one table for each. An object goes to the destinations of every route that fits it, and "
-    "is held when none does.",
+    "Which objects go where; one table for each. A route applies to an object that fulfils all of its conditions; each "
+    "is fulfilled by one of the things it lists. An object goes to the destinations of every route that applies, or of "
+    "those up to the first `final` one, and is held when none does. `edge route FILE` shows which apply to a file.",
     (
-        _key(
-            "from",
-            several(AE_TITLE, 1),
-            (),
-            "The calling AE titles that it is for. Without it: everyone.",
-            field="calling",
-            example='["CT1"]',
-        ),
+        *CONDITIONS,
         _key("to", several(NAME, 1), REQUIRED, "The names of its destinations.", example='["archive"]'),
+        _key(
+            "priority",
+            choice("sender", "urgent", "normal", "low"),
+            "sender",
+            "How urgent its objects are: what the sender says, or one of the others.",
+        ),
+        _key("final", TRUTH, False, "Whether no later route is looked at for an object that this one applies to."),
     ),
 )
 

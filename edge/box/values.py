@@ -8,10 +8,12 @@ from collections import namedtuple
 
 from edge.box import admission
 from edge.dicom import syntax, uid
+from edge.morph import match, path
 
 # brief: words for a table; expected: words that follow "expected"; read: function of the TOML value; show: function
 # that turns a value as the box uses it back into what a person writes
 Kind = namedtuple("Kind", ("brief", "expected", "read", "show"))
+
 
 class ItemError(ValueError):
     """Some items of a list are not what they should be. items: pairs of the item as TOML gives it and the reason."""
@@ -34,6 +36,9 @@ _UNITS = (
 )
 
 
+_PIXELS = 0x7FE00000
+
+
 def toml(value):
     """Return `value` as it stands in a TOML file, on one line and not longer than a person reads."""
     if isinstance(value, bool):
@@ -43,7 +48,7 @@ def toml(value):
     elif isinstance(value, (list, tuple)):
         shown = "[%s]" % ", ".join([toml(item) for item in value])
     elif isinstance(value, dict):
-        shown = "a table"
+        shown = "{ %s }" % ", ".join(["%s = %s" % (key, toml(each)) for key, each in value.items()])
     else:
         shown = str(value)
     return shown if len(shown) <= 80 else shown[:77] + "..."
@@ -219,6 +224,94 @@ CALLER = Kind(
 )
 
 
+def _read_pattern(value):
+    if not _text(value):
+        raise ValueError("it is empty")
+    return value
+
+
+PATTERN = Kind("pattern", "text, in which * stands for any characters and ? for one", _read_pattern, toml)
+
+NETWORK = Kind(
+    "address or network",
+    'an address ("10.0.0.5") or a network ("10.0.0.0/24")',
+    match.read_network,
+    lambda each: toml(str(each)),
+)
+
+SOP_CLASS = Kind("UID or name", "a storage SOP Class, by its UID or its name in PS3.6", match.read_sop_class, toml)
+
+HOURS = Kind("times", 'two times of the day, "07:00-18:30"; it may cross midnight', match.read_hours, toml)
+
+WEEKDAYS = Kind("weekdays", 'a day or days, "sat" or "mon-fri"', match.read_weekdays, toml)
+
+
+def _read_element(value):
+    found = path.read(value)
+    if not path.is_plain(found):
+        raise ValueError("only elements of the data set itself can be looked up, none in a sequence")
+    if max(path.needed(found.steps[0])) >= _PIXELS:
+        raise ValueError("it stands behind the pixels, which nobody waits for")
+    return found
+
+
+def table(brief, expected, keys, required, check=None):
+    """Return the kind of inline tables of `keys` ({name: Kind}), of which those in `required` have to be there.
+
+    It reads them as a tuple of (name, value) pairs in the order of `keys`. check: function of what was read, as a dict,
+    that raises ValueError when it is wrong as a whole.
+    """
+
+    def read(value):
+        if not isinstance(value, dict):
+            raise ValueError
+        for name in value:
+            if name not in keys:
+                raise ValueError("no such key: %s; there are: %s" % (toml(name), ", ".join(keys)))
+        for name in required:
+            if name not in value:
+                raise ValueError("%s is missing" % name)
+        found = {}
+        for name, kind in keys.items():
+            if name in value:
+                found[name] = _read_key(name, kind, value[name])
+        if check is not None:
+            check(found)
+        return tuple(found.items())
+
+    return Kind(brief, expected, read, toml)
+
+
+def _read_key(name, kind, value):
+    try:
+        return kind.read(value)
+    except ItemError as unfit:
+        item, reason = unfit.items[0]
+        value, reason = item, str(reason)
+    except ValueError as unfit:
+        reason = str(unfit)
+    words = "%s: expected %s, found %s%s" % (name, kind.expected, toml(value), reason and ": " + reason)
+    raise ValueError(words)
+
+
+def _read_scalar(value):
+    if isinstance(value, str) or _is_number(value, int, float):
+        return value
+    raise ValueError
+
+
+SCALAR = Kind("text or number", "text or a number", _read_scalar, toml)
+
+
+def _read_number(value):
+    if not _is_number(value, int, float):
+        raise ValueError
+    return value
+
+
+NUMBER = Kind("number", "a number", _read_number, toml)
+
+
 def several(kind, least=0):
     """Return the kind of lists of at least `least` values of `kind`; one that stands alone counts as a list of one."""
 
@@ -238,3 +331,31 @@ def several(kind, least=0):
         return tuple(values)
 
     return Kind("list: " + kind.brief, "a list, each item " + kind.expected, read, toml)
+
+
+ELEMENT = Kind("element", path.EXPECTED, _read_element, toml)
+
+
+def _has_test(found):
+    if len(found) < 2:
+        raise ValueError("it says nothing about the element; say one of: " + ", ".join(list(_TESTS)[1:]))
+
+
+_TESTS = {
+    "tag": ELEMENT,
+    "is": several(SCALAR, 1),
+    "is_not": several(SCALAR, 1),
+    "like": several(PATTERN, 1),
+    "unlike": several(PATTERN, 1),
+    "present": TRUTH,
+    "at_least": NUMBER,
+    "at_most": NUMBER,
+}
+
+WHERE = table(
+    "table",
+    'a table like { tag = "Manufacturer", like = "ACME*" }, with one or more of ' + ", ".join(list(_TESTS)[1:]),
+    _TESTS,
+    ("tag",),
+    _has_test,
+)

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from edge.box import config, load
+from edge.box import config, load, rules
 from edge.console import text
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED, MISCONFIGURED
@@ -55,9 +55,18 @@ def summary(settings):
     for each in settings.destinations:
         lines.append("sends     to %s: %s" % (each.name, address_words(each)))
     for each in settings.routes:
-        whose = "what %s sends" % text.listing(each.calling, "or") if each.calling else "everything"
-        lines.append("routes    %s to %s" % (whose, text.listing(each.to)))
+        conditions = [condition.words for condition in rules.conditions(each)]
+        lines.append("routes    %s to %s" % (_whose(each.calling, conditions), text.listing(each.to)))
     return lines
+
+
+def _whose(calling, conditions):
+    """Say what a route is for: the callers alone, or every condition it has."""
+    if not conditions:
+        return "everything"
+    if calling and len(conditions) == 1:
+        return "what %s sends" % text.listing(calling, "or")
+    return "what comes when %s" % text.listing(conditions)
 
 
 def address_words(destination):

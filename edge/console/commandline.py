@@ -92,6 +92,10 @@ def _run(words, rooms):
         return pixels.run(asked) if name == "transcode" else pixels.codecs(asked)
     if name == "check-config":
         return actions.check_config(asked, asked.arguments[0] if asked.arguments else path)
+    if name == "route":
+        from edge.console import routing
+
+        return _with_config(path, lambda loaded: routing.run(asked, loaded))
     if name == "echo":
         return _with_config(path, lambda loaded: actions.echo(asked, loaded))
     return _with_config(path, lambda loaded: boxwork.run(asked, loaded))

@@ -176,6 +176,27 @@ COMMANDS = (
         ("edge echo 10.0.0.9 104 --called PACS", "edge echo archive"),
     ),
     Command(
+        "route",
+        "FILE... [--from AE] [--called AE] [--ip IP] [--at TIME] [--json] [--config FILE]",
+        "say which routes apply to files, and why",
+        (
+            "Holds DICOM files against the [[route]]s of the configuration, as if they had just been received: which "
+            "apply and which do not, each condition with what was found, and where the object would go. Nothing is "
+            "taken in or sent. What is printed may be a patient's data.",
+        ),
+        1,
+        None,
+        (
+            Option("--from", "AE", "The AE title that sends; without it, the one that the file names, if any."),
+            Option("--called", "AE", "The AE title that it calls; without it, the one of [box]."),
+            Option("--ip", "IP", "The address that it has; without it 127.0.0.1."),
+            Option("--at", "TIME", 'When it comes, "2026-11-23 18:30"; without it now.'),
+            JSON,
+            CONFIG,
+        ),
+        ("edge route image.dcm", 'edge route image.dcm --from CT1 --at "2026-11-22 03:00"'),
+    ),
+    Command(
         "dump",
         "FILE [--config FILE]",
         "print a data set",

@@ -1,10 +1,10 @@
 """Every room's settings made from the one configuration, and the box put together from its rooms."""
 
 from edge.box import admission
+from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.dicom import DicomTarget
-from edge.forward.route import Router
 from edge.net import listener, outbound
 from edge.pixels import registry
 from edge.protocol import association, contexts, echo
@@ -22,12 +22,14 @@ def _ms(seconds):
 
 def make_listener(settings, spool):
     """Return the bound Listener of a config.Config; OSError when its address or port cannot be had."""
+    router = routing.router(settings)
+    spool.intake.look_for(router.wanted)
     return listener.Listener(
         listener_settings(settings),
         spool.intake,
         spool.quota.has_room,
         lambda peer: Source(peer.calling, peer.called, peer.address),
-        Router([(route.calling, route.to) for route in settings.routes]),
+        router,
     )
 
 

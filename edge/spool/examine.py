@@ -6,6 +6,7 @@ from edge.dicom import part10, skim, syntax, uid
 from edge.dicom.errors import PeerError, TruncatedError
 from edge.dicom.reader import Reader
 from edge.spool.checksum import crc32
+from edge.spool.further import Further
 from edge.spool.inflate import inflater
 from edge.spool.intake import LAST_WANTED, WANTED
 
@@ -30,8 +31,11 @@ def chunks(disk, fd, offset):
         offset += count
 
 
-def identify(disk, fd):
-    """Return what is Found in an open file; PeerError when it is no DICOM file, or does not say which object it is."""
+def identify(disk, fd, further=frozenset()):
+    """Return what is Found in an open file; PeerError when it is no DICOM file, or does not say which object it is.
+
+    further: tags of elements that are looked up beside what identifies it.
+    """
     reader = part10.HeadReader()
     for chunk in chunks(disk, fd, 0):
         if reader.feed(chunk):
@@ -48,6 +52,9 @@ def identify(disk, fd):
             seeker.finish()
         except TruncatedError:
             pass  # what identifies it may be there all the same
+    values = seeker.values
+    if further:
+        values = values | _look_further(disk, fd, offset, Further(known, further))
     names = []
     for tag, in_meta, what in _UIDS:
         name = uid.from_octets(seeker.values.get(tag, b"")) or getattr(meta, in_meta) or ""
@@ -57,7 +64,14 @@ def identify(disk, fd):
     size = disk.fstat(fd).st_size - offset
     source_ae = meta.sending_ae or meta.source_ae or ""
     notices = [notice.message for notice in reader.notices]
-    return Found(*names, known.uid, offset, size, seeker.values, source_ae, notices)
+    return Found(*names, known.uid, offset, size, values, source_ae, notices)
+
+
+def _look_further(disk, fd, offset, looking):
+    for chunk in chunks(disk, fd, offset):
+        if looking.look((chunk,)):
+            break
+    return looking.values()
 
 
 def check_whole(disk, fd, found):

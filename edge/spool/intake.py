@@ -20,6 +20,7 @@ from edge.spool import errors
 from edge.spool.checksum import crc32
 from edge.spool.compare import UNCOMPRESSED
 from edge.spool.disk import FILE_MODE, NEW_FILE
+from edge.spool.further import Further
 from edge.spool.index import BATCH
 from edge.spool.inflate import inflater
 from edge.spool.jobs import CONFLICT, NORMAL, ROTTEN, UNROUTED
@@ -35,7 +36,7 @@ Stored = namedtuple("Stored", "object_id verdict")
 NEW, IDENTICAL = "new", "identical"
 
 # What a route may decide by. All str, "" where the data set does not say; source: Source; values: tag -> raw octets of
-# the elements that were looked at
+# the elements that were looked at, None for one that a route asked for and that could not be read
 Facts = namedtuple(
     "Facts",
     "sop_class sop_instance transfer_syntax source study patient_id patient_name accession date description series"
@@ -98,6 +99,7 @@ class Intake:
         self.comparison = spool.comparison
         self.last_id = spool.index.next_id - 1
         self._lock = allocate_lock()
+        self._further = frozenset()
         self._heads = {}
         self._next_partial = itertools.count(1).__next__
 
@@ -106,6 +108,14 @@ class Intake:
         with self._lock:
             self.last_id += 1
             return self.last_id
+
+    def look_for(self, tags):
+        """Have further elements (a collection of tags, all before the pixels) looked up for routes, from now on."""
+        self._further = frozenset(tags) - WANTED
+
+    def looking(self, known):
+        """Return what looks up the further elements of an object in the TransferSyntax `known`; None without any."""
+        return Further(known, self._further) if self._further else None
 
     def begin(self, sop_class, sop_instance, transfer_syntax, source, priority=NORMAL):
         """Return the Arrival of an object that somebody is about to send; NoSpace when there is no room for it.
@@ -155,8 +165,8 @@ class Arrival:
     """One object on its way in. One thread writes and commits it, or abandons it."""
 
     __slots__ = (
-        "_intake", "_head", "_name", "_fd", "_skim", "_values", "_trouble", "_begun_behind", "sop_class",
-        "sop_instance", "transfer_syntax", "source", "priority", "size", "crc",
+        "_intake", "_head", "_name", "_fd", "_skim", "_values", "_trouble", "_begun_behind", "_further",
+        "sop_class", "sop_instance", "transfer_syntax", "source", "priority", "size", "crc",
     )  # fmt: skip
 
     def __init__(self, intake, head, sop_class, sop_instance, transfer_syntax, source, priority):
@@ -172,6 +182,7 @@ class Arrival:
         known = syntax.lookup(transfer_syntax)
         self._skim = skim.Skim(known, WANTED, LAST_WANTED, inflater() if known.deflated else None, step=_STEP)
         self._values = self._skim.values
+        self._further = intake.looking(known)
         self._trouble = None
         self._begun_behind = 0
         self._name, self._fd = intake.create()
@@ -190,6 +201,8 @@ class Arrival:
             if self._skim is None:
                 break
             self._look(view)
+        if self._further is not None:
+            self._further.look(views)
         if self._trouble is not None:
             return
         size, crc = self.size, self.crc
@@ -276,7 +289,10 @@ class Arrival:
                 raise errors.Mismatch("the %s UID in the data set is not the one in the command" % what)
 
     def _facts(self):
-        return facts(self.sop_class, self.sop_instance, self.transfer_syntax, self.source, self._values)
+        values = self._values
+        if self._further is not None:
+            values = values | self._further.values()
+        return facts(self.sop_class, self.sop_instance, self.transfer_syntax, self.source, values)
 
     def _settle(self, facts, route):
         intake = self._intake

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from edge.box import config, load, positions, reference
+from edge.box import config, load, positions, reference, rules
 
 GOOD = """
 [box]
@@ -70,8 +70,10 @@ def test_a_good_file_becomes_a_config():
     assert found.limits.object_bytes == 3 << 29
     assert [each.name for each in found.destinations] == ["archive", "teaching"]
     assert found.destinations[0].port == 104
-    assert found.routes[0] == config.Route((), ("archive",))
-    assert found.routes[1] == config.Route(("CT1", "CT2"), ("archive", "teaching"))
+    assert [(each.calling, each.to) for each in found.routes] == [
+        ((), ("archive",)),
+        (("CT1", "CT2"), ("archive", "teaching")),
+    ]
 
 
 def test_without_a_file_the_defaults_hold_and_state_lies_under_the_working_folder(tmp_path, monkeypatch):
@@ -190,7 +192,7 @@ def test_a_first_wait_longer_than_the_longest_is_a_mistake():
         ("destination = 3\n", "expected tables, each under [[destination]], found 3"),
         ("[destination]\nname = 'a'\n", "expected tables, each under [[destination]], found one under [destination]"),
         ("box = 'x'\n", 'expected a table, [box], found "x"'),
-        ("[[dicom]]\nport = 1\n", "expected a table, [dicom], found [a table]"),
+        ("[[dicom]]\nport = 1\n", "expected a table, [dicom], found [{ port = 1 }]"),
     ],
 )
 def test_a_table_of_the_wrong_shape_is_a_mistake(text, words):
@@ -295,7 +297,7 @@ def test_the_reference_file_is_valid_with_its_comments_taken_away():
         config.DESTINATION,
         {"name": "archive", "ae_title": "PACS", "host": "10.0.0.9", "calling_ae_title": "EDGE", "compress": "jpeg-ls"},
     )
-    assert found.routes == (config.Route(("CT1",), ("archive",)),)
+    assert [(each.calling, each.to) for each in found.routes] == [(("CT1", "MR*"), ("archive",))]
     assert found.limits == config.defaults().limits
 
 
@@ -334,3 +336,70 @@ def test_another_machine_on_the_same_port_is_not_warned_of():
 
 def test_no_reserve_is_warned_of():
     assert [words for words in warned("[limits]\nreserve_bytes = 0\n") if "until the disk is full" in words]
+
+
+ROUTED = destination() + """
+[[route]]
+to = "archive"
+"""
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ('address = ["10.0.0.0/33"]', "expected a list, each item an address"),
+        ('sop_class = "Nonsense Storage"', "no storage SOP Class of the standard has this name"),
+        ('hours = "7-9"', 'expected a list, each item two times of the day, "07:00-18:30"'),
+        ('weekdays = ["monday"]', 'each item a day or days, "sat" or "mon-fri"'),
+        ('priority = "high"', 'one of "sender", "urgent", "normal", "low"'),
+        ("modality = [5]", "expected a list, each item text"),
+        ('where = "Rows"', 'each item a table like { tag = "Manufacturer"'),
+        ('where = { tag = "Rows" }', "it says nothing about the element; say one of: is, is_not"),
+        ("where = { present = true }", "tag is missing"),
+        ('where = { tag = "PatientId", is = "1" }', "did you mean PatientID?"),
+        ('where = { tag = "Rows", above = 5 }', 'no such key: "above"; there are: tag, is, is_not'),
+        ('where = { tag = "Rows", at_least = "5" }', 'at_least: expected a number, found "5"'),
+        ('where = { tag = "PixelData", present = true }', "it stands behind the pixels"),
+        ('where = { tag = "RequestAttributesSequence.StudyID", present = true }', "none in a sequence"),
+    ],
+)
+def test_a_condition_that_means_nothing_is_a_mistake_in_its_line(line, said):
+    found = only_mistake(ROUTED + line + "\n")
+    assert said in found
+    assert ", line %d: [[route]] 1, %s: " % (ROUTED.count("\n") + 1, line.split(" ")[0]) in found
+
+
+def test_conditions_become_what_morph_asks():
+    found = load.parse(
+        ROUTED
+        + """
+from = "CT*"
+called = "TEACH"
+address = "10.0.0.0/8"
+sop_class = "CT Image Storage"
+modality = ["CT", "PT"]
+body_part = "CHEST"
+station = "ROOM?"
+where = [
+  { tag = "Rows", at_least = 512, at_most = 1024 },
+  { tag = '(0019,"ACME 1.1",10)', is = ["ON", 1], present = true },
+]
+hours = "22:00-06:00"
+weekdays = ["mon-fri", "sun"]
+""",
+        "edge.toml",
+    ).config
+    assert [each.words for each in rules.conditions(found.routes[0])] == [
+        'calling AE title is "CT*"',
+        'called AE title is "TEACH"',
+        "address is in 10.0.0.0/8",
+        "SOP Class is CT Image Storage",
+        'Modality is like "CT" or "PT"',
+        'BodyPartExamined is like "CHEST"',
+        'StationName is like "ROOM?"',
+        "Rows is at least 512 and at most 1024",
+        '(0019,"ACME 1.1",10) is "ON" or 1',
+        '(0019,"ACME 1.1",10) is present',
+        "time is 22:00-06:00",
+        "weekday is mon or tue or wed or thu or fri or sun",
+    ]

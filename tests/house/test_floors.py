@@ -42,11 +42,12 @@ FOREIGN_IN = {"pixels/child"}
 ORDER = {
     "dicom": "errors octets ascii text syntax uid tags keywords element reader writer part10 skim",
     "protocol": "framing items pdu contexts states association command status dimse echo store",
-    "spool": "errors disk checksum inflate health turns retry lines journal tables ledger index jobs shelf quota files"
-    " compare compaction intake examine scrub adopt recovery spool",
+    "spool": "errors disk checksum inflate further health turns retry lines journal tables ledger index jobs shelf"
+    " quota files compare compaction intake examine scrub adopt recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "net": "transport inbound listener outbound",
-    "box": "sameness admission values config positions load reference",
+    "box": "sameness admission values config rules positions load reference",
+    "morph": "path match",
     "forward": "target reencode offer parcel dicom route worker",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
