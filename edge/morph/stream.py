@@ -1,0 +1,445 @@
+"""A data set rewritten on its way out: read event by event, edited element by element, never held.
+
+An editor says which elements are to be changed; this room does what it says at any depth, in the memory of a few
+values, and hands the rest on as it came. What comes out is in little endian, with the VRs of its transfer syntax;
+sequences and items have undefined length, as theirs is not known before their end, and group lengths, which would be
+wrong, are left out. Fragments and long values pass through in views of what came in.
+
+An editor has:
+
+    enter(above, tag, creator, item) -> its state for the data set (all None) or an item, None when it has no business
+        there; above: its state around the sequence `tag`, of the private `creator` or None; item: counted from 1
+    edit(state, tag, creator) -> an edit for an element, or None
+    absent(state) -> list of (tag or (group, creator, low), edit), what is made where it is absent; low: the last two
+        digits of a private element
+
+and an Edit has a function of an Old that returns KEEP, None to leave the element out, or a New.
+
+What was changed can be recorded: then `originals` has the elements of the data set itself as they were, encoded like
+the output, a sequence as a whole when something within it was changed, an absent element as an empty one.
+"""
+
+from array import array
+from collections import namedtuple
+
+from edge.dicom import element, reader, tags, text
+from edge.dicom.errors import LimitError, LocalError, PeerError
+from edge.morph import path as paths
+
+# form: ABSENT, VALUE, LONG (longer than anybody looks at) or SEQUENCE; octets: the value, little endian, None but for
+# VALUE; vr: of the element or, where it is absent, of the dictionary; charsets: defined terms that hold where it stands
+Old = namedtuple("Old", ("form", "tag", "vr", "octets", "charsets"))
+# vr: str; octets: the value, little endian, even; for SQ whole items as they are to be written
+New = namedtuple("New", ("vr", "octets"))
+
+# of: function of an Old; record: whether what it changes is recorded
+Edit = namedtuple("Edit", ("of", "record"))
+
+ABSENT, VALUE, LONG, SEQUENCE = "absent", "value", "long", "sequence"
+KEEP = object()
+
+ITEM_BEGIN = element.write(element.ITEM, "", element.UNDEFINED)
+ITEM_END = element.write(element.ITEM_END, "", 0)
+SEQUENCE_END = element.write(element.SEQUENCE_END, "", 0)
+
+VALUE_BYTES = 65536  # the longest value that is looked at
+ORIGINAL_BYTES = 1 << 20  # of all that is recorded of one data set
+
+_TOO_LONG = "%s is too long to be kept in Original Attributes Sequence as it was"
+
+_FLUSH_BYTES = 65536
+_SHORT_LIMIT = 0xFFFE
+_SWAPPED_AS = {2: "H", 4: "I", 8: "Q"}
+
+
+def head(tag, vr, length, explicit):
+    """Return the head of an element; a value too long for its VR becomes UN (PS3.5 6.2.2)."""
+    if explicit and length != element.UNDEFINED and length > _SHORT_LIMIT and not element.is_long(vr):
+        vr = "UN"
+    return element.write(tag, vr, length, explicit)
+
+
+def encoded(tag, new, explicit):
+    """Return a whole element for a New."""
+    if new.vr == "SQ":
+        return element.write(tag, "SQ", element.UNDEFINED, explicit) + new.octets + SEQUENCE_END
+    return head(tag, new.vr, len(new.octets), explicit) + new.octets
+
+
+class _Level:
+    """The data set or an item that is open."""
+
+    __slots__ = ("state", "charsets", "waiting", "private", "names", "blocks", "made", "item", "sequence")
+
+    def __init__(self, state, charsets):
+        self.state = state
+        self.charsets = charsets
+        self.waiting = []  # (tag, edit) of what is made if it does not come, ascending
+        self.private = []  # ((group, creator, low), edit) of the same, as long as its block is not known
+        self.names = {}  # (group, block) -> creator
+        self.blocks = {}  # (group, creator) -> block
+        self.made = set()  # tags of what was made, as they must not come any more
+        self.sequence = None  # (tag, creator) of the sequence that is open in this level
+        self.item = 0  # the number of its item
+
+
+class Rewriter:
+    """Writes what `source`, a reader.Reader of value_limit VALUE_BYTES, reads, with what `editor` changes.
+
+    explicit: whether the output has VRs. appended: octets of an item that is put at the end of a sequence of the data
+    set, and its tag, or None. record: whether `originals` are collected, a dict of tag -> octets; LimitError when they
+    come to more than ORIGINAL_BYTES.
+    """
+
+    def __init__(self, source, explicit, editor, appended=None, record=False):
+        self._source = source
+        self._explicit = explicit
+        self._editor = editor
+        self._appended = appended
+        self._out = bytearray()
+        self._levels = []
+        self._skipping = 0  # sequences that are open within one that is left out, itself among them
+        self._dropping = False  # the long value under way
+        self._width = 1
+        self._split = b""
+        self._pad = b""
+        self._touched = False  # whether something was changed within the sequence of the data set that is open
+        self._capture = None  # that sequence as it came, until it is too long
+        self._record = record
+        self.originals = {}
+        self.last = -1  # tag of the last element of the data set itself that came
+        self._recorded = 0
+        self._enter(None, ())
+
+    # Output
+
+    def parts(self):
+        """Yield the octets of all events there are; each part is good until the next."""
+        out = self._out
+        next_event = self._source.next_event
+        event = next_event()
+        while event is not None:
+            view = _HANDLE[type(event)](self, event)
+            if view is not None:
+                if out:
+                    yield bytes(out)
+                    out.clear()
+                yield view
+            elif len(out) >= _FLUSH_BYTES:
+                yield bytes(out)
+                out.clear()
+            event = next_event()
+
+    def finish(self):
+        """Return what was not yielded yet, the data set having ended."""
+        if len(self._levels) == 1:
+            self._leave()
+        return bytes(self._out)
+
+    def _write(self, octets):
+        """Write what came, unless it stands in what is left out; it belongs to what a sequence was in any case."""
+        if self._capture is not None:
+            self._capture += octets
+            if len(self._capture) > ORIGINAL_BYTES:
+                self._capture = None
+        if not self._skipping:
+            self._out += octets
+
+    # Levels
+
+    def _enter(self, above, charsets):
+        if above is None:
+            level = _Level(self._editor.enter(None, None, None, None), charsets)
+        else:
+            tag, creator = above.sequence
+            state = None
+            if above.state is not None and not self._skipping:
+                state = self._editor.enter(above.state, tag, creator, above.item)
+            level = _Level(state, charsets)
+        if level.state is not None:
+            for key, edit in self._editor.absent(level.state):
+                (level.waiting if isinstance(key, int) else level.private).append((key, edit))
+            level.waiting.sort(key=lambda each: each[0])
+        if above is None and self._appended is not None:
+            level.waiting.append((self._appended[0], Edit(self._new_sequence, False)))
+            level.waiting.sort(key=lambda each: each[0])
+        self._levels.append(level)
+
+    def _new_sequence(self, old):
+        return New("SQ", self._appended[1]) if old.form == ABSENT else KEEP
+
+    def _leave(self):
+        """Make what did not come, at the end of a level."""
+        self._make_before(self._levels[-1], 1 << 32)
+        self._levels.pop()
+
+    def _make_before(self, level, tag):
+        """Make what is waiting for a place before `tag`."""
+        if level.private:
+            self._place_private(level, tag)
+        while level.waiting and level.waiting[0][0] < tag:
+            place, edit = level.waiting.pop(0)
+            self._make(level, place, edit)
+        if level.waiting and level.waiting[0][0] == tag:
+            level.waiting.pop(0)
+        elif tag in level.made:
+            raise PeerError("%s comes after elements that should follow it: it cannot be changed" % paths.name(tag))
+
+    def _make(self, level, tag, edit):
+        new = edit.of(Old(ABSENT, tag, tags.vr(tag), None, level.charsets))
+        if new is KEEP or new is None:
+            return
+        level.made.add(tag)
+        self._changed(tag, head(tag, new.vr, 0, self._explicit), edit)
+        self._out += encoded(tag, new, self._explicit)
+
+    def _place_private(self, level, tag):
+        """Give what waits for its creator a tag, as soon as all creators of its group have come."""
+        left = []
+        for key, edit in level.private:
+            group, creator, low = key
+            if tag <= group << 16 | 0xFF:
+                left.append((key, edit))
+                continue
+            block = level.blocks.get((group, creator))
+            if block is None:
+                block = self._new_block(level, group, creator, low, edit)
+                if block is None:
+                    continue
+            level.waiting.append((group << 16 | block << 8 | low, edit))
+        level.private = left
+        level.waiting.sort(key=lambda each: each[0])
+
+    def _new_block(self, level, group, creator, low, edit):
+        """Reserve a block for a private creator that is not there, if the edit makes something; return it or None."""
+        new = edit.of(Old(ABSENT, group << 16 | 0x1000 | low, "UN", None, level.charsets))
+        if new is KEEP or new is None:
+            return None
+        taken = [block for known, block in level.names if known == group]
+        block = max(taken, default=0x0F) + 1
+        if block > 0xFF:
+            raise LocalError("group %04X has no room for the private creator %s" % (group, creator))
+        octets = creator.encode("ascii")
+        octets += b" " * (len(octets) & 1)
+        level.waiting.append((group << 16 | block, Edit(lambda old: New("LO", octets), False)))
+        level.names[group, block] = creator
+        level.blocks[group, creator] = block
+        return block
+
+    # What is changed
+
+    def _edit_for(self, level, tag):
+        """Return the edit for an element that comes at `level`, or None, having made what goes before it."""
+        if len(self._levels) == 1:
+            self.last = tag
+        if level.waiting or level.private or level.made:
+            self._make_before(level, tag)
+        if level.state is None:
+            return None
+        return self._editor.edit(level.state, tag, self._creator(level, tag))
+
+    def _creator(self, level, tag):
+        if not tag & 0x10000 or tag & 0xFFFF < 0x1000:
+            return None
+        return level.names.get((tag >> 16, tag >> 8 & 0xFF), "")
+
+    def _note(self, tag, octets):
+        """Keep an element of the data set itself as it was."""
+        if self._record:
+            self._recorded += len(octets)
+            if self._recorded > ORIGINAL_BYTES:
+                raise LimitError(_TOO_LONG % paths.name(tag))
+            self.originals[tag] = octets
+            if self._creator(self._levels[0], tag):
+                block = tag >> 8 & 0xFF
+                value = self._levels[0].names[tag >> 16, block].encode("ascii", "replace")
+                value += b" " * (len(value) & 1)
+                creator = tag & 0xFFFF0000 | block
+                self.originals.setdefault(creator, head(creator, "LO", len(value), self._explicit) + value)
+
+    def _changed(self, tag, octets, edit):
+        """Note that an element was changed by `edit`; octets: what it was."""
+        if not edit.record:
+            return
+        if len(self._levels) == 1:
+            self._note(tag, octets)
+        else:
+            self._touched = True
+
+    # Events
+
+    def _element(self, event):
+        tag, vr, value, _ = event
+        if tag & 0xFFFF == 0:
+            return
+        if not self._source.little:
+            value = _swapped(value, element.WIDTHS.get(vr, 1))
+        if len(value) & 1:
+            value += element.filler(vr)
+        level = self._levels[-1]
+        octets = head(tag, vr, len(value), self._explicit) + value
+        if self._skipping:
+            self._write(octets)
+            return
+        if tag == element.SPECIFIC_CHARACTER_SET:
+            level.charsets = text.terms(value)
+        elif _is_creator(tag):
+            name = paths.creator_of(value)
+            level.names[tag >> 16, tag & 0xFF] = name
+            level.blocks.setdefault((tag >> 16, name), tag & 0xFF)
+        edit = self._edit_for(level, tag)
+        if edit is not None:
+            known = tags.vr(tag) if vr == "UN" else vr
+            new = edit.of(Old(VALUE, tag, known, value, level.charsets))
+            if new is not KEEP:
+                self._changed(tag, octets, edit)
+                self._replace(tag, octets, new)
+                return
+        self._write(octets)
+
+    def _replace(self, tag, octets, new):
+        """Write `new`, a New or None, instead of what came as `octets`."""
+        if self._capture is not None:
+            self._capture += octets
+        if new is not None:
+            self._out += encoded(tag, new, self._explicit)
+
+    def _value_began(self, event):
+        tag, vr, length, _ = event
+        self._dropping = tag & 0xFFFF == 0
+        if self._dropping:
+            return
+        self._width = 1 if self._source.little else element.WIDTHS.get(vr, 1)
+        self._pad = element.filler(vr) if length & 1 else b""
+        if not self._skipping:
+            level = self._levels[-1]
+            edit = self._edit_for(level, tag)
+            new = KEEP if edit is None else edit.of(Old(LONG, tag, vr, None, level.charsets))
+            if new is not KEEP:
+                if self._record and edit.record:
+                    raise LimitError(_TOO_LONG % paths.name(tag))
+                self._dropping = True
+                self._capture = None
+                if new is not None:
+                    self._out += encoded(tag, new, self._explicit)
+                return
+        if length > ORIGINAL_BYTES:
+            self._capture = None
+        self._write(head(tag, vr, length + (length & 1), self._explicit))
+
+    def _chunk(self, event):
+        if self._dropping:
+            return None
+        octets = event.view
+        if self._width > 1:
+            octets = self._split + bytes(octets)
+            whole = len(octets) - len(octets) % self._width
+            self._split = octets[whole:]
+            octets = _swapped(octets[:whole], self._width)
+        if self._capture is not None:
+            self._capture += octets
+        return None if self._skipping else octets
+
+    def _value_ended(self, event):
+        if not self._dropping:
+            self._write(self._split + self._pad)
+        self._split = b""
+        self._dropping = False
+
+    def _sequence_began(self, event):
+        tag = event.tag
+        level = self._levels[-1]
+        octets = element.write(tag, "SQ", element.UNDEFINED, self._explicit)
+        if len(self._levels) == 1 and not self._skipping:
+            self._touched = False
+            self._capture = bytearray() if self._record and level.state is not None else None
+        if self._skipping:
+            self._skipping += 1
+            self._write(octets)
+            return
+        edit = self._edit_for(level, tag)
+        new = KEEP if edit is None else edit.of(Old(SEQUENCE, tag, "SQ", None, level.charsets))
+        if new is not KEEP:
+            self._touched = self._touched or edit.record
+            if new is not None:
+                self._out += encoded(tag, new, self._explicit)
+            self._skipping = 1
+        self._write(octets)
+        level.item = 0
+        level.sequence = tag, self._creator(level, tag)
+
+    def _sequence_ended(self, event):
+        if self._appended is not None and event.tag == self._appended[0] and len(self._levels) == 1:
+            if not self._skipping:
+                self._out += self._appended[1]
+        self._write(SEQUENCE_END)
+        if self._skipping:
+            self._skipping -= 1
+        if len(self._levels) == 1 and not self._skipping:
+            if self._touched and self._record:
+                if self._capture is None:
+                    raise LimitError(_TOO_LONG % paths.name(event.tag))
+                self._note(event.tag, bytes(self._capture))
+            self._capture = None
+            self._touched = False
+
+    def _item_began(self, event):
+        self._write(ITEM_BEGIN)
+        if self._skipping:
+            return
+        above = self._levels[-1]
+        above.item += 1
+        self._enter(above, above.charsets)
+
+    def _item_ended(self, event):
+        if not self._skipping:
+            self._leave()
+        self._write(ITEM_END)
+
+    def _fragments_began(self, event):
+        level = self._levels[-1]
+        edit = None if self._skipping else self._edit_for(level, event.tag)
+        if edit is not None and edit.of(Old(LONG, event.tag, event.vr, None, level.charsets)) is not KEEP:
+            raise LocalError("compressed pixels cannot be changed or left out")
+        self._write(element.write(event.tag, event.vr, element.UNDEFINED, self._explicit))
+
+    def _fragment_began(self, event):
+        self._width = 1
+        self._write(element.write(element.ITEM, "", event.length + (event.length & 1)))
+        self._pad = b"\0" if event.length & 1 else b""
+
+    def _fragment_ended(self, event):
+        self._write(self._pad)
+
+    def _fragments_ended(self, event):
+        self._write(SEQUENCE_END)
+
+
+_HANDLE = {
+    reader.Element: Rewriter._element,
+    reader.ValueBegan: Rewriter._value_began,
+    reader.Chunk: Rewriter._chunk,
+    reader.ValueEnded: Rewriter._value_ended,
+    reader.SequenceBegan: Rewriter._sequence_began,
+    reader.SequenceEnded: Rewriter._sequence_ended,
+    reader.ItemBegan: Rewriter._item_began,
+    reader.ItemEnded: Rewriter._item_ended,
+    reader.FragmentsBegan: Rewriter._fragments_began,
+    reader.FragmentsEnded: Rewriter._fragments_ended,
+    reader.FragmentBegan: Rewriter._fragment_began,
+    reader.FragmentEnded: Rewriter._fragment_ended,
+}
+
+
+def _is_creator(tag):
+    return tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF
+
+
+def _swapped(octets, width):
+    """Return numbers of `width` octets in the other byte order; a rest that is no whole number stays as it is."""
+    if width == 1:
+        return octets
+    whole = len(octets) - len(octets) % width
+    numbers = array(_SWAPPED_AS[width], bytes(octets[:whole]))
+    numbers.byteswap()
+    return numbers.tobytes() + bytes(octets[whole:])
