@@ -15,11 +15,14 @@ from edge.box.values import (
     HOURS,
     NAME,
     NETWORK,
+    PATH,
     PATTERN,
+    SCALAR,
     SOP_CLASS,
     TRANSFER_SYNTAX,
     TRUTH,
     UID,
+    VR,
     WEEKDAYS,
     WHERE,
     choice,
@@ -267,7 +270,45 @@ ROUTE = Section(
     ),
 )
 
-SECTIONS = (BOX, DICOM, LIMITS, DESTINATION, ROUTE)
+CHANGE = Section(
+    "change",
+    True,
+    "What is changed in objects on their way to a destination, never in what is stored; one table for each change, "
+    "applied in their order. A change applies to objects that fulfil all of its conditions, which are those of a "
+    "route. An object whose change would make a value illegal is not sent, but held with the reason.",
+    (
+        _key("for", several(NAME, 1), REQUIRED, "The names of the destinations.", field="to", example='["archive"]'),
+        _key(
+            "tag",
+            PATH,
+            REQUIRED,
+            "The element: a keyword, a number, or a private one by its creator; in the items of a sequence as "
+            "SEQUENCE.KEYWORD, in its second item as SEQUENCE[2].KEYWORD, at any depth as **.KEYWORD.",
+            example="""'(0019,"ACME 1.1",10)'""",
+        ),
+        _key(
+            "do",
+            choice("set", "default", "delete", "copy", "replace", "prefix", "suffix"),
+            REQUIRED,
+            "What is done: set to `value`; the same only where it is absent or empty; delete; copy the element that "
+            "`value` names; replace what fits `pattern` by `value`; put `value` before or behind each value.",
+            example='"replace"',
+        ),
+        _key("value", several(SCALAR), None, "What it takes; see `do`.", example='""'),
+        _key(
+            "pattern",
+            PATTERN,
+            None,
+            "For replace: a regular expression of Python; `value` may refer to its groups as \\1.",
+            example='"^0+"',
+        ),
+        _key("vr", VR, None, "The VR of a private element that is made; without it LO.", example='"LO"'),
+        _key("record", TRUTH, True, "Whether what it was is put into Original Attributes Sequence (0400,0561)."),
+        *CONDITIONS,
+    ),
+)
+
+SECTIONS = (BOX, DICOM, LIMITS, DESTINATION, ROUTE, CHANGE)
 
 
 def _fields(section):
@@ -279,10 +320,11 @@ Dicom = namedtuple("Dicom", _fields(DICOM))
 Limits = namedtuple("Limits", _fields(LIMITS))
 Destination = namedtuple("Destination", _fields(DESTINATION))
 Route = namedtuple("Route", _fields(ROUTE))
-# destinations: tuple of Destination; routes: tuple of Route
-Config = namedtuple("Config", ("box", "dicom", "limits", "destinations", "routes"))
+Change = namedtuple("Change", _fields(CHANGE))
+# destinations: tuple of Destination; routes: tuple of Route; changes: tuple of Change
+Config = namedtuple("Config", ("box", "dicom", "limits", "destinations", "routes", "changes"))
 
-_SHAPES = {"box": Box, "dicom": Dicom, "limits": Limits, "destination": Destination, "route": Route}
+_SHAPES = {"box": Box, "dicom": Dicom, "limits": Limits, "destination": Destination, "route": Route, "change": Change}
 
 
 def build(section, values):
@@ -292,7 +334,7 @@ def build(section, values):
 
 def defaults():
     """Return the Config of an empty file: no destination, no route, everything else at its default."""
-    return Config(build(BOX, {}), build(DICOM, {}), build(LIMITS, {}), (), ())
+    return Config(build(BOX, {}), build(DICOM, {}), build(LIMITS, {}), (), (), ())
 
 
 def destination(config, name):

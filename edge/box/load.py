@@ -3,7 +3,7 @@
 import os
 from collections import namedtuple
 
-from edge.box import config
+from edge.box import config, rules
 from edge.box.values import ItemError, toml
 from edge.pixels import registry
 
@@ -137,7 +137,7 @@ class _Reading:
                 what = "table" if isinstance(document[name], (dict, list)) else "key"
                 self._wrong((name,), "", 'no such %s: "%s"%s' % (what, name, _suggestion(name, list(sections))))
         found = {section.name: self._section(section, document) for section in config.SECTIONS}
-        return config.Config(found["box"], found["dicom"], found["limits"], found["destination"], found["route"])
+        return config.Config(*[found[section.name] for section in config.SECTIONS])
 
     def _section(self, section, document):
         if section.repeated:
@@ -194,12 +194,22 @@ class _Reading:
                 words = "expected at most retry_cap_s (%g), found %g" % (each.retry_cap_s, each.retry_first_s)
                 self._wrong(("destination", number, "retry_first_s"), _key(header, "retry_first_s"), words)
         known = [name for name in names if name is not config.REQUIRED]
-        for number, each in enumerate(found.routes):
-            for name in () if each.to is config.REQUIRED else each.to:
-                if name not in names:
-                    hint = _suggestion(name, known) if known else "; there is no [[destination]] yet"
-                    words = 'no such destination: "%s"%s' % (name, hint)
-                    self._wrong(("route", number, "to"), _key(_header(config.ROUTE, number), "to"), words)
+        for section, tables, key in ((config.ROUTE, found.routes, "to"), (config.CHANGE, found.changes, "for")):
+            for number, each in enumerate(tables):
+                for name in () if each.to is config.REQUIRED else each.to:
+                    if name not in names:
+                        hint = _suggestion(name, known) if known else "; there is no [[destination]] yet"
+                        words = 'no such destination: "%s"%s' % (name, hint)
+                        self._wrong((section.name, number, key), _key(_header(section, number), key), words)
+        for number, each in enumerate(found.changes):
+            if config.REQUIRED not in each:
+                self._check_change(number, each)
+
+    def _check_change(self, number, change):
+        try:
+            rules.change(change)
+        except rules.Unfit as unfit:
+            self._wrong(("change", number, unfit.key), _key(_header(config.CHANGE, number), unfit.key), str(unfit))
 
 
 def _warnings(found, places):

@@ -1,6 +1,8 @@
-"""What the conditions of a rule in the configuration come to, as conditions of morph."""
+"""What the rules of the configuration come to: the conditions of routes and changes, and the changes, as morph's."""
 
 from edge.box import config
+from edge.box.values import toml
+from edge.morph import change as changes
 from edge.morph import match, path
 
 _MODALITY = path.read("Modality")
@@ -49,3 +51,46 @@ def conditions(rule):
             found += _MAKE[key.field](value)
     return tuple(found)
 
+
+class Unfit(Exception):
+    """A change that could never be right. key: of its table; str() says what was expected and found."""
+
+    def __init__(self, key, words):
+        super().__init__(words)
+        self.key = key
+
+
+def change(rule):
+    """Return the change.Rule of a config.Change; raises Unfit."""
+    value = _value_of(rule)
+    if rule.pattern is not None and rule.do != changes.REPLACE:
+        raise Unfit("pattern", 'it is for do = "replace", found do = %s' % toml(rule.do))
+    try:
+        return changes.rule(rule.tag, rule.do, value, rule.vr, conditions(rule), rule.record)
+    except ValueError as unfit:
+        raise Unfit("value" if rule.value is not None else "tag", str(unfit)) from None
+
+
+def _value_of(rule):
+    """Return what the action of a config.Change takes."""
+    if rule.do == changes.DELETE:
+        if rule.value is not None:
+            raise Unfit("value", "delete takes none, found %s" % toml(rule.value))
+        return None
+    if rule.value is None:
+        raise Unfit("do", "%s needs a value; it is missing" % rule.do)
+    if rule.do in (changes.SET, changes.DEFAULT):
+        return rule.value
+    if len(rule.value) != 1 or not isinstance(rule.value[0], str):
+        raise Unfit("value", "%s takes one text, found %s" % (rule.do, toml(rule.value)))
+    text = rule.value[0]
+    if rule.do == changes.COPY:
+        try:
+            return path.read(text)
+        except ValueError as unfit:
+            raise Unfit("value", "expected %s, found %s: %s" % (path.EXPECTED, toml(text), unfit)) from None
+    if rule.do == changes.REPLACE:
+        if rule.pattern is None:
+            raise Unfit("do", "replace needs a pattern; it is missing")
+        return rule.pattern, text
+    return text

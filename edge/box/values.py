@@ -7,7 +7,7 @@ the value is not what `expected` says; a message in the ValueError adds what was
 from collections import namedtuple
 
 from edge.box import admission
-from edge.dicom import syntax, uid
+from edge.dicom import element, syntax, uid
 from edge.morph import match, path
 
 # brief: words for a table; expected: words that follow "expected"; read: function of the TOML value; show: function
@@ -334,6 +334,18 @@ def several(kind, least=0):
 
 
 ELEMENT = Kind("element", path.EXPECTED, _read_element, toml)
+
+
+PATH = Kind("element", path.EXPECTED + ', also in items: "SEQUENCE.KEYWORD", "**.KEYWORD"', path.read, toml)
+
+
+def _read_vr(value):
+    if _text(value) not in element.CODES:
+        raise ValueError
+    return value
+
+
+VR = Kind("VR", "a VR of PS3.5 6.2, two capitals", _read_vr, toml)
 
 
 def _has_test(found):

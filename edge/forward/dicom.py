@@ -12,7 +12,7 @@ import os
 
 from edge.dicom import syntax, uid
 from edge.dicom.errors import DicomError, LocalError
-from edge.forward import offer, reencode
+from edge.forward import alter, offer, reencode
 from edge.forward.parcel import SHORT_BYTES
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
 from edge.net import outbound
@@ -26,6 +26,7 @@ from edge.spool.inflate import inflater
 NO_CONTEXT = "no-context"
 UNREADABLE = "unreadable"
 UNREAD = "unread"
+UNCHANGEABLE = "unchangeable"
 
 _TRIED_OUT_BYTES = 8 << 20  # objects that come to no more are transcoded before anything of them is sent
 
@@ -33,15 +34,17 @@ _TRIED_OUT_BYTES = 8 << 20  # objects that come to no more are transcoded before
 class DicomTarget(Target):
     """The peer at (host, port): `called` is its AE title, `calling` ours; terms: outbound.Terms.
 
-    compress: UID of the transfer syntax that objects are to be sent in where that can be done, or None.
+    compress: UID of the transfer syntax that objects are to be sent in where that can be done, or None. stages: what
+    they are changed by before that (see edge.morph.draft).
     """
 
-    def __init__(self, host, port, called, calling, terms, compress=None):
+    def __init__(self, host, port, called, calling, terms, compress=None, stages=()):
         self._address = (host, port)
         self._called = called
         self._calling = calling
         self._terms = terms
         self._compress = compress
+        self._stages = stages
         self._link = None
         self._transcoding = None  # the one under way
         self._closed_ways = set()  # (object number, transfer syntax) that failed in the middle: not tried again
@@ -50,7 +53,7 @@ class DicomTarget(Target):
 
     def open(self, jobs):
         """Have an association for the first of `jobs`, as many as 128 presentation contexts suffice for."""
-        pairs = [(job.sop_class, job.syntax) for job in jobs]
+        pairs = [(job.sop_class, alter.laid(self._stages, job.syntax)) for job in jobs]
         if self._link is not None:
             if pairs[0] in self._pairs and self._link.is_quiet():
                 return self._served(pairs)
@@ -95,6 +98,13 @@ class DicomTarget(Target):
 
     def _begin(self, parcel):
         """Send a parcel; return None when the peer now has it to answer, otherwise why it was not sent, a Refused."""
+        try:
+            parcel = alter.altered(self._stages, parcel)
+        except (Rotten, OSError) as error:
+            return Refused(False, False, UNREAD, "the stored file could not be read: %s" % error, None, "")
+        except DicomError as error:
+            words = "it cannot be changed as it has to be for this destination: %s; change the configuration, and"
+            return Refused(True, True, UNCHANGEABLE, (words + " release the object") % error, None, "")
         job = parcel.job
         failed = []
         for context_id, target in offer.choices(self._link.context_for, job.sop_class, job.syntax, self._compress):
@@ -134,6 +144,8 @@ class DicomTarget(Target):
                 # What is deflated ends where it ends; a NUL behind it keeps the fragment even, as PS3.5 A.5 has it
                 octets = itertools.chain(parcel.chunks(), (b"\0",))
                 link.begin_store_from(context_id, job.sop_class, job.uid, octets)
+            elif isinstance(parcel, alter.Altered):
+                link.begin_store_from(context_id, job.sop_class, job.uid, parcel.chunks())
             elif parcel.octets is not None:
                 link.begin_store_octets(context_id, job.sop_class, job.uid, parcel.octets)
             else:

@@ -9,6 +9,7 @@ Source: PS3.3 C.12.1.1.9 (Original Attributes), PS3.5 6.2 (VRs).
 """
 
 import re
+import time
 from collections import namedtuple
 
 from edge.dicom import element, tags, text, values
@@ -113,7 +114,7 @@ def _expression(pattern, replacement):
 class Changes:
     """The stage of some Rules.
 
-    system: str, what the box calls itself in Original Attributes Sequence; now: function, the time as DT has it;
+    system: str, what the box calls itself in Original Attributes Sequence; now: function, seconds since 1970;
     inflater: function that returns an inflate function (see edge.dicom.reader).
     """
 
@@ -134,7 +135,8 @@ class Changes:
         laid = drafts.laid(draft.syntax)
         found = drafts.values(draft, self._inflater, self._wanted)
         little = syntaxes.lookup(draft.syntax).little
-        scene = match.Scene(draft.calling, "", "", "", found, little, None)
+        when = time.localtime(self._now())
+        scene = match.Scene(draft.calling, draft.called, draft.address, draft.sop_class, found, little, when)
         rules = [each for each in self._rules if match.holds(each.where, scene)]
         if not rules:
             return draft
@@ -146,14 +148,15 @@ class Changes:
             raise LimitError(error.message + "; set record = false in the [[change]], or leave it as it is") from None
         appended = None
         if originals:
-            appended = ORIGINAL_ATTRIBUTES, self._item(originals, draft, syntaxes.lookup(laid).explicit)
+            stamp = time.strftime("%Y%m%d%H%M%S%z", when)
+            appended = ORIGINAL_ATTRIBUTES, self._item(originals, draft, stamp, syntaxes.lookup(laid).explicit)
 
         def chunks():
             return drafts.rewritten(draft, self._inflater, editor, appended=appended)
 
         return draft._replace(chunks=chunks, syntax=laid)
 
-    def _item(self, originals, draft, explicit):
+    def _item(self, originals, draft, stamp, explicit):
         """Return an item of Original Attributes Sequence."""
         modified = b"".join([octets for _, octets in sorted(originals.items())])
         source = "".join([each if " " < each <= "~" and each != "\\" else "_" for each in draft.calling])
@@ -164,7 +167,7 @@ class Changes:
             stream.SEQUENCE_END,
         ]  # fmt: skip
         for tag, vr, value in (
-            (_WHEN, "DT", self._now()),
+            (_WHEN, "DT", stamp),
             (_SYSTEM, "LO", self._system),
             (_SOURCE, "LO", source),
             (_REASON, "CS", "COERCE"),

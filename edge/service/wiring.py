@@ -1,13 +1,17 @@
 """Every room's settings made from the one configuration, and the box put together from its rooms."""
 
-from edge.box import admission
+import time
+
+from edge.box import admission, rules
 from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.dicom import DicomTarget
+from edge.morph import change
 from edge.net import listener, outbound
 from edge.pixels import registry
 from edge.protocol import association, contexts, echo
+from edge.spool.inflate import inflater
 from edge.spool.intake import Source
 
 
@@ -100,6 +104,15 @@ def make_worker(settings, spool, destination):
     )
     calling = destination.calling_ae_title or settings.box.ae_title
     compress = destination.compress and registry.named(destination.compress).uid
-    target = DicomTarget(destination.host, destination.port, destination.ae_title, calling, terms, compress)
+    stages = make_stages(settings, destination)
+    target = DicomTarget(destination.host, destination.port, destination.ae_title, calling, terms, compress, stages)
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     return worker.Worker(spool, destination.name, target, *schedules)
+
+
+def make_stages(settings, destination):
+    """Return what the objects for a config.Destination are changed by on their way out."""
+    wanted = [rules.change(each) for each in settings.changes if destination.name in each.to]
+    if not wanted:
+        return ()
+    return (change.Changes(wanted, settings.box.ae_title, time.time, inflater),)

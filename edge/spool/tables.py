@@ -36,7 +36,10 @@ StoredObject = namedtuple("StoredObject", OBJECT_FIELDS + ("study_id",) + STUDY_
 JobRow = namedtuple("JobRow", "object_id destination state priority tries due since status cause why uid study_id")
 
 # What a worker needs to send one object to one destination; the fields as in StoredObject, study: Study Instance UID
-Job = namedtuple("Job", "object_id destination priority tries uid copy sop_class syntax path offset size crc study")
+Job = namedtuple(
+    "Job",
+    "object_id destination priority tries uid copy sop_class syntax path offset size crc study calling called address",
+)
 
 TABLES = """
 CREATE TABLE place(one INTEGER PRIMARY KEY CHECK(one = 1), spool TEXT NOT NULL, segment INTEGER NOT NULL,
@@ -97,7 +100,8 @@ LANES = {
     DELIVERED: (JOB + "j.destination = ? AND j.object > ? AND j.state = 3 ORDER BY j.object LIMIT ?", (0,)),
 }  # fmt: skip
 CLAIM = (
-    "SELECT j.object, j.priority, j.tries, o.uid, o.copy, o.sop_class, o.syntax, o.path, o.offset, o.size, o.crc, s.uid"
+    "SELECT j.object, j.priority, j.tries, o.uid, o.copy, o.sop_class, o.syntax, o.path, o.offset, o.size, o.crc,"
+    " s.uid, o.calling, o.called, o.address"
     " FROM jobs j INDEXED BY jobs_ready CROSS JOIN objects o ON o.id = j.object JOIN studies s ON s.id = j.study"
     " WHERE j.destination = ? AND j.state = 0 ORDER BY j.priority, j.study, j.object LIMIT ?"
 )

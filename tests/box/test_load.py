@@ -97,7 +97,7 @@ def test_a_home_folder_in_state_dir_is_expanded(monkeypatch):
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file():
     text = "titel = 1\n[box]\nae_title = 7\n[dicom]\nport = 'x'\nprot = 1\n" + destination(port="0") + "[[route]]\n"
     assert mistakes(text) == [
-        'edge.toml, line 1: no such key: "titel"; there are: box, dicom, limits, destination, route',
+        'edge.toml, line 1: no such key: "titel"; there are: box, dicom, limits, destination, route, change',
         "edge.toml, line 3: [box] ae_title: expected an AE title: 1 to 16 ASCII characters, not only spaces, "
         "no backslash, found 7",
         'edge.toml, line 5: [dicom] port: expected a whole number from 0 to 65535, found "x"',
@@ -403,3 +403,57 @@ weekdays = ["mon-fri", "sun"]
         "time is 22:00-06:00",
         "weekday is mon or tue or wed or thu or fri or sun",
     ]
+
+
+CHANGED = destination() + """
+[[change]]
+for = "archive"
+"""
+
+
+@pytest.mark.parametrize(
+    "lines, said",
+    [
+        ('tag = "PatientId"\ndo = "delete"', "did you mean PatientID?"),
+        ('tag = "PatientID"\ndo = "remove"', 'expected one of "set"'),
+        ('tag = "PatientID"\ndo = "set"', "do: set needs a value; it is missing"),
+        ('tag = "PatientID"\ndo = "delete"\nvalue = "x"', 'value: delete takes none, found ["x"]'),
+        ('tag = "PatientID"\ndo = "replace"\nvalue = "x"', "do: replace needs a pattern; it is missing"),
+        ('tag = "PatientID"\ndo = "replace"\npattern = "("\nvalue = ""', "no regular expression"),
+        ('tag = "PatientID"\ndo = "set"\npattern = "x"\nvalue = ""', 'pattern: it is for do = "replace"'),
+        ('tag = "PatientID"\ndo = "copy"\nvalue = "x"', "the standard has no keyword x"),
+        ('tag = "PatientID"\ndo = "prefix"\nvalue = ["a", "b"]', "prefix takes one text"),
+        ('tag = "Modality"\ndo = "set"\nvalue = "ct"', "value: Modality would not be capitals"),
+        ('tag = "Rows"\ndo = "set"\nvalue = 5', "Rows is not to be changed: it describes the pixels"),
+        ('tag = "PixelData"\ndo = "delete"', "PixelData is not to be changed: it is the pixels"),
+        ('tag = "PatientID"\ndo = "delete"\nvr = "XX"', "vr: expected a VR of PS3.5 6.2"),
+        ('tag = "PatientID"\ndo = "set"\nvalue = "x"\nvr = "SH"', "PatientID has the VR LO"),
+    ],
+)
+def test_a_change_that_could_never_be_right_is_a_mistake(lines, said):
+    found = only_mistake(CHANGED + lines + "\n")
+    assert said in found and "[[change]] 1" in found
+
+
+def test_a_change_for_nobody_is_a_mistake():
+    text = destination() + '[[change]]\nfor = "archiv"\ntag = "PatientID"\ndo = "delete"\n'
+    assert 'for: no such destination: "archiv"; did you mean "archive"?' in only_mistake(text)
+
+
+def test_changes_become_rules_of_morph():
+    found = load.parse(
+        CHANGED
+        + """
+tag = '**.(0019,"ACME 1.1",10)'
+do = "set"
+value = [1, 2]
+vr = "US"
+record = false
+from = "CT*"
+where = { tag = "Rows", at_least = 512 }
+""",
+        "edge.toml",
+    ).config
+    rule = rules.change(found.changes[0])
+    assert (rule.path.anywhere, rule.action, rule.value, rule.vr, rule.record) == (True, "set", [1, 2], "US", False)
+    assert [each.words for each in rule.where] == ['calling AE title is "CT*"', "Rows is at least 512"]

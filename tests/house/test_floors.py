@@ -48,8 +48,7 @@ ORDER = {
     "morph": "path match check stream draft change identity_table identity",
     "net": "transport inbound listener outbound",
     "box": "sameness admission values config rules positions load reference",
-    "morph": "path match",
-    "forward": "target reencode offer parcel dicom route worker",
+    "forward": "target reencode alter offer parcel dicom route worker",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 

@@ -16,7 +16,7 @@ from edge.spool.inflate import inflater
 
 EXPLICIT, IMPLICIT = syntax.EXPLICIT_LITTLE, syntax.IMPLICIT_LITTLE
 BIG, DEFLATED = syntax.EXPLICIT_BIG, syntax.DEFLATED_LITTLE
-NOW = "20261123120000+0000"
+NOW = 1_800_000_000
 
 
 def cut(octets, size):
@@ -24,7 +24,7 @@ def cut(octets, size):
 
 
 def draft(octets, uid=EXPLICIT, size=65536, calling="CT1"):
-    return Draft(lambda: cut(octets, size), uid, "1.2.3.4", calling)
+    return Draft(lambda: cut(octets, size), uid, "1.2.840.10008.5.1.4.1.1.2", "1.2.3.4", calling, "EDGE", "10.0.0.5")
 
 
 def stage(*rules):

@@ -1,0 +1,93 @@
+"""What a destination has changed reaches foreign peers changed, and the stored object stays as it came."""
+
+import pydicom
+import pytest
+
+from edge.demo import phantom
+from edge.dicom import part10, syntax
+from edge.forward.dicom import UNCHANGEABLE, DicomTarget
+from edge.morph import change, match
+from edge.morph.path import read as path
+from edge.spool.inflate import inflater
+from tests.forward import stock
+from tests.morph.data import rule
+from tests.support import samples
+from tests.support.archive import Archive
+from tests.support.dcmtk import Storescp
+
+
+def to(port, *rules):
+    stage = change.Changes(rules, "EDGE", lambda: 1_800_000_000, inflater)
+    return DicomTarget("127.0.0.1", port, "ARCHIVE", "EDGE", stock.TERMS, stages=(stage,))
+
+
+def as_read(tmp_path, octets, uid, name="one.dcm"):
+    (tmp_path / name).write_bytes(part10.head("1.2", "1.3", uid) + octets)
+    return samples.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("stored", [syntax.EXPLICIT_LITTLE, syntax.IMPLICIT_LITTLE, syntax.DEFLATED_LITTLE])
+@pytest.mark.parametrize("taken", [syntax.EXPLICIT_LITTLE, syntax.IMPLICIT_LITTLE])
+def test_pynetdicom_gets_a_changed_object_in_the_syntax_it_takes(tmp_path, stored, taken):
+    (made,) = stock.slices(1, syntax=stored)
+    with stock.opened(tmp_path / "state") as spool, Archive(syntaxes=[taken]) as archive:
+        number = stock.put(spool, made, "archive")
+        with stock.working(spool, "archive", to(archive.port, rule("PatientID", "prefix", "SITE-"))):
+            (got,) = archive.await_received(1)
+        kept = spool.index.get(number)
+        octets = open(spool.path_of(kept), "rb").read()[kept.offset :]
+    assert octets == made.data_set
+    assert (got.transfer_syntax, got.sop_instance) == (taken, made.sop_instance)
+    before, after = as_read(tmp_path, made.data_set, stored), as_read(tmp_path, got.data_set, taken, "two.dcm")
+    assert after.PatientID == "SITE-" + before.PatientID
+    (record,) = after.OriginalAttributesSequence
+    assert record.SourceOfPreviousValues == "CT1"
+    assert record.ModifiedAttributesSequence[0].PatientID == before.PatientID
+    del after.OriginalAttributesSequence
+    after.PatientID = before.PatientID
+    assert samples.differences(before, after) == []
+
+
+def test_storescp_gets_changed_objects_with_their_pixels(tmp_path):
+    objects = [phantom.us(phantom.study("US"), size=640, frames=4), phantom.cr(phantom.study("CR"), size=1024)]
+    with stock.opened(tmp_path / "state") as spool, Storescp(tmp_path / "there") as archive:
+        for made in objects:
+            stock.put(spool, made, "archive")
+        rules = rule("InstitutionName", "set", "Elsewhere"), rule("**.CodeMeaning", "delete")
+        with stock.working(spool, "archive", to(archive.port, *rules)):
+            stock.await_count(spool, "archive", "delivered", len(objects))
+    found = {each.SOPInstanceUID: each for each in map(pydicom.dcmread, (tmp_path / "there").iterdir())}
+    for made in objects:
+        before = as_read(tmp_path, made.data_set, made.transfer_syntax)
+        assert found[made.sop_instance].InstitutionName == "Elsewhere"
+        assert found[made.sop_instance].PixelData == before.PixelData
+
+
+def test_an_object_that_would_become_illegal_is_held_and_the_rest_goes_on(tmp_path):
+    objects = stock.slices(3)
+    only = rule("PatientComments", "copy", "InstanceNumber")
+    too_long = rule("PatientID", "prefix", "x" * 64, where=(_number(objects[1]),))
+    with stock.opened(tmp_path / "state") as spool, Archive() as archive:
+        numbers = [stock.put(spool, made, "archive") for made in objects]
+        with stock.working(spool, "archive", to(archive.port, only, too_long)):
+            archive.await_received(2)
+            stock.await_count(spool, "archive", "held", 1)
+        row = stock.job_of(spool, "archive", numbers[1])
+    assert {each.sop_instance for each in archive.received} == {objects[0].sop_instance, objects[2].sop_instance}
+    assert archive.associations == 1
+    assert row.cause == UNCHANGEABLE
+    assert "PatientID would have" in row.why and "release the object" in row.why
+
+
+def _number(made):
+    return match.equals(path("SOPInstanceUID"), (made.sop_instance,))
+
+
+def test_an_object_that_no_change_is_for_goes_as_it_is(tmp_path):
+    (made,) = stock.slices(1)
+    only = rule("PatientID", "set", "X", where=(match.like("calling AE title", "calling", ("MR*",)),))
+    with stock.opened(tmp_path / "state") as spool, Archive() as archive:
+        stock.put(spool, made, "archive")
+        with stock.working(spool, "archive", to(archive.port, only)):
+            (got,) = archive.await_received(1)
+    assert got.data_set == made.data_set
