@@ -10,6 +10,7 @@ from edge.box.values import (
     ADDRESS,
     AE_TITLE,
     CALLER,
+    FILE,
     FOLDER,
     HOST,
     HOURS,
@@ -17,6 +18,7 @@ from edge.box.values import (
     NETWORK,
     PATH,
     PATTERN,
+    PRIVATE,
     SCALAR,
     SOP_CLASS,
     TRANSFER_SYNTAX,
@@ -31,6 +33,7 @@ from edge.box.values import (
     size,
     whole,
 )
+from edge.morph import identity
 from edge.pixels import registry
 
 REQUIRED = object()  # in place of a default: the key must be there
@@ -308,7 +311,47 @@ CHANGE = Section(
     ),
 )
 
-SECTIONS = (BOX, DICOM, LIMITS, DESTINATION, ROUTE, CHANGE)
+DEIDENTIFY = Section(
+    "deidentify",
+    True,
+    "Which destinations get objects de-identified, by the Basic Application Level Confidentiality Profile (PS3.15 E); "
+    "what is stored stays as it came. A [[change]] for such a destination is made afterwards. An object that cannot be "
+    "made safe is not sent, but held with the reason.",
+    (
+        _key("for", several(NAME, 1), REQUIRED, "The names of the destinations.", field="to", example='["archive"]'),
+        _key(
+            "key_file",
+            FILE,
+            REQUIRED,
+            "The file of the key by which UIDs and patients are mapped and dates shifted, the same wherever it is the "
+            "same: at least 16 random octets that nobody else can read. Relative to this file's folder.",
+            example='"/etc/edge/research.key"',
+        ),
+        _key(
+            "options",
+            several(choice(*identity.OPTIONS)),
+            (),
+            "The profile's options: what is kept, or with clean-descriptors cleaned, instead of left out.",
+            example='["shifted-dates", "device"]',
+        ),
+        _key(
+            "safe_private",
+            several(PRIVATE),
+            (),
+            "For the option safe-private: the private elements that are known to identify nobody.",
+            example="""['(0019,"ACME 1.1",10)']""",
+        ),
+        _key(
+            "burned_in",
+            choice("hold", "send"),
+            "hold",
+            "What happens to pixels of a kind that often has annotation burned in (ultrasound, secondary capture, "
+            "visible light) and that do not say they have none. Those that say they have some are always held.",
+        ),
+    ),
+)
+
+SECTIONS = (BOX, DICOM, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY)
 
 
 def _fields(section):
@@ -321,10 +364,13 @@ Limits = namedtuple("Limits", _fields(LIMITS))
 Destination = namedtuple("Destination", _fields(DESTINATION))
 Route = namedtuple("Route", _fields(ROUTE))
 Change = namedtuple("Change", _fields(CHANGE))
-# destinations: tuple of Destination; routes: tuple of Route; changes: tuple of Change
-Config = namedtuple("Config", ("box", "dicom", "limits", "destinations", "routes", "changes"))
+Deidentify = namedtuple("Deidentify", _fields(DEIDENTIFY))
+# destinations, routes, changes, identities: tuples of Destination, Route, Change and Deidentify
+Config = namedtuple("Config", ("box", "dicom", "limits", "destinations", "routes", "changes", "identities"))
 
-_SHAPES = {"box": Box, "dicom": Dicom, "limits": Limits, "destination": Destination, "route": Route, "change": Change}
+_SHAPES = dict(
+    zip([section.name for section in SECTIONS], (Box, Dicom, Limits, Destination, Route, Change, Deidentify))
+)
 
 
 def build(section, values):
@@ -334,7 +380,7 @@ def build(section, values):
 
 def defaults():
     """Return the Config of an empty file: no destination, no route, everything else at its default."""
-    return Config(build(BOX, {}), build(DICOM, {}), build(LIMITS, {}), (), (), ())
+    return Config(build(BOX, {}), build(DICOM, {}), build(LIMITS, {}), (), (), (), ())
 
 
 def destination(config, name):

@@ -81,7 +81,11 @@ def _syntax_mistake(text, words):
 
 def _anchored(found, folder):
     state_dir = os.path.normpath(os.path.join(folder, os.path.expanduser(found.box.state_dir)))
-    return found._replace(box=found.box._replace(state_dir=state_dir))
+    identities = [
+        each._replace(key_file=os.path.normpath(os.path.join(folder, os.path.expanduser(each.key_file))))
+        for each in found.identities
+    ]
+    return found._replace(box=found.box._replace(state_dir=state_dir), identities=tuple(identities))
 
 
 class _Places:
@@ -194,7 +198,11 @@ class _Reading:
                 words = "expected at most retry_cap_s (%g), found %g" % (each.retry_cap_s, each.retry_first_s)
                 self._wrong(("destination", number, "retry_first_s"), _key(header, "retry_first_s"), words)
         known = [name for name in names if name is not config.REQUIRED]
-        for section, tables, key in ((config.ROUTE, found.routes, "to"), (config.CHANGE, found.changes, "for")):
+        for section, tables, key in (
+            (config.ROUTE, found.routes, "to"),
+            (config.CHANGE, found.changes, "for"),
+            (config.DEIDENTIFY, found.identities, "for"),
+        ):
             for number, each in enumerate(tables):
                 for name in () if each.to is config.REQUIRED else each.to:
                     if name not in names:
@@ -204,6 +212,18 @@ class _Reading:
         for number, each in enumerate(found.changes):
             if config.REQUIRED not in each:
                 self._check_change(number, each)
+
+        seen = set()
+        for number, each in enumerate(found.identities):
+            header = _header(config.DEIDENTIFY, number)
+            if each.to is not config.REQUIRED:
+                for name in seen.intersection(each.to):
+                    words = "%s has a [[deidentify]] already; expected one for each destination" % name
+                    self._wrong(("deidentify", number, "for"), _key(header, "for"), words)
+                seen.update(each.to)
+            if {"full-dates", "shifted-dates"}.issubset(each.options):
+                words = "expected full-dates or shifted-dates, found both"
+                self._wrong(("deidentify", number, "options"), _key(header, "options"), words)
 
     def _check_change(self, number, change):
         try:
@@ -233,6 +253,11 @@ def _warnings(found, places):
             words = "this is the address and port of the box itself: what it forwards there it sends to itself"
             header = _header(config.DESTINATION, number, each.name)
             yield Mistake(places.line("destination", number, "host"), _key(header, "host"), words)
+    for number, each in enumerate(found.identities):
+        header = _header(config.DEIDENTIFY, number)
+        if bool(each.safe_private) != ("safe-private" in each.options):
+            words = "the option safe-private and the list safe_private are of no effect without each other"
+            yield Mistake(places.line("deidentify", number), header, words)
     if not found.limits.reserve_bytes:
         words = "it is 0, so objects are taken until the disk is full, whatever else lies on it; keep some free"
         yield Mistake(places.line("limits", "reserve_bytes"), "[limits] reserve_bytes", words)

@@ -170,6 +170,7 @@ def _read_folder(value):
 
 
 FOLDER = Kind("folder", "a folder", _read_folder, toml)
+FILE = Kind("file", "a file", _read_folder, toml)
 
 
 def _read_host(value):
@@ -335,6 +336,15 @@ def several(kind, least=0):
 
 ELEMENT = Kind("element", path.EXPECTED, _read_element, toml)
 
+
+def _read_private(value):
+    found = path.read(value)
+    if not path.is_plain(found) or found.steps[0].creator is None:
+        raise ValueError("it is no private element with a creator")
+    return found
+
+
+PRIVATE = Kind("private element", 'a private element, \'(0019,"ACME 1.1",10)\'', _read_private, toml)
 
 PATH = Kind("element", path.EXPECTED + ', also in items: "SEQUENCE.KEYWORD", "**.KEYWORD"', path.read, toml)
 

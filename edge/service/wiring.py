@@ -1,5 +1,6 @@
 """Every room's settings made from the one configuration, and the box put together from its rooms."""
 
+import os
 import time
 
 from edge.box import admission, rules
@@ -7,10 +8,11 @@ from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.dicom import DicomTarget
-from edge.morph import change
+from edge.morph import change, identity, pseudonym
 from edge.net import listener, outbound
 from edge.pixels import registry
 from edge.protocol import association, contexts, echo
+from edge.spool import errors
 from edge.spool.inflate import inflater
 from edge.spool.intake import Source
 
@@ -111,8 +113,29 @@ def make_worker(settings, spool, destination):
 
 
 def make_stages(settings, destination):
-    """Return what the objects for a config.Destination are changed by on their way out."""
+    """Return what the objects for a config.Destination are changed by on their way out; Degraded without its key."""
+    stages = []
+    for each in settings.identities:
+        if destination.name in each.to:
+            safe = tuple([path.steps[0] for path in each.safe_private])
+            profile = identity.Profile(_key(each.key_file), each.options, safe, each.burned_in == "send")
+            stages.append(identity.Identity(profile, inflater))
     wanted = [rules.change(each) for each in settings.changes if destination.name in each.to]
-    if not wanted:
-        return ()
-    return (change.Changes(wanted, settings.box.ae_title, time.time, inflater),)
+    if wanted:
+        stages.append(change.Changes(wanted, settings.box.ae_title, time.time, inflater))
+    return tuple(stages)
+
+
+def _key(path):
+    """Return the pseudonym.Key in the file at `path`; Degraded, in words, when it cannot be used."""
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o007:
+                raise ValueError("anybody on this machine can get at it; chmod 600 it")
+            return pseudonym.Key(file.read().strip())
+    except OSError as error:
+        why = error.strerror.lower()
+    except ValueError as error:
+        why = str(error)
+    words = "the key for de-identification, %s, cannot be used: %s; `head -c 32 /dev/urandom | base64 > FILE` makes one"
+    raise errors.Degraded(words % (path, why))

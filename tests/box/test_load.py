@@ -97,7 +97,8 @@ def test_a_home_folder_in_state_dir_is_expanded(monkeypatch):
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file():
     text = "titel = 1\n[box]\nae_title = 7\n[dicom]\nport = 'x'\nprot = 1\n" + destination(port="0") + "[[route]]\n"
     assert mistakes(text) == [
-        'edge.toml, line 1: no such key: "titel"; there are: box, dicom, limits, destination, route, change',
+        'edge.toml, line 1: no such key: "titel"; there are: box, dicom, limits, destination, route, change, '
+        "deidentify",
         "edge.toml, line 3: [box] ae_title: expected an AE title: 1 to 16 ASCII characters, not only spaces, "
         "no backslash, found 7",
         'edge.toml, line 5: [dicom] port: expected a whole number from 0 to 65535, found "x"',
@@ -457,3 +458,31 @@ where = { tag = "Rows", at_least = 512 }
     rule = rules.change(found.changes[0])
     assert (rule.path.anywhere, rule.action, rule.value, rule.vr, rule.record) == (True, "set", [1, 2], "US", False)
     assert [each.words for each in rule.where] == ['calling AE title is "CT*"', "Rows is at least 512"]
+
+
+HIDDEN = destination() + """
+[[deidentify]]
+for = "archive"
+key_file = "key"
+"""
+
+
+@pytest.mark.parametrize(
+    "lines, said",
+    [
+        ('options = ["dates"]', 'each item one of "uids"'),
+        ('options = ["full-dates", "shifted-dates"]', "expected full-dates or shifted-dates, found both"),
+        ('safe_private = ["PatientID"]', "it is no private element with a creator"),
+        ('burned_in = "remove"', 'expected one of "hold", "send"'),
+        ('[[deidentify]]\nfor = "archive"\nkey_file = "k"', "archive has a [[deidentify]] already"),
+        ('[[deidentify]]\nfor = "archiv"\nkey_file = "k"', 'no such destination: "archiv"'),
+    ],
+)
+def test_a_profile_that_makes_no_sense_is_a_mistake(lines, said):
+    assert said in only_mistake(HIDDEN + lines + "\n")
+
+
+def test_the_key_file_lies_beside_the_configuration_and_half_an_option_is_warned_of():
+    loaded = load.parse(HIDDEN + 'options = "safe-private"\n', "/etc/edge/edge.toml")
+    assert loaded.config.identities[0].key_file == "/etc/edge/key"
+    assert any("without each other" in each.words for each in loaded.warnings)

@@ -13,6 +13,7 @@ LONG = {
     "edge/dicom/tag_table.py",
     "edge/dicom/keyword_table.py",
     "edge/dicom/sop_class_table.py",
+    "edge/morph/identity_table.py",
 }
 SHELLS = {
     "os.system",

@@ -1,0 +1,332 @@
+"""De-identification on the way out: the Basic Application Level Confidentiality Profile and its options.
+
+What happens to each attribute is the standard's own table (identity_table). Where it leaves a choice, the one that
+keeps the object valid is made: a value that may be empty is emptied, one that may not becomes a dummy, and what may
+only be left out or replaced is left out where it is a sequence. The profile is for what it lists; beyond that this box
+leaves out what it cannot judge: elements the standard does not know, sequences whose content it cannot read, whole
+overlays and curves. Objects that cannot be made safe here are refused with the reason, to be held: pixels with burned
+in annotation or of a kind that often has some, overlays within the pixels, structured content, encapsulated documents.
+
+Cleaning a description takes out the words that identify this patient and those around them, as far as the object says
+who they are, and whatever looks like a number of theirs. It cannot know more: a description is a person's own words.
+
+Source: PS3.15 E.1 to E.3, PS3.3 C.12.1.1.7 (Patient Identity Removed), PS3.16 CID 7050.
+"""
+
+import re
+from collections import namedtuple
+
+from edge.dicom import element, tags, text, uid, values
+from edge.dicom import syntax as syntaxes
+from edge.dicom.errors import LocalError
+from edge.morph import draft as drafts
+from edge.morph import path as paths
+from edge.morph import pseudonym, stream
+from edge.morph.identity_table import ACTIONS
+
+# Option -> (letter in the table, code of CID 7050, its meaning)
+OPTIONS = {
+    "uids": ("u", "113110", "Retain UIDs Option"),
+    "full-dates": ("f", "113106", "Retain Longitudinal Temporal Information Full Dates Option"),
+    "shifted-dates": ("m", "113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
+    "device": ("v", "113109", "Retain Device Identity Option"),
+    "institution": ("i", "113112", "Retain Institution Identity Option"),
+    "patient-characteristics": ("p", "113108", "Retain Patient Characteristics Option"),
+    "clean-descriptors": ("d", "113105", "Clean Descriptors Option"),
+    "safe-private": ("r", "113111", "Retain Safe Private Option"),
+}
+_BASIC = ("113100", "Basic Application Confidentiality Profile")
+
+# key: pseudonym.Key; options: names of OPTIONS; safe: paths.Steps of private elements that are known to be safe;
+# trusted: whether pixels are sent that do not say whether there is annotation burned in
+Profile = namedtuple("Profile", ("key", "options", "safe", "trusted"))
+
+KEEP, CLEAN = "K", "C"
+REMOVE, EMPTY, DUMMY, MAP = "X", "Z", "D", "U"
+
+# Basic actions that leave a choice: (for a value, for a sequence)
+_CHOICE = {
+    "X": (REMOVE, REMOVE), "Z": (EMPTY, EMPTY), "D": (DUMMY, DUMMY), "U": (MAP, MAP), "X/Z": (EMPTY, EMPTY),
+    "X/D": (DUMMY, REMOVE), "Z/D": (DUMMY, EMPTY), "X/Z/D": (DUMMY, EMPTY), "X/Z/U*": (MAP, MAP),
+}  # fmt: skip
+
+_SOP_CLASS, _SOP_INSTANCE, _PATIENT_NAME, _PATIENT_ID = 0x00080016, 0x00080018, 0x00100010, 0x00100020
+_REMOVED, _METHOD, _CODES, _TEMPORAL = 0x00120062, 0x00120063, 0x00120064, 0x00280303
+_BURNED_IN, _BIT_POSITION = 0x00280301, 0x0102
+_CONTENT, _ANNOTATION, _DOCUMENT, _PERSON = 0x0040A730, 0x00700001, 0x00420011, 0x00401101
+_MADE = (_REMOVED, _METHOD, _CODES, _TEMPORAL)
+
+_UNSAFE = {
+    _CONTENT: "its structured content cannot be cleaned",
+    _ANNOTATION: "its graphic annotation cannot be cleaned",
+    _DOCUMENT: "it is a document, which cannot be looked through",
+}
+
+# Kinds of pixels that often have annotation burned in, so that one has to say that it has none
+_SUSPECT = (
+    "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture and its multi-frame kinds
+    "1.2.840.10008.5.1.4.1.1.6",  # Ultrasound, the retired one and today's
+    "1.2.840.10008.5.1.4.1.1.3",
+    "1.2.840.10008.5.1.4.1.1.77.1",  # visible light: endoscopes, microscopes, cameras
+)
+
+# Elements whose words are taken out of descriptions
+_NAMING = (
+    0x00080050, 0x00080080, 0x00080081, 0x00080090, 0x00081010, 0x00081040, 0x00081048, 0x00081050, 0x00081060,
+    0x00081070, _PATIENT_NAME, _PATIENT_ID, 0x00100030, 0x00101000, 0x00101001, 0x00101005, 0x00101040, 0x00101060,
+    0x00102154, 0x00200010, 0x00321032, 0x00380010, 0x00401001, 0x00402016, 0x00402017,
+)  # fmt: skip
+_LOOKED_AT = frozenset(_NAMING) | {element.SPECIFIC_CHARACTER_SET, _SOP_CLASS, _SOP_INSTANCE, _BURNED_IN}
+_WORD = re.compile(r"\w+")
+_SHORTEST_WORD = 3
+_LONGEST_NUMBER = 4  # digits; a longer one may be a number of somebody
+
+_DUMMIES = {
+    "AE": "ANONYMIZED", "AS": "000Y", "AT": 0, "CS": "ANONYMIZED", "DA": "19000101", "DS": "0", "DT": "19000101000000",
+    "IS": "0", "LO": "ANONYMIZED", "LT": "ANONYMIZED", "PN": "ANONYMIZED", "SH": "ANONYMIZED", "ST": "ANONYMIZED",
+    "TM": "000000", "UC": "ANONYMIZED", "UR": "urn:anonymized", "UT": "ANONYMIZED",
+}  # fmt: skip
+_CODE_ITEM = ((0x00080100, "SH", "ANONYMIZED"), (0x00080102, "SH", "99EDGE"), (0x00080104, "LO", "Anonymized"))
+
+
+def table():
+    """Return {tag, or pattern of one, as text in lower case: (basic action, {letter: KEEP or CLEAN})}."""
+    found = {}
+    for line in ACTIONS.split("\n"):
+        if line:
+            tag, basic, *rest = line.split(" ")
+            letters = rest[0] if rest else ""
+            found[tag] = basic, {letters[at]: letters[at + 1] for at in range(0, len(letters), 2)}
+    return found
+
+
+class Identity:
+    """The stage of one Profile; inflater: function that returns an inflate function (see edge.dicom.reader)."""
+
+    def __init__(self, profile, inflater):
+        self._profile = profile
+        self._inflater = inflater
+        self._letters = [OPTIONS[name][0] for name in profile.options]
+        self._table = table()
+        self._actions = {}
+        for tag, (basic, options) in self._table.items():
+            if tag.isalnum() and "x" not in tag and tag != "private":
+                self._actions[int(tag, 16)] = self._resolved(basic, options)
+
+    def _resolved(self, basic, options):
+        """Return (action for a value, for a sequence, the basic one of each)."""
+        chosen = {options[letter] for letter in self._letters if letter in options}
+        action = KEEP if KEEP in chosen else CLEAN if CLEAN in chosen else None
+        plain = _CHOICE[basic]
+        return (action or plain[0], action or plain[1], plain)
+
+    def prepare(self, draft):
+        """Return `draft` de-identified; LocalError says why it cannot be made safe."""
+        laid = drafts.laid(draft.syntax)
+        found = drafts.values(draft, self._inflater, _LOOKED_AT)
+        self._check_pixels(draft.sop_class, found)
+        editor = _Editor(self._profile, self._actions, found, syntaxes.lookup(laid).explicit)
+        drafts.originals(draft, self._inflater, editor, False, False)
+        sop_instance = draft.sop_instance
+        if "uids" not in self._profile.options:
+            sop_instance = self._profile.key.uid(sop_instance)
+
+        def chunks():
+            return drafts.rewritten(draft, self._inflater, editor)
+
+        return draft._replace(chunks=chunks, syntax=laid, sop_instance=sop_instance, calling="", called="", address="")
+
+    def _check_pixels(self, sop_class, found):
+        said = uid.from_octets(found.get(_BURNED_IN, b"")).upper()
+        if said == "YES":
+            raise LocalError("its pixels have annotation burned in (Burned In Annotation is YES)")
+        suspect = [root for root in _SUSPECT if sop_class == root or sop_class.startswith(root + ".")]
+        if suspect and said != "NO" and not self._profile.trusted:
+            raise LocalError(
+                "%s often has annotation burned into its pixels, and this one does not say that it has none (Burned In"
+                " Annotation)" % uid.name(sop_class)
+            )
+
+
+class _Editor:
+    """Tells a stream.Rewriter what becomes of each element; the same for the data set and every item."""
+
+    def __init__(self, profile, actions, found, explicit):
+        self._profile = profile
+        self._actions = actions
+        charsets = text.terms(found.get(element.SPECIFIC_CHARACTER_SET, b""))
+        patient = values.decode(found.get(_PATIENT_ID, b""), "LO", True, charsets)
+        self._patient = patient[0] if patient else ""
+        self._days = profile.key.shift_days(self._patient)
+        self._names = _words(found, charsets)
+        self._edits = {}
+        self._explicit = explicit
+        self._top = object()
+        self._item = object()
+
+    def enter(self, above, tag, creator, item):
+        return self._top if above is None else self._item
+
+    def absent(self, state):
+        if state is not self._top:
+            return ()
+        return [(tag, stream.Edit(self._says, False)) for tag in _MADE]
+
+    def edit(self, state, tag, creator):
+        key = tag, creator
+        if key not in self._edits:
+            if len(self._edits) > 4096:
+                self._edits.clear()
+            self._edits[key] = self._find(tag, creator)
+        return self._edits[key]
+
+    def _find(self, tag, creator):
+        if tag in _MADE:
+            return stream.Edit(self._says, False)
+        if tag & 0x10000:
+            return None if self._is_safe(tag, creator) else _LEFT_OUT
+        if tag >> 24 == 0x50:
+            return _LEFT_OUT  # curves
+        if tag >> 24 == 0x60:
+            return stream.Edit(_overlay, False)
+        actions = self._actions.get(tag)
+        if actions is None:
+            return _LEFT_OUT if tags.kind(tag)[0] == "UN" and tag & 0xFFFF else _ONLY_READABLE
+        return stream.Edit(lambda old: self._apply(actions, old), False)
+
+    def _is_safe(self, tag, creator):
+        if "safe-private" not in self._profile.options:
+            return False
+        if 0x10 <= tag & 0xFFFF <= 0xFF:
+            return any([step.tag >> 16 == tag >> 16 for step in self._profile.safe])
+        for step in self._profile.safe:
+            if creator and creator == step.creator and step.tag == tag & 0xFFFF0000 | tag & 0xFF:
+                return True
+        return False
+
+    # What becomes of an element
+
+    def _apply(self, actions, old):
+        of_value, of_sequence, plain = actions
+        if old.form == stream.SEQUENCE:
+            return self._apply_to_sequence(of_sequence, old)
+        if old.vr == "SQ" or (old.form == stream.LONG and of_value in (MAP, CLEAN)):
+            return None  # a sequence under VR UN, or text of such a length: nobody can tell what is in it
+        if old.tag in _UNSAFE and of_value == DUMMY and (old.octets is None or old.octets.strip(b"\0 ")):
+            raise LocalError(_UNSAFE[old.tag])
+        if of_value == CLEAN:
+            return self._cleaned(plain[0], old)
+        return self._basic(of_value, old)
+
+    def _apply_to_sequence(self, action, old):
+        if action == REMOVE:
+            return None
+        if action == EMPTY:
+            return stream.New("SQ", b"")
+        if action == DUMMY:
+            if old.tag in _UNSAFE:
+                raise LocalError(_UNSAFE[old.tag])
+            if old.tag == _PERSON:
+                return stream.New("SQ", _item(_CODE_ITEM, self._explicit))
+        return stream.KEEP  # what is in it has actions of its own
+
+    def _basic(self, action, old):
+        if action == KEEP:
+            return stream.KEEP
+        if action == REMOVE:
+            return None
+        if action == MAP:
+            return self._mapped(old)
+        if old.tag == _PATIENT_NAME:
+            return self._new("PN", self._profile.key.patient(self._patient))
+        if old.tag == _PATIENT_ID and old.octets:
+            own = values.decode(old.octets, "LO", True, old.charsets)
+            return self._new("LO", self._profile.key.patient(own[0] if own else ""))
+        if action == EMPTY or (old.octets is not None and not old.octets):
+            return stream.New(old.vr, b"")
+        if old.vr == "UI":
+            return self._mapped(old)
+        if old.vr in _DUMMIES:
+            return self._new(old.vr, _DUMMIES[old.vr])
+        return stream.New(old.vr, bytes(element.WIDTHS.get(old.vr, 2)))
+
+    def _new(self, vr, value):
+        return stream.New(vr, values.encode(value, vr))
+
+    def _mapped(self, old):
+        if old.vr != "UI":
+            return None
+        found = [uid.from_octets(each) for each in (old.octets or b"").split(b"\\")]
+        return self._new("UI", [self._profile.key.uid(each) for each in found])
+
+    def _cleaned(self, basic, old):
+        """Return what is left of a value without what identifies; as the basic profile has it when nobody can tell."""
+        if old.vr in ("DA", "DT", "TM"):
+            found = values.decode(old.octets, old.vr)
+            moved = [one if old.vr == "TM" or not one else pseudonym.shifted(one, self._days) for one in found]
+            return self._basic(basic, old) if None in moved else self._new(old.vr, moved)
+        if old.vr not in ("LO", "LT", "SH", "ST", "UC", "UT", "CS"):
+            return self._basic(basic, old)
+        found = values.decode(old.octets, old.vr, True, old.charsets)
+        clean = [_WORD.sub(self._clean_word, one).strip() for one in found]
+        if clean == found:
+            return stream.KEEP
+        try:
+            return stream.New(old.vr, values.encode(clean, old.vr, old.charsets))
+        except LocalError:
+            return self._basic(basic, old)
+
+    def _clean_word(self, found):
+        word = found[0]
+        if word.casefold() in self._names or sum([each.isdigit() for each in word]) > _LONGEST_NUMBER:
+            return ""
+        return word
+
+    def _says(self, old):
+        """Say what was done: the elements that every de-identified object has."""
+        options = [OPTIONS[name][1:] for name in OPTIONS if name in self._profile.options]
+        if old.tag == _REMOVED:
+            return self._new("CS", "YES")
+        if old.tag == _METHOD:
+            return self._new("LO", ["PS3.15 E.1 by edge", *[meaning[:64] for _, meaning in (_BASIC, *options)]])
+        if old.tag == _CODES:
+            items = b""
+            for code, meaning in (_BASIC, *options):
+                content = (0x00080100, "SH", code), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning)
+                items += _item(content, self._explicit)
+            return stream.New("SQ", items)
+        kept = {"full-dates": "UNMODIFIED", "shifted-dates": "MODIFIED"}
+        return self._new("CS", next((kept[name] for name in kept if name in self._profile.options), "REMOVED"))
+
+
+def _overlay(old):
+    """Leave overlays out; one that lies in the bits of the pixels cannot be."""
+    if old.tag & 0xFFFF == _BIT_POSITION and old.octets is not None and any(old.octets):
+        raise LocalError("it has an overlay within its pixels")
+    return None
+
+
+def _readable(old):
+    return None if old.vr == "SQ" and old.form != stream.SEQUENCE else stream.KEEP
+
+
+_LEFT_OUT = stream.Edit(lambda old: None, False)
+_ONLY_READABLE = stream.Edit(_readable, False)
+
+
+def _item(content, explicit):
+    """Return the octets of an item of short texts."""
+    octets = b""
+    for tag, vr, value in content:
+        encoded = values.encode(value, vr)
+        octets += element.write(tag, vr, len(encoded), explicit) + encoded
+    return stream.ITEM_BEGIN + octets + stream.ITEM_END
+
+
+def _words(found, charsets):
+    """Return the words, in the form for comparisons, that name the patient and those around them in this object."""
+    words = set()
+    for tag in _NAMING:
+        for value in values.decode(found.get(tag, b""), tags.vr(tag), True, charsets):
+            words.update([word.casefold() for word in _WORD.findall(value) if len(word) >= _SHORTEST_WORD])
+    return words
