@@ -33,7 +33,7 @@ from edge.box.values import (
     size,
     whole,
 )
-from edge.morph import identity
+from edge.morph import profile
 from edge.pixels import registry
 
 REQUIRED = object()  # in place of a default: the key must be there
@@ -329,7 +329,7 @@ DEIDENTIFY = Section(
         ),
         _key(
             "options",
-            several(choice(*identity.OPTIONS)),
+            several(choice(*profile.OPTIONS)),
             (),
             "The profile's options: what is kept, or with clean-descriptors cleaned, instead of left out.",
             example='["shifted-dates", "device"]',

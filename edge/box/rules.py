@@ -2,7 +2,6 @@
 
 from edge.box import config
 from edge.box.values import toml
-from edge.morph import change as changes
 from edge.morph import match, path
 
 _MODALITY = path.read("Modality")
@@ -62,8 +61,10 @@ class Unfit(Exception):
 
 def change(rule):
     """Return the change.Rule of a config.Change; raises Unfit."""
+    from edge.morph import change as changes  # only a box that changes something pays for it
+
     value = _value_of(rule)
-    if rule.pattern is not None and rule.do != changes.REPLACE:
+    if rule.pattern is not None and rule.do != "replace":
         raise Unfit("pattern", 'it is for do = "replace", found do = %s' % toml(rule.do))
     try:
         return changes.rule(rule.tag, rule.do, value, rule.vr, conditions(rule), rule.record)
@@ -73,23 +74,23 @@ def change(rule):
 
 def _value_of(rule):
     """Return what the action of a config.Change takes."""
-    if rule.do == changes.DELETE:
+    if rule.do == "delete":
         if rule.value is not None:
             raise Unfit("value", "delete takes none, found %s" % toml(rule.value))
         return None
     if rule.value is None:
         raise Unfit("do", "%s needs a value; it is missing" % rule.do)
-    if rule.do in (changes.SET, changes.DEFAULT):
+    if rule.do in ("set", "default"):
         return rule.value
     if len(rule.value) != 1 or not isinstance(rule.value[0], str):
         raise Unfit("value", "%s takes one text, found %s" % (rule.do, toml(rule.value)))
     text = rule.value[0]
-    if rule.do == changes.COPY:
+    if rule.do == "copy":
         try:
             return path.read(text)
         except ValueError as unfit:
             raise Unfit("value", "expected %s, found %s: %s" % (path.EXPECTED, toml(text), unfit)) from None
-    if rule.do == changes.REPLACE:
+    if rule.do == "replace":
         if rule.pattern is None:
             raise Unfit("do", "replace needs a pattern; it is missing")
         return rule.pattern, text

@@ -14,7 +14,6 @@ Source: PS3.15 E.1 to E.3, PS3.3 C.12.1.1.7 (Patient Identity Removed), PS3.16 C
 """
 
 import re
-from collections import namedtuple
 
 from edge.dicom import element, tags, text, uid, values
 from edge.dicom import syntax as syntaxes
@@ -23,23 +22,7 @@ from edge.morph import draft as drafts
 from edge.morph import path as paths
 from edge.morph import pseudonym, stream
 from edge.morph.identity_table import ACTIONS
-
-# Option -> (letter in the table, code of CID 7050, its meaning)
-OPTIONS = {
-    "uids": ("u", "113110", "Retain UIDs Option"),
-    "full-dates": ("f", "113106", "Retain Longitudinal Temporal Information Full Dates Option"),
-    "shifted-dates": ("m", "113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
-    "device": ("v", "113109", "Retain Device Identity Option"),
-    "institution": ("i", "113112", "Retain Institution Identity Option"),
-    "patient-characteristics": ("p", "113108", "Retain Patient Characteristics Option"),
-    "clean-descriptors": ("d", "113105", "Clean Descriptors Option"),
-    "safe-private": ("r", "113111", "Retain Safe Private Option"),
-}
-_BASIC = ("113100", "Basic Application Confidentiality Profile")
-
-# key: pseudonym.Key; options: names of OPTIONS; safe: paths.Steps of private elements that are known to be safe;
-# trusted: whether pixels are sent that do not say whether there is annotation burned in
-Profile = namedtuple("Profile", ("key", "options", "safe", "trusted"))
+from edge.morph.profile import BASIC, OPTIONS
 
 KEEP, CLEAN = "K", "C"
 REMOVE, EMPTY, DUMMY, MAP = "X", "Z", "D", "U"
@@ -101,7 +84,7 @@ def table():
 
 
 class Identity:
-    """The stage of one Profile; inflater: function that returns an inflate function (see edge.dicom.reader)."""
+    """The stage of one profile.Profile; inflater: function that returns an inflate function (see edge.dicom.reader)."""
 
     def __init__(self, profile, inflater):
         self._profile = profile
@@ -288,10 +271,10 @@ class _Editor:
         if old.tag == _REMOVED:
             return self._new("CS", "YES")
         if old.tag == _METHOD:
-            return self._new("LO", ["PS3.15 E.1 by edge", *[meaning[:64] for _, meaning in (_BASIC, *options)]])
+            return self._new("LO", ["PS3.15 E.1 by edge", *[meaning[:64] for _, meaning in (BASIC, *options)]])
         if old.tag == _CODES:
             items = b""
-            for code, meaning in (_BASIC, *options):
+            for code, meaning in (BASIC, *options):
                 content = (0x00080100, "SH", code), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning)
                 items += _item(content, self._explicit)
             return stream.New("SQ", items)

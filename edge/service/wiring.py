@@ -8,7 +8,6 @@ from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.dicom import DicomTarget
-from edge.morph import change, identity, pseudonym
 from edge.net import listener, outbound
 from edge.pixels import registry
 from edge.protocol import association, contexts, echo
@@ -117,25 +116,33 @@ def make_stages(settings, destination):
     stages = []
     for each in settings.identities:
         if destination.name in each.to:
-            safe = tuple([path.steps[0] for path in each.safe_private])
-            profile = identity.Profile(_key(each.key_file), each.options, safe, each.burned_in == "send")
-            stages.append(identity.Identity(profile, inflater))
+            stages.append(_identity(each))
     wanted = [rules.change(each) for each in settings.changes if destination.name in each.to]
     if wanted:
+        from edge.morph import change  # only a box that changes something pays for it
+
         stages.append(change.Changes(wanted, settings.box.ae_title, time.time, inflater))
     return tuple(stages)
 
 
-def _key(path):
-    """Return the pseudonym.Key in the file at `path`; Degraded, in words, when it cannot be used."""
+def _identity(settings):
+    """Return the identity.Identity of a config.Deidentify; Degraded, in words, when its key cannot be used."""
+    from edge.morph import identity, profile, pseudonym  # only a box that has to pays for it
+
+    path = settings.key_file
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_mode & 0o007:
                 raise ValueError("anybody on this machine can get at it; chmod 600 it")
-            return pseudonym.Key(file.read().strip())
+            key = pseudonym.Key(file.read().strip())
     except OSError as error:
-        why = error.strerror.lower()
+        raise _no_key(path, error.strerror.lower()) from None
     except ValueError as error:
-        why = str(error)
+        raise _no_key(path, error) from None
+    safe = tuple([each.steps[0] for each in settings.safe_private])
+    return identity.Identity(profile.Profile(key, settings.options, safe, settings.burned_in == "send"), inflater)
+
+
+def _no_key(path, why):
     words = "the key for de-identification, %s, cannot be used: %s; `head -c 32 /dev/urandom | base64 > FILE` makes one"
-    raise errors.Degraded(words % (path, why))
+    return errors.Degraded(words % (path, why))

@@ -45,7 +45,7 @@ ORDER = {
     "spool": "errors disk checksum inflate further health turns retry lines journal tables ledger index jobs shelf"
     " quota files compare compaction intake examine scrub adopt recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
-    "morph": "path match check stream draft change pseudonym identity_table identity",
+    "morph": "path match check stream draft change pseudonym identity_table profile identity",
     "net": "transport inbound listener outbound",
     "box": "sameness admission values config rules positions load reference",
     "forward": "target reencode alter offer parcel dicom route worker",

@@ -348,7 +348,7 @@ def test_any_data_set_changed_is_a_data_set_that_pydicom_reads_or_an_error(found
 
 def _raw(data_set, tag):
     value = data_set.get_item(tag).value
-    return value.decode("latin-1").strip() if isinstance(value, bytes) else value
+    return value.decode("latin-1").strip("\0 ") if isinstance(value, bytes) else value
 
 
 def _reads_whole(data_set):

@@ -16,6 +16,7 @@ from edge.demo import phantom
 from edge.dicom import keywords, part10, syntax, tags, writer
 from edge.dicom.errors import DicomError
 from edge.morph import identity
+from edge.morph.profile import Profile
 from edge.morph.path import read as path
 from edge.morph.pseudonym import Key
 from edge.spool.inflate import inflater
@@ -26,7 +27,7 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
 def profile(*options, safe=(), trusted=False, key=KEY):
-    return identity.Profile(key, options, tuple(path(each).steps[0] for each in safe), trusted)
+    return Profile(key, options, tuple(path(each).steps[0] for each in safe), trusted)
 
 
 def cleaned(data_set, *options, uid=EXPLICIT, **more):
