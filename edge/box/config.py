@@ -351,7 +351,46 @@ DEIDENTIFY = Section(
     ),
 )
 
-SECTIONS = (BOX, DICOM, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY)
+MODALITY = Section(
+    "modality",
+    True,
+    "Devices that have to be met otherwise than [dicom] says; one table for each kind, of which the first that fits a "
+    "device counts. It fits by calling AE title, by address, or by both.",
+    (
+        _key("from", several(PATTERN, 1), (), "Calling AE titles, as patterns.", field="calling", example='["OLD*"]'),
+        _key("address", several(NETWORK, 1), (), "Where it is.", example='["10.0.2.0/24"]'),
+        _key(
+            "called",
+            several(AE_TITLE),
+            (),
+            'AE titles that it may call the box by, beside those of [dicom]; with "*" among them any.',
+            example='["STORESCP"]',
+        ),
+        _key(
+            "max_pdu_bytes",
+            size(4 * _KIB, 16 * _MIB),
+            128 * _KIB,
+            "The longest PDU that it is asked to send, where [dicom] does not say less.",
+        ),
+        _key(
+            "transfer_syntaxes",
+            several(TRANSFER_SYNTAX),
+            (),
+            "The transfer syntaxes that are taken from it, best first. Empty: as [dicom] has it.",
+            example='["Implicit VR Little Endian"]',
+        ),
+        _key(
+            "character_set",
+            several(PATTERN, 1),
+            None,
+            "Specific Character Set (0008,0005) of what goes out of its objects that name none. What is stored stays "
+            "as it came.",
+            example='["ISO_IR 100"]',
+        ),
+    ),
+)
+
+SECTIONS = (BOX, DICOM, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY)
 
 
 def _fields(section):
@@ -365,11 +404,14 @@ Destination = namedtuple("Destination", _fields(DESTINATION))
 Route = namedtuple("Route", _fields(ROUTE))
 Change = namedtuple("Change", _fields(CHANGE))
 Deidentify = namedtuple("Deidentify", _fields(DEIDENTIFY))
-# destinations, routes, changes, identities: tuples of Destination, Route, Change and Deidentify
-Config = namedtuple("Config", ("box", "dicom", "limits", "destinations", "routes", "changes", "identities"))
+Modality = namedtuple("Modality", _fields(MODALITY))
+# destinations, routes, changes, identities, modalities: tuples of Destination, Route, Change, Deidentify and Modality
+Config = namedtuple(
+    "Config", ("box", "dicom", "limits", "destinations", "routes", "changes", "identities", "modalities")
+)
 
 _SHAPES = dict(
-    zip([section.name for section in SECTIONS], (Box, Dicom, Limits, Destination, Route, Change, Deidentify))
+    zip([section.name for section in SECTIONS], (Box, Dicom, Limits, Destination, Route, Change, Deidentify, Modality))
 )
 
 
@@ -380,7 +422,7 @@ def build(section, values):
 
 def defaults():
     """Return the Config of an empty file: no destination, no route, everything else at its default."""
-    return Config(build(BOX, {}), build(DICOM, {}), build(LIMITS, {}), (), (), (), ())
+    return Config(build(BOX, {}), build(DICOM, {}), build(LIMITS, {}), (), (), (), (), ())
 
 
 def destination(config, name):

@@ -213,6 +213,16 @@ class _Reading:
             if config.REQUIRED not in each:
                 self._check_change(number, each)
 
+        for number, each in enumerate(found.modalities):
+            header = _header(config.MODALITY, number)
+            if not each.calling and not each.address:
+                words = "expected from or address, to know the device by; found neither"
+                self._wrong(("modality", number), header, words)
+            if each.character_set is not None:
+                try:
+                    rules.character_set(each)
+                except rules.Unfit as unfit:
+                    self._wrong(("modality", number, unfit.key), _key(header, unfit.key), str(unfit))
         seen = set()
         for number, each in enumerate(found.identities):
             header = _header(config.DEIDENTIFY, number)

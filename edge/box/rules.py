@@ -95,3 +95,23 @@ def _value_of(rule):
             raise Unfit("do", "replace needs a pattern; it is missing")
         return rule.pattern, text
     return text
+
+
+def character_set(modality):
+    """Return the change.Rule that names the character set of a config.Modality in what goes out; raises Unfit."""
+    from edge.morph import change as changes
+
+    try:
+        element = path.read("SpecificCharacterSet")
+        return changes.rule(element, changes.DEFAULT, modality.character_set, None, device(modality))
+    except ValueError as unfit:
+        raise Unfit("character_set", str(unfit)) from None
+
+
+def device(modality):
+    """Return the match.Conditions by which a device is known to be one of a config.Modality."""
+    found = []
+    for field in ("calling", "address"):
+        if getattr(modality, field):
+            found += _MAKE[field](getattr(modality, field))
+    return tuple(found)

@@ -57,7 +57,8 @@ def rule(path, action, value=None, vr=None, where=(), record=True):
     set itself, for REPLACE (regular expression, replacement) as Python has them, for PREFIX and SUFFIX a str.
     """
     step = path.steps[-1]
-    if step.creator is None and step.tag in _FIXED:
+    declares = step == (_CHARSETS, None, 0) and action == DEFAULT and paths.is_plain(path)
+    if step.creator is None and step.tag in _FIXED and not declares:
         raise ValueError("%s is not to be changed: %s" % (paths.name(step.tag), _FIXED[step.tag]))
     if step.creator is None and step.tag & 0x10000 and 0x10 <= step.tag & 0xFFFF <= 0xFF:
         raise ValueError("%s names a private creator; name an element by it" % element.name(step.tag))
@@ -76,7 +77,8 @@ def rule(path, action, value=None, vr=None, where=(), record=True):
         value = _expression(*value)
     if path.anywhere and action in _MAKING and action != SET:
         raise ValueError("%s cannot be done wherever an element stands, as it would be made in every item" % action)
-    return Rule(path, action, value, vr, tuple(where), record)
+    # To say in which character set text is written changes no text; kept as an old value, none would be in its place
+    return Rule(path, action, value, vr, tuple(where), record and not declares)
 
 
 def _check_constant(step, vr, value):

@@ -191,6 +191,8 @@ class Rewriter:
             return
         level.made.add(tag)
         self._changed(tag, head(tag, new.vr, 0, self._explicit), edit)
+        if tag == element.SPECIFIC_CHARACTER_SET:
+            level.charsets = text.terms(new.octets)
         self._out += encoded(tag, new, self._explicit)
 
     def _place_private(self, level, tag):
@@ -303,6 +305,8 @@ class Rewriter:
             self._capture += octets
         if new is not None:
             self._out += encoded(tag, new, self._explicit)
+            if tag == element.SPECIFIC_CHARACTER_SET:
+                self._levels[-1].charsets = text.terms(new.octets)
 
     def _value_began(self, event):
         tag, vr, length, _ = event

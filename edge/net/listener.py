@@ -32,7 +32,8 @@ _QUIET_S = 0.2  # how long a drain waits before it looks again which association
 # What the listener is to do. address, port: where to listen (port 0: any); called: AE titles we answer to, empty for
 # any; admits: function of (calling AE title, address), whether it may open an association; knows: function of an
 # address, whether the configuration names it; policy: contexts.Policy; max_associations, per_address: caps;
-# object_limit: octets of the longest data set; limits: association.Limits; drain_ms: how long a drain waits
+# object_limit: octets of the longest data set; limits: association.Limits; drain_ms: how long a drain waits; manner_of:
+# function of (calling AE title, address), the Manner in which such a peer is met, or None
 Settings = namedtuple(
     "Settings",
     (
@@ -47,8 +48,13 @@ Settings = namedtuple(
         "object_limit",
         "limits",
         "drain_ms",
+        "manner_of",
     ),
+    defaults=(lambda calling, address: None,),
 )
+# How a peer is met that needs it otherwise. called: AE titles that it may call beside ours, with "*" any; policy:
+# contexts.Policy; max_pdu_bytes: the longest PDU it is asked to send
+Manner = namedtuple("Manner", ("called", "policy", "max_pdu_bytes"))
 
 
 class _Half:
@@ -297,7 +303,9 @@ class Listener:
         settings = self._settings
         if request.application_context != pdu.APPLICATION_CONTEXT:
             return pdu.REJECTED_PERMANENT, pdu.APPLICATION_CONTEXT_NOT_SUPPORTED
-        if settings.called and request.called not in settings.called:
+        manner = settings.manner_of(request.calling, half.address)
+        called = settings.called + (manner.called if manner is not None else ())
+        if settings.called and request.called not in called and "*" not in called:
             return pdu.REJECTED_PERMANENT, pdu.CALLED_NOT_RECOGNIZED
         if not settings.admits(request.calling, half.address):
             return pdu.REJECTED_PERMANENT, pdu.CALLING_NOT_RECOGNIZED
@@ -320,7 +328,7 @@ class Listener:
         served = inbound.Inbound(
             wire, half.engine, peer, self._intake, self._source_of(peer), self._route, settings.object_limit
         )
-        work = (served, half.engine, request)
+        work = (served, half.engine, request, settings.manner_of(request.calling, half.address))
         thread = threading.Thread(target=self._run, args=work, name="association", daemon=True)
         with self._lock:
             self._running[served] = half.address
@@ -336,24 +344,29 @@ class Listener:
             return False
         return True
 
-    def _run(self, served, engine, request):
+    def _run(self, served, engine, request, manner):
         try:
-            self._accept_request(engine, request)
+            self._accept_request(engine, request, manner)
             served.run()
         finally:
             with self._lock:
                 del self._running[served]
                 self._lock.notify_all()
 
-    def _accept_request(self, engine, request):
+    def _accept_request(self, engine, request, manner):
         settings = self._settings
+        longest = settings.limits.max_pdu_bytes
+        policy = settings.policy
+        if manner is not None:
+            longest = min(longest, manner.max_pdu_bytes)
+            policy = manner.policy
         user = items.user_information(
-            settings.limits.max_pdu_bytes,
+            longest,
             uid.IMPLEMENTATION_CLASS_UID,
             uid.IMPLEMENTATION_VERSION_NAME,
             roles=[items.Role(role.sop_class, role.scu, False) for role in request.user.roles],
         )
-        engine.accept(contexts.answer(request.proposals, settings.policy), user)
+        engine.accept(contexts.answer(request.proposals, policy), user)
 
     # The end
 

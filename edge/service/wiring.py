@@ -8,6 +8,7 @@ from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.dicom import DicomTarget
+from edge.morph import match
 from edge.net import listener, outbound
 from edge.pixels import registry
 from edge.protocol import association, contexts, echo
@@ -59,7 +60,27 @@ def listener_settings(settings):
             pdu_ms=_ms(dicom.pdu_s),
         ),
         drain_ms=_ms(dicom.drain_s),
+        manner_of=_manners(settings),
     )
+
+
+def _manners(settings):
+    """Return the function of (calling AE title, address) that says how a device is met, by the [[modality]] tables."""
+    known = []
+    for each in settings.modalities:
+        taken = settings.dicom
+        if each.transfer_syntaxes:
+            taken = taken._replace(transfer_syntaxes=each.transfer_syntaxes, other_transfer_syntaxes=False)
+        known.append((rules.device(each), listener.Manner(each.called, policy(taken), each.max_pdu_bytes)))
+
+    def manner_of(calling, address):
+        scene = match.Scene(calling, "", address, "", {}, True, None)
+        for conditions, manner in known:
+            if match.holds(conditions, scene):
+                return manner
+        return None
+
+    return manner_of
 
 
 def policy(dicom):
@@ -117,7 +138,8 @@ def make_stages(settings, destination):
     for each in settings.identities:
         if destination.name in each.to:
             stages.append(_identity(each))
-    wanted = [rules.change(each) for each in settings.changes if destination.name in each.to]
+    wanted = [rules.character_set(each) for each in settings.modalities if each.character_set is not None]
+    wanted += [rules.change(each) for each in settings.changes if destination.name in each.to]
     if wanted:
         from edge.morph import change  # only a box that changes something pays for it
 

@@ -5,7 +5,9 @@ import pytest
 
 from edge.demo import phantom
 from edge.dicom import part10, syntax
+from edge.forward import alter
 from edge.forward.dicom import UNCHANGEABLE, DicomTarget
+from edge.forward.parcel import Desk
 from edge.morph import change, match
 from edge.morph.path import read as path
 from edge.spool.inflate import inflater
@@ -91,3 +93,39 @@ def test_an_object_that_no_change_is_for_goes_as_it_is(tmp_path):
         with stock.working(spool, "archive", to(archive.port, only)):
             (got,) = archive.await_received(1)
     assert got.data_set == made.data_set
+
+
+def test_what_is_changed_can_be_compressed_then(tmp_path):
+    (made,) = stock.slices(1, size=64)
+    stages = (change.Changes([rule("PatientID", "prefix", "SITE-")], "EDGE", lambda: 1_800_000_000, inflater),)
+    jpeg_ls = "1.2.840.10008.1.2.4.80"
+    with stock.opened(tmp_path / "state") as spool, Archive(syntaxes=[jpeg_ls]) as archive:
+        stock.put(spool, made, "archive")
+        target = DicomTarget("127.0.0.1", archive.port, "ARCHIVE", "EDGE", stock.TERMS, jpeg_ls, stages)
+        with stock.working(spool, "archive", target):
+            (got,) = archive.await_received(1)
+    assert got.transfer_syntax == jpeg_ls
+    before, after = as_read(tmp_path, made.data_set, made.transfer_syntax), as_read(tmp_path, got.data_set, jpeg_ls)
+    assert after.PatientID == "SITE-" + before.PatientID
+    assert (after.pixel_array == before.pixel_array).all()
+
+
+def test_a_large_object_is_changed_in_the_memory_of_a_small_one(tmp_path):
+    import tracemalloc
+
+    made = phantom.us(phantom.study("US"), size=1024, frames=60)
+    stage = change.Changes([rule("**.PatientID", "set", "X")], "EDGE", lambda: 1_800_000_000, inflater)
+    with stock.opened(tmp_path / "state") as spool:
+        stock.put(spool, made, "archive")
+        (job,) = spool.jobs.claim("archive", 1e12, 1)
+        desk = Desk()
+        parcel = desk.open(spool.path_of(job), job)
+        assert parcel.octets is None and job.size > 50 << 20
+        tracemalloc.start()
+        octets = 0
+        for part in alter.altered((stage,), parcel).chunks():
+            octets += len(part)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        parcel.close()
+    assert octets > job.size and peak < 3 << 20

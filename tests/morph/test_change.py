@@ -171,6 +171,18 @@ def test_a_rule_is_for_objects_that_fulfil_its_conditions():
     assert one(rule("PatientID", "set", "X", where=only)).PatientID == "X"
 
 
+def test_a_character_set_is_named_where_none_is_and_holds_for_what_is_written_then():
+    made = sample()
+    del made.SpecificCharacterSet
+    octets = written(made).replace(b"M?ller^Anna", b"M\xfcller^Anna")
+    declared = rule("SpecificCharacterSet", "default", "ISO_IR 100")
+    found = parsed(changed(octets, declared, rule("PatientComments", "set", "Größe"), uid=EXPLICIT, size=9)[0])
+    assert found.SpecificCharacterSet == "ISO_IR 100" and found.PatientComments == "Größe"
+    assert "SpecificCharacterSet" not in found.OriginalAttributesSequence[0].ModifiedAttributesSequence[0]
+    named = parsed(changed(written(sample()), rule("SpecificCharacterSet", "default", "ISO_IR 144"))[0])
+    assert named.SpecificCharacterSet == "ISO_IR 100" and "OriginalAttributesSequence" not in named
+
+
 def test_pixels_pass_as_they_came_and_are_never_held():
     image = sample()
     image.PixelData = bytes(range(256)) * 4096 * 8
