@@ -57,6 +57,15 @@ def summary(settings):
     for each in settings.routes:
         conditions = [condition.words for condition in rules.conditions(each)]
         lines.append("routes    %s to %s" % (_whose(each.calling, conditions), text.listing(each.to)))
+    for each in settings.identities:
+        options = " with " + text.listing(each.options) if each.options else ""
+        lines.append("hides     who it was for %s%s" % (text.listing(each.to), options))
+    for each in settings.changes:
+        conditions = [condition.words for condition in rules.conditions(each)]
+        when = " when %s" % text.listing(conditions) if conditions else ""
+        lines.append("changes   %s (%s) for %s%s" % (each.tag.words, each.do, text.listing(each.to), when))
+    for each in settings.modalities:
+        lines.append("meets     %s" % text.listing([*each.calling, *map(str, each.address)], "or") + " its own way")
     return lines
 
 

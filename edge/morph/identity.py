@@ -3,9 +3,10 @@
 What happens to each attribute is the standard's own table (identity_table). Where it leaves a choice, the one that
 keeps the object valid is made: a value that may be empty is emptied, one that may not becomes a dummy, and what may
 only be left out or replaced is left out where it is a sequence. The profile is for what it lists; beyond that this box
-leaves out what it cannot judge: elements the standard does not know, sequences whose content it cannot read, whole
-overlays and curves. Objects that cannot be made safe here are refused with the reason, to be held: pixels with burned
-in annotation or of a kind that often has some, overlays within the pixels, structured content, encapsulated documents.
+leaves out what it cannot judge: elements the standard does not know, names of persons and a few others that the table
+has forgotten, sequences whose content it cannot read, whole overlays and curves. Objects that cannot be made safe here
+are refused with the reason, to be held: pixels with burned in annotation or of a kind that often has some, overlays
+within the pixels, structured content, encapsulated documents.
 
 Cleaning a description takes out the words that identify this patient and those around them, as far as the object says
 who they are, and whatever looks like a number of theirs. It cannot know more: a description is a person's own words.
@@ -38,6 +39,9 @@ _REMOVED, _METHOD, _CODES, _TEMPORAL = 0x00120062, 0x00120063, 0x00120064, 0x002
 _BURNED_IN, _BIT_POSITION = 0x00280301, 0x0102
 _CONTENT, _ANNOTATION, _DOCUMENT, _PERSON = 0x0040A730, 0x00700001, 0x00420011, 0x00401101
 _MADE = (_REMOVED, _METHOD, _CODES, _TEMPORAL)
+
+# What Table E.1-1 does not list, but names somebody: dates of birth and death in another calendar, a breed's register
+_BEYOND = (0x00100033, 0x00100034, 0x00102295)
 
 _UNSAFE = {
     _CONTENT: "its structured content cannot be cleaned",
@@ -174,7 +178,7 @@ class _Editor:
             return stream.Edit(_overlay, False)
         actions = self._actions.get(tag)
         if actions is None:
-            return _LEFT_OUT if tags.kind(tag)[0] == "UN" and tag & 0xFFFF else _ONLY_READABLE
+            return _LEFT_OUT if tag in _BEYOND or tags.kind(tag)[0] in ("UN", "PN") else _ONLY_READABLE
         return stream.Edit(lambda old: self._apply(actions, old), False)
 
     def _is_safe(self, tag, creator):

@@ -77,6 +77,24 @@ def test_a_good_configuration_is_summed_up(tmp_path):
     assert edge("check-config", env={"EDGE_CONFIG": str(path), "PATH": "/usr/bin"}).stdout == said.stdout
 
 
+def test_what_rules_come_to_is_summed_up(tmp_path):
+    path = tmp_path / "edge.toml"
+    path.write_text(
+        '[[destination]]\nname = "archive"\nae_title = "PACS"\nhost = "10.0.0.9"\n'
+        '[[route]]\nmodality = "CT"\nhours = "18:00-07:00"\nto = "archive"\n'
+        '[[deidentify]]\nfor = "archive"\nkey_file = "key"\noptions = ["device", "uids"]\n'
+        '[[change]]\nfor = "archive"\ntag = "PatientID"\ndo = "prefix"\nvalue = "A-"\nfrom = "CT*"\n'
+        '[[modality]]\nfrom = "OLD*"\naddress = "10.0.2.0/24"\n'
+    )
+    said = edge("check-config", path).stdout.splitlines()
+    assert said[-4:] == [
+        '  routes    what comes when Modality is like "CT" and time is 18:00-07:00 to archive',
+        "  hides     who it was for archive with device and uids",
+        '  changes   PatientID (prefix) for archive when calling AE title is "CT*"',
+        "  meets     OLD* or 10.0.2.0/24 its own way",
+    ]
+
+
 def test_a_configuration_with_mistakes_exits_with_3_and_names_them_all(tmp_path):
     path = tmp_path / "edge.toml"
     path.write_text('[box]\nae_title = ""\n[dicom]\nprot = 104\n')

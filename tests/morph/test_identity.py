@@ -133,11 +133,12 @@ def test_private_elements_that_are_known_to_be_safe_are_kept():
 
 def test_elements_that_the_standard_does_not_know_are_left_out():
     content = [
-        (0x00080018, "UI", "1.2.3.4"), (0x00087777, "LO", "Somebody"), (0x00100010, "PN", "Somebody"),
+        (0x00080018, "UI", "1.2.3.4"), (0x00087777, "LO", "Somebody"), (0x00100033, "LO", "Showa 10"),
+        (0x00142006, "PN", "Somebody"), (0x00100010, "PN", "Somebody"),
         (0x00081140, "UN", b"\xfe\xff\0\xe0\0\0\0\0"), (0x00400275, "UN", b"\xfe\xff\0\xe0\0\0\0\0"),
     ]  # fmt: skip
     found = cleaned(writer.data_set(content, syntax.lookup(EXPLICIT)))
-    assert 0x00087777 not in found
+    assert not [tag for tag in (0x00087777, 0x00100033, 0x00142006) if tag in found]
     assert "ReferencedImageSequence" not in found and "RequestAttributesSequence" not in found
 
 
