@@ -23,7 +23,8 @@ from array import array
 from collections import namedtuple
 
 from edge.dicom import element, reader, tags, text
-from edge.dicom.errors import LimitError, LocalError, PeerError
+from edge.dicom import syntax as syntaxes
+from edge.dicom.errors import DicomError, LimitError, LocalError, PeerError
 from edge.morph import path as paths
 
 # form: ABSENT, VALUE, LONG (longer than anybody looks at) or SEQUENCE; octets: the value, little endian, None but for
@@ -47,6 +48,7 @@ ORIGINAL_BYTES = 1 << 20  # of all that is recorded of one data set
 
 _TOO_LONG = "%s is too long to be kept in Original Attributes Sequence as it was"
 
+_WRAPPED_LIMIT = 8
 _FLUSH_BYTES = 65536
 _SHORT_LIMIT = 0xFFFE
 _SWAPPED_AS = {2: "H", 4: "I", 8: "Q"}
@@ -103,6 +105,7 @@ class Rewriter:
         self._width = 1
         self._split = b""
         self._pad = b""
+        self._wrapped = 0  # sequences under VR UN that are open
         self._touched = False  # whether something was changed within the sequence of the data set that is open
         self._capture = None  # that sequence as it came, until it is too long
         self._record = record
@@ -279,6 +282,9 @@ class Rewriter:
         if len(value) & 1:
             value += element.filler(vr)
         level = self._levels[-1]
+        if vr == "UN" and value and level.state is not None and not self._skipping and tags.vr(tag) == "SQ":
+            if self._unwrap(tag, value):
+                return
         octets = head(tag, vr, len(value), self._explicit) + value
         if self._skipping:
             self._write(octets)
@@ -299,6 +305,29 @@ class Rewriter:
                 return
         self._write(octets)
 
+    def _unwrap(self, tag, value):
+        """Read a sequence that came under the VR UN (PS3.5 6.2.2), and say whether it is one; it goes on as what it is.
+
+        Some software writes sequences so that it does not know, although the standard does.
+        """
+        octets = element.write(tag, "SQ", len(value), False) + value
+        try:
+            for _ in _implicit(octets):
+                pass
+        except DicomError:
+            return False
+        if self._wrapped >= _WRAPPED_LIMIT:
+            raise LimitError("sequences under the VR UN are nested deeper than %d" % _WRAPPED_LIMIT)
+        outer = self._source
+        self._wrapped += 1
+        for self._source, event in _implicit(octets):
+            view = _HANDLE[type(event)](self, event)
+            if view is not None:
+                self._out += view
+        self._wrapped -= 1
+        self._source = outer
+        return True
+
     def _replace(self, tag, octets, new):
         """Write `new`, a New or None, instead of what came as `octets`."""
         if self._capture is not None:
@@ -318,7 +347,11 @@ class Rewriter:
         if not self._skipping:
             level = self._levels[-1]
             edit = self._edit_for(level, tag)
-            new = KEEP if edit is None else edit.of(Old(LONG, tag, vr, None, level.charsets))
+            known = tags.vr(tag) if vr == "UN" else vr
+            new = KEEP if edit is None else edit.of(Old(LONG, tag, known, None, level.charsets))
+            if new is KEEP and known == "SQ" and level.state is not None:
+                if self._editor.enter(level.state, tag, self._creator(level, tag), 1) is not None:
+                    raise LimitError("%s is a sequence under the VR UN, too long to look into" % paths.name(tag))
             if new is not KEEP:
                 if self._record and edit.record:
                     raise LimitError(_TOO_LONG % paths.name(tag))
@@ -433,6 +466,15 @@ _HANDLE = {
     reader.FragmentBegan: Rewriter._fragment_began,
     reader.FragmentEnded: Rewriter._fragment_ended,
 }
+
+
+def _implicit(octets):
+    """Yield (reader, event) of a whole data set in implicit VR little endian."""
+    source = reader.Reader(syntaxes.lookup(syntaxes.IMPLICIT_LITTLE), VALUE_BYTES)
+    source.feed(octets)
+    for event in source.events():
+        yield source, event
+    source.finish()
 
 
 def _is_creator(tag):

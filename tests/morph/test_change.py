@@ -18,6 +18,7 @@ from tests.morph.data import (
 )  # fmt: skip
 from tests.support import samples
 
+IMPLICIT_SYNTAX = syntax.lookup(IMPLICIT)
 RECORD = ("OriginalAttributesSequence",)
 
 
@@ -96,6 +97,24 @@ def test_elements_in_items_are_reached_by_their_path():
     assert (first.ScheduledProcedureStepID, second.ScheduledProcedureStepID) == ("XS1", "XS2")
     assert (first.RequestedProcedureID, second.RequestedProcedureID) == ("R1", "R9")
     assert first.ScheduledProtocolCodeSequence[0].CodeMeaning == "Größe"
+
+
+def test_a_sequence_under_the_vr_un_is_looked_into():
+    content = [(0x00100020, "LO", "4711"), (0x00401001, "SH", "R1")]
+    item = writer.data_set([(0x00400275, "SQ", [content])], IMPLICIT_SYNTAX)
+    octets = writer.data_set([(0x00080060, "CS", "CT"), (0x00400275, "UN", item[8:-8])], syntax.lookup(EXPLICIT))
+    for made in (rule("**.PatientID", "set", "X"), rule("RequestAttributesSequence.PatientID", "set", "X")):
+        found = parsed(changed(octets, made)[0])
+        assert found.RequestAttributesSequence[0].PatientID == "X"
+        assert found.RequestAttributesSequence[0].RequestedProcedureID == "R1"
+        before = found.OriginalAttributesSequence[0].ModifiedAttributesSequence[0]
+        assert before.RequestAttributesSequence[0].PatientID == "4711"
+    long = writer.data_set([(0x00400275, "UN", item[8:-8] * 2000)], syntax.lookup(EXPLICIT))
+    with pytest.raises(LimitError, match="too long to look into"):
+        changed(long, rule("**.PatientID", "set", "X"))
+    assert parsed(changed(long, rule("PatientID", "set", "X"))[0]).PatientID == "X"
+    broken = writer.data_set([(0x00400275, "UN", b"nothing like a sequence ")], syntax.lookup(EXPLICIT))
+    assert changed(broken, rule("**.PatientID", "delete"))[0] == broken
 
 
 def test_an_element_is_reached_wherever_it_stands():

@@ -135,11 +135,20 @@ def test_elements_that_the_standard_does_not_know_are_left_out():
     content = [
         (0x00080018, "UI", "1.2.3.4"), (0x00087777, "LO", "Somebody"), (0x00100033, "LO", "Showa 10"),
         (0x00142006, "PN", "Somebody"), (0x00100010, "PN", "Somebody"),
-        (0x00081140, "UN", b"\xfe\xff\0\xe0\0\0\0\0"), (0x00400275, "UN", b"\xfe\xff\0\xe0\0\0\0\0"),
+        (0x00081140, "UN", b"Somebody"), (0x00400275, "UN", b"Somebody"),
     ]  # fmt: skip
     found = cleaned(writer.data_set(content, syntax.lookup(EXPLICIT)))
     assert not [tag for tag in (0x00087777, 0x00100033, 0x00142006) if tag in found]
     assert "ReferencedImageSequence" not in found and "RequestAttributesSequence" not in found
+
+
+def test_a_long_sequence_that_nobody_can_look_into_is_left_out_whatever_is_retained():
+    item = writer.data_set([(0x00100010, "PN", "Somebody")], syntax.lookup(IMPLICIT))
+    hidden = (b"\xfe\xff\0\xe0" + len(item).to_bytes(4, "little") + item) * 4000
+    content = [(0x00080018, "UI", "1.2"), (0x00081110, "UN", hidden), (0x00400275, "UN", hidden)]
+    for options in ((), ("uids", "clean-descriptors")):
+        found = cleaned(writer.data_set(content, syntax.lookup(EXPLICIT)), *options)
+        assert "RequestAttributesSequence" not in found and not found.get("ReferencedStudySequence")
 
 
 @pytest.mark.parametrize(
