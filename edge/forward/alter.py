@@ -32,7 +32,8 @@ def altered(stages, parcel):
 
     job = parcel.job
     found = draft.Draft(
-        parcel.chunks, job.syntax, job.sop_class, job.uid, job.calling or "", job.called or "", job.address or ""
+        parcel.chunks, job.syntax, job.sop_class, job.uid, job.calling or "", job.called or "", job.address or "",
+        job.received or 0,
     )  # fmt: skip
     for stage in stages:
         found = stage.prepare(found)

@@ -116,14 +116,14 @@ def _expression(pattern, replacement):
 class Changes:
     """The stage of some Rules.
 
-    system: str, what the box calls itself in Original Attributes Sequence; now: function, seconds since 1970;
-    inflater: function that returns an inflate function (see edge.dicom.reader).
+    system: str, what the box calls itself in Original Attributes Sequence; inflater: function that returns an inflate
+    function (see edge.dicom.reader). The time of a change is when the object came to the box: what is sent again, after
+    a crash or to another destination, has the same octets, and no receiver takes it for another object.
     """
 
-    def __init__(self, rules, system, now, inflater):
+    def __init__(self, rules, system, inflater):
         self._rules = list(rules)
         self._system = system
-        self._now = now
         self._inflater = inflater
         wanted = match.needed([condition for each in self._rules for condition in each.where])
         for each in self._rules:
@@ -137,7 +137,7 @@ class Changes:
         laid = drafts.laid(draft.syntax)
         found = drafts.values(draft, self._inflater, self._wanted)
         little = syntaxes.lookup(draft.syntax).little
-        when = time.localtime(self._now())
+        when = time.localtime(draft.received)
         scene = match.Scene(draft.calling, draft.called, draft.address, draft.sop_class, found, little, when)
         rules = [each for each in self._rules if match.holds(each.where, scene)]
         if not rules:

@@ -14,8 +14,11 @@ from edge.morph import stream
 
 # chunks: function that returns an iterator over the data set from its beginning, in pieces that are good until the
 # next; syntax: UID of the transfer syntax they are in; sop_class, sop_instance: UIDs; calling, called, address: str, of
-# the association by which the object came to the box, "" where that is not known
-Draft = namedtuple("Draft", ("chunks", "syntax", "sop_class", "sop_instance", "calling", "called", "address"))
+# the association by which the object came to the box, "" where that is not known; received: when that was, in seconds
+# since 1970
+Draft = namedtuple(
+    "Draft", ("chunks", "syntax", "sop_class", "sop_instance", "calling", "called", "address", "received")
+)
 
 OUTPUT_LIMIT_BYTES = 1 << 33  # of what a deflated data set may become
 

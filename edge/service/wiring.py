@@ -1,7 +1,6 @@
 """Every room's settings made from the one configuration, and the box put together from its rooms."""
 
 import os
-import time
 
 from edge.box import admission, rules
 from edge.console import routing
@@ -143,7 +142,7 @@ def make_stages(settings, destination):
     if wanted:
         from edge.morph import change  # only a box that changes something pays for it
 
-        stages.append(change.Changes(wanted, settings.box.ae_title, time.time, inflater))
+        stages.append(change.Changes(wanted, settings.box.ae_title, inflater))
     return tuple(stages)
 
 

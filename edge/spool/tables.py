@@ -38,7 +38,8 @@ JobRow = namedtuple("JobRow", "object_id destination state priority tries due si
 # What a worker needs to send one object to one destination; the fields as in StoredObject, study: Study Instance UID
 Job = namedtuple(
     "Job",
-    "object_id destination priority tries uid copy sop_class syntax path offset size crc study calling called address",
+    "object_id destination priority tries uid copy sop_class syntax path offset size crc study calling called address"
+    " received",
 )
 
 TABLES = """
@@ -101,7 +102,7 @@ LANES = {
 }  # fmt: skip
 CLAIM = (
     "SELECT j.object, j.priority, j.tries, o.uid, o.copy, o.sop_class, o.syntax, o.path, o.offset, o.size, o.crc,"
-    " s.uid, o.calling, o.called, o.address"
+    " s.uid, o.calling, o.called, o.address, o.received"
     " FROM jobs j INDEXED BY jobs_ready CROSS JOIN objects o ON o.id = j.object JOIN studies s ON s.id = j.study"
     " WHERE j.destination = ? AND j.state = 0 ORDER BY j.priority, j.study, j.object LIMIT ?"
 )

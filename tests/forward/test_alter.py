@@ -1,5 +1,7 @@
 """What a destination has changed reaches foreign peers changed, and the stored object stays as it came."""
 
+import time
+
 import pydicom
 import pytest
 
@@ -19,7 +21,7 @@ from tests.support.dcmtk import Storescp
 
 
 def to(port, *rules):
-    stage = change.Changes(rules, "EDGE", lambda: 1_800_000_000, inflater)
+    stage = change.Changes(rules, "EDGE", inflater)
     return DicomTarget("127.0.0.1", port, "ARCHIVE", "EDGE", stock.TERMS, stages=(stage,))
 
 
@@ -97,7 +99,7 @@ def test_an_object_that_no_change_is_for_goes_as_it_is(tmp_path):
 
 def test_what_is_changed_can_be_compressed_then(tmp_path):
     (made,) = stock.slices(1, size=64)
-    stages = (change.Changes([rule("PatientID", "prefix", "SITE-")], "EDGE", lambda: 1_800_000_000, inflater),)
+    stages = (change.Changes([rule("PatientID", "prefix", "SITE-")], "EDGE", inflater),)
     jpeg_ls = "1.2.840.10008.1.2.4.80"
     with stock.opened(tmp_path / "state") as spool, Archive(syntaxes=[jpeg_ls]) as archive:
         stock.put(spool, made, "archive")
@@ -114,7 +116,7 @@ def test_a_large_object_is_changed_in_the_memory_of_a_small_one(tmp_path):
     import tracemalloc
 
     made = phantom.us(phantom.study("US"), size=1024, frames=60)
-    stage = change.Changes([rule("**.PatientID", "set", "X")], "EDGE", lambda: 1_800_000_000, inflater)
+    stage = change.Changes([rule("**.PatientID", "set", "X")], "EDGE", inflater)
     with stock.opened(tmp_path / "state") as spool:
         stock.put(spool, made, "archive")
         (job,) = spool.jobs.claim("archive", 1e12, 1)
@@ -129,3 +131,15 @@ def test_a_large_object_is_changed_in_the_memory_of_a_small_one(tmp_path):
         tracemalloc.stop()
         parcel.close()
     assert octets > job.size and peak < 3 << 20
+
+
+def test_what_is_sent_again_has_the_same_octets(tmp_path):
+    (made,) = stock.slices(1)
+    with stock.opened(tmp_path / "state") as spool, Archive() as one, Archive() as other:
+        stock.put(spool, made, "one", "other")
+        with stock.working(spool, "one", to(one.port, rule("PatientID", "prefix", "S-"))):
+            (first,) = one.await_received(1)
+        time.sleep(1.1)
+        with stock.working(spool, "other", to(other.port, rule("PatientID", "prefix", "S-"))):
+            (second,) = other.await_received(1)
+    assert first.data_set == second.data_set

@@ -24,11 +24,12 @@ def cut(octets, size):
 
 
 def draft(octets, uid=EXPLICIT, size=65536, calling="CT1"):
-    return Draft(lambda: cut(octets, size), uid, "1.2.840.10008.5.1.4.1.1.2", "1.2.3.4", calling, "EDGE", "10.0.0.5")
+    ct = "1.2.840.10008.5.1.4.1.1.2"
+    return Draft(lambda: cut(octets, size), uid, ct, "1.2.3.4", calling, "EDGE", "10.0.0.5", NOW)
 
 
 def stage(*rules):
-    return change.Changes(rules, "EDGE", lambda: NOW, inflater)
+    return change.Changes(rules, "EDGE", inflater)
 
 
 def rule(words, action, value=None, **more):
