@@ -215,11 +215,12 @@ COMMANDS = (
         "turn files into another transfer syntax",
         (
             "Writes the DICOM file IN to OUT in another transfer syntax: compressed, decompressed or re-encoded. Of a "
-            "folder, every DICOM file below it, into the same places below OUT. Nothing is overwritten; a file that "
-            "cannot be transcoded is named with the reason, and the others go on.",
+            "folder, every DICOM file below it, into the same places below OUT; objects without pixels are copied as "
+            "they are. Nothing is overwritten; a file that cannot be transcoded is named with the reason, and the "
+            "others go on.",
             "NAME is one that `edge codecs` shows as written here. What loses nothing keeps its SOP Instance UID. "
-            "jpeg-ls-near makes a new object, which says what it was derived from. A file of any length is done in "
-            "the memory of a few frames.",
+            "jpeg-ls-near and htj2k-203 lose something and make a new object, which says what it was derived from. "
+            "A file of any length is done in the memory of a few frames.",
         ),
         2,
         2,

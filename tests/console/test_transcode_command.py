@@ -4,9 +4,11 @@ import io
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import numpy
 import pydicom
+import pydicom.data
 import pytest
 
 from tests.pixels import objects
@@ -60,6 +62,30 @@ def test_of_a_folder_every_file_is_tried_and_the_rest_goes_on(tmp_path, ct):
     assert "d.dcm: not transcoded: " in said.stderr and "ends within" in said.stderr
     files = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert files == ["a.dcm", "deep/c.dcm"]
+
+
+def test_of_a_folder_objects_without_pixels_are_copied_as_they_are(tmp_path, ct):
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "a.dcm").write_bytes(ct.read_bytes())
+    report = Path(pydicom.data.get_testdata_file("reportsi.dcm"))
+    (study / "report.dcm").write_bytes(report.read_bytes())
+    said = edge("transcode", study, tmp_path / "out", "--to", "jpeg-ls")
+    assert said.returncode == 0 and "1 file transcoded" in said.stdout
+    assert "1 without pixels copied as they are" in said.stdout
+    assert (tmp_path / "out" / "report.dcm").read_bytes() == report.read_bytes()
+    assert edge("transcode", study / "report.dcm", tmp_path / "one.dcm", "--to", "jpeg-ls").returncode == 1
+
+
+def test_what_a_killed_run_left_is_written_over(tmp_path, ct):
+    (tmp_path / "out.dcm.partial").write_bytes(b"half of it")
+    assert edge("transcode", ct, tmp_path / "out.dcm", "--to", "rle").returncode == 0
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.dcm"]
+
+
+def test_near_is_refused_where_it_has_no_meaning(tmp_path, ct):
+    said = edge("transcode", ct, tmp_path / "out.dcm", "--to", "rle", "--near", "3")
+    assert said.returncode == 2 and "--near is for --to jpeg-ls-near" in said.stderr
 
 
 def test_a_folder_is_not_written_into_itself(tmp_path, ct):
