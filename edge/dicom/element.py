@@ -9,6 +9,7 @@ from edge.dicom import octets as _octets
 from edge.dicom.errors import LocalError
 
 UNDEFINED = 0xFFFFFFFF
+_SHORT_LIMIT = 0xFFFE  # the longest value of a VR whose length takes 16 bits
 
 ITEM = 0xFFFEE000
 ITEM_END = 0xFFFEE00D
@@ -88,6 +89,13 @@ def write(tag, vr, length, explicit=True):
     if length > 0xFFFF and not is_long:
         raise LocalError("a value of VR %s has at most 65534 octets, this one has %d" % (vr, length))
     return _octets.put_head_explicit(tag, code, length, is_long)
+
+
+def write_any(tag, vr, length, explicit=True):
+    """Return the head of an element as `write` does, under VR UN where `length` is too long for `vr` (PS3.5 6.2.2)."""
+    if explicit and _SHORT_LIMIT < length != UNDEFINED and not is_long(vr):
+        vr = "UN"
+    return write(tag, vr, length, explicit)
 
 
 def is_long(vr):

@@ -50,22 +50,14 @@ _TOO_LONG = "%s is too long to be kept in Original Attributes Sequence as it was
 
 _WRAPPED_LIMIT = 8
 _FLUSH_BYTES = 65536
-_SHORT_LIMIT = 0xFFFE
 _SWAPPED_AS = {2: "H", 4: "I", 8: "Q"}
-
-
-def head(tag, vr, length, explicit):
-    """Return the head of an element; a value too long for its VR becomes UN (PS3.5 6.2.2)."""
-    if explicit and length != element.UNDEFINED and length > _SHORT_LIMIT and not element.is_long(vr):
-        vr = "UN"
-    return element.write(tag, vr, length, explicit)
 
 
 def encoded(tag, new, explicit):
     """Return a whole element for a New."""
     if new.vr == "SQ":
         return element.write(tag, "SQ", element.UNDEFINED, explicit) + new.octets + SEQUENCE_END
-    return head(tag, new.vr, len(new.octets), explicit) + new.octets
+    return element.write_any(tag, new.vr, len(new.octets), explicit) + new.octets
 
 
 class _Level:
@@ -193,7 +185,7 @@ class Rewriter:
         if new is KEEP or new is None:
             return
         level.made.add(tag)
-        self._changed(tag, head(tag, new.vr, 0, self._explicit), edit)
+        self._changed(tag, element.write_any(tag, new.vr, 0, self._explicit), edit)
         if tag == element.SPECIFIC_CHARACTER_SET:
             level.charsets = text.terms(new.octets)
         self._out += encoded(tag, new, self._explicit)
@@ -260,7 +252,7 @@ class Rewriter:
                 value = self._levels[0].names[tag >> 16, block].encode("ascii", "replace")
                 value += b" " * (len(value) & 1)
                 creator = tag & 0xFFFF0000 | block
-                self.originals.setdefault(creator, head(creator, "LO", len(value), self._explicit) + value)
+                self.originals.setdefault(creator, element.write_any(creator, "LO", len(value), self._explicit) + value)
 
     def _changed(self, tag, octets, edit):
         """Note that an element was changed by `edit`; octets: what it was."""
@@ -285,7 +277,7 @@ class Rewriter:
         if vr == "UN" and value and level.state is not None and not self._skipping and tags.vr(tag) == "SQ":
             if self._unwrap(tag, value):
                 return
-        octets = head(tag, vr, len(value), self._explicit) + value
+        octets = element.write_any(tag, vr, len(value), self._explicit) + value
         if self._skipping:
             self._write(octets)
             return
@@ -362,7 +354,7 @@ class Rewriter:
                 return
         if length > ORIGINAL_BYTES:
             self._capture = None
-        self._write(head(tag, vr, length + (length & 1), self._explicit))
+        self._write(element.write_any(tag, vr, length + (length & 1), self._explicit))
 
     def _chunk(self, event):
         if self._dropping:

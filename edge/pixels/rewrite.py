@@ -13,7 +13,6 @@ from edge.dicom import element, reader
 from edge.dicom.errors import PeerError
 
 READ_BYTES = 65536
-_SHORT_LIMIT = 0xFFFE  # the longest value of a VR whose length takes 16 bits
 
 _ITEM_BEGIN = element.write(element.ITEM, "", element.UNDEFINED)
 _ITEM_END = element.write(element.ITEM_END, "", 0)
@@ -105,9 +104,7 @@ class Rewriter:
                 yield from parts()
 
     def _head(self, tag, vr, length):
-        if self._explicit and length > _SHORT_LIMIT and not element.is_long(vr):
-            vr = "UN"  # as PS3.5 6.2.2 has it for what is too long for its own
-        self._out += element.write(tag, vr, length, self._explicit)
+        self._out += element.write_any(tag, vr, length, self._explicit)
 
     def _element(self, event):
         tag, vr, value, _ = event
