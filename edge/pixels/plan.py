@@ -10,6 +10,7 @@ from collections import namedtuple
 
 from edge.dicom import element, reader, syntax, uid, writer
 from edge.dicom.errors import LimitError, LocalError, PeerError, TruncatedError
+from edge.dicom.octets import pad_even
 from edge.pixels import binding, image, registry, rewrite
 
 # How pixels lie in a data set
@@ -277,8 +278,7 @@ def irreversible_loss(bits_stored):
 
 
 def _padded(text, filler):
-    octets = text.encode("ascii")
-    return octets + filler * (len(octets) & 1)
+    return pad_even(text.encode("ascii"), filler)
 
 
 def _check(pixels, target, codec):
@@ -336,10 +336,10 @@ def _lossy(subject, how, new_uid, method, edits, items):
         raise LocalError("the object has no SOP Instance UID by which the new one could name it")
     edits[element.SOP_INSTANCE] = ("UI", _padded(new_uid, b"\0"))
     kind = values.get(_IMAGE_TYPE, b"ORIGINAL\\PRIMARY ").partition(b"\\")
-    edits[_IMAGE_TYPE] = ("CS", pad(b"DERIVED" + kind[1] + kind[2].rstrip(b" "), b" "))
+    edits[_IMAGE_TYPE] = ("CS", pad_even(b"DERIVED" + kind[1] + kind[2].rstrip(b" "), b" "))
     before = values.get(_DERIVATION, b"").rstrip(b" \0")
     said = how.encode("ascii")
-    edits[_DERIVATION] = ("ST", pad(before + b"; " + said if before else said, b" "))
+    edits[_DERIVATION] = ("ST", pad_even(before + b"; " + said if before else said, b" "))
     edits[image.LOSSY] = ("CS", b"01")
     # What was added to a syntax that is always lossy goes before this one (see _lossy_before)
     methods = image.text({image.LOSSY_METHOD: edits[image.LOSSY_METHOD][1]} if image.LOSSY_METHOD in edits else values,
@@ -357,11 +357,6 @@ def _lossy(subject, how, new_uid, method, edits, items):
         (0x00081150, "UI", uid.from_octets(values.get(element.SOP_CLASS, b""))),
         (0x00081155, "UI", uid.from_octets(values[element.SOP_INSTANCE])), (0x0040A170, "SQ", [purpose]),
     ])  # fmt: skip
-
-
-def pad(octets, filler):
-    """Return octets of even length."""
-    return octets + filler * (len(octets) & 1)
 
 
 def _item(content):
