@@ -109,8 +109,3 @@ def choices(context_for, sop_class, syntax, compress=None):
         context_id = context_for(sop_class, way)
         if context_id is not None:
             yield context_id, way
-
-
-def choose(context_for, sop_class, syntax, compress=None):
-    """Return the first of `choices`, or None when there is no way."""
-    return next(choices(context_for, sop_class, syntax, compress), None)

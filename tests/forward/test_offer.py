@@ -35,6 +35,11 @@ def test_each_syntax_has_a_context_of_its_own_and_the_class_one_to_fall_back_on(
     assert offer.plan([(CT, each) for each in stored]).wanted == [(CT, each) for each in wanted]
 
 
+def first(*question):
+    """The first way that an object may go, or None."""
+    return next(offer.choices(*question), None)
+
+
 def test_the_same_pair_is_offered_once():
     made = offer.plan([(CT, EXPLICIT), (MR, EXPLICIT), (CT, EXPLICIT)])
     assert [sop_class for sop_class, _ in made.wanted] == [CT, CT, MR, MR]
@@ -69,15 +74,15 @@ def test_an_offer_fits_and_serves_the_first_objects_without_a_gap(pairs, before,
 
 def test_an_object_goes_in_its_own_syntax_where_it_can():
     accepted = {(CT, EXPLICIT): 1, (CT, IMPLICIT): 3}
-    assert offer.choose(lambda *pair: accepted.get(pair), CT, IMPLICIT) == (3, IMPLICIT)
+    assert first(lambda *pair: accepted.get(pair), CT, IMPLICIT) == (3, IMPLICIT)
 
 
 def test_an_object_goes_re_encoded_where_it_must_and_not_at_all_where_it_cannot():
     accepted = {(CT, IMPLICIT): 3}
-    assert offer.choose(lambda *pair: accepted.get(pair), CT, BIG) == (3, IMPLICIT)
-    assert offer.choose(lambda *pair: accepted.get(pair), CT, JPEG) == (3, IMPLICIT)
-    assert offer.choose(lambda *pair: accepted.get(pair), CT, MPEG) is None
-    assert offer.choose(lambda *pair: accepted.get(pair), MR, EXPLICIT) is None
+    assert first(lambda *pair: accepted.get(pair), CT, BIG) == (3, IMPLICIT)
+    assert first(lambda *pair: accepted.get(pair), CT, JPEG) == (3, IMPLICIT)
+    assert first(lambda *pair: accepted.get(pair), CT, MPEG) is None
+    assert first(lambda *pair: accepted.get(pair), MR, EXPLICIT) is None
 
 
 @pytest.mark.parametrize(
