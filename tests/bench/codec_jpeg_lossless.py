@@ -7,8 +7,8 @@ the same frame, as of a similar one before it, and takes the rows from a stream.
 import imagecodecs
 
 from edge._native import ffi, lib
-from tests.bench.codec_rle import step
 from tests.bench.codecs import Row
+from tests.bench.native import step
 
 PEER = imagecodecs.jpeg8_version().split("/")[0].replace("libjpeg_turbo", "libjpeg-turbo")
 

@@ -8,19 +8,9 @@ import imagecodecs
 
 from edge._native import ffi, lib
 from tests.bench.codecs import Row
+from tests.bench.native import step
 
 PEER = f"CharLS {dict(each.split('-', 1) for each in imagecodecs.version().split(', ') if '-' in each)['charls']}"
-
-
-def _step(function, state, source, room):
-    io = ffi.new("edge_io *")
-    setattr(io, "in", ffi.from_buffer("uint8_t[]", source))
-    io.in_left, io.in_ended = len(source), 1
-    io.out, io.out_left = ffi.from_buffer("uint8_t[]", room), len(room)
-    result = function(state, io)
-    if result != lib.EDGE_DONE:
-        raise RuntimeError(ffi.string(lib.edge_result_text(result)).decode("ascii"))
-    return len(room) - io.out_left
 
 
 def encoder(image, room):
@@ -36,7 +26,7 @@ def encoder(image, room):
 
     def encode():
         lib.edge_jpeg_ls_encode_begin(state, size, shape, options)
-        return _step(lib.edge_jpeg_ls_encode, state, image.pixels, room)
+        return step(lib.edge_jpeg_ls_encode, state, image.pixels, room)
 
     return encode, size
 
@@ -53,7 +43,7 @@ def decoder(image, stream, room, bits_stored):
 
     def decode():
         lib.edge_jpeg_ls_decode_begin(state, size, bounds, 0)
-        return _step(lib.edge_jpeg_ls_decode, state, stream, room)
+        return step(lib.edge_jpeg_ls_decode, state, stream, room)
 
     return decode, size
 
