@@ -32,16 +32,23 @@ def lines(chunks, inflate=None, inflate_limit=1 << 40, value_columns=72):
     chunks = iter(chunks)
     head = HeadReader()
     taken = bytearray()
-    for chunk in chunks:
-        taken.extend(chunk)
-        if head.feed(chunk):
-            break
-    else:
-        head.finish()
+    try:
+        for chunk in chunks:
+            taken.extend(chunk)
+            if head.feed(chunk):
+                break
+        else:
+            head.finish()
+    except DicomError:
+        if head.meta_offset is not None:
+            try:
+                yield from _meta(bytes(taken[head.meta_offset :]), head, value_columns)
+            except DicomError:
+                pass  # the head's own error says more
+        raise
     found = head.transfer_syntax
     yield "# %s, data set at offset %d" % (found.name, head.data_set_offset)
-    explicit = events.Reader(syntaxes.lookup(syntaxes.EXPLICIT_LITTLE), _LOOKED_AT, start=head.meta_offset)
-    yield from data_set([bytes(taken[head.meta_offset : head.data_set_offset])], explicit, value_columns)
+    yield from _meta(bytes(taken[head.meta_offset : head.data_set_offset]), head, value_columns)
     yield "#"
     start = 0 if found.deflated else head.data_set_offset
     reader = events.Reader(found, _LOOKED_AT, inflate=inflate, inflate_limit=inflate_limit, start=start)
@@ -54,6 +61,11 @@ def lines(chunks, inflate=None, inflate_limit=1 << 40, value_columns=72):
         yield "# note: %s (at offset %d)" % notice
     if error is not None:
         raise error
+
+
+def _meta(octets, head, value_columns):
+    explicit = events.Reader(syntaxes.lookup(syntaxes.EXPLICIT_LITTLE), _LOOKED_AT, start=head.meta_offset)
+    return data_set([octets], explicit, value_columns)
 
 
 def data_set(chunks, reader, value_columns=72):

@@ -96,8 +96,8 @@ class HeadReader:
 
     Feed it the file from its beginning until `feed` says True; call `finish` when the file ends before that. Then:
     `transfer_syntax` is the syntax.TransferSyntax that the data set really has, `data_set_offset` where it begins and
-    `meta_offset` where the File Meta Information does, `meta` a FileMeta, `preamble` one of ABSENT, ZERO, TIFF,
-    EXECUTABLE, OTHER, and `notices` the list of Notice.
+    `meta_offset` where the File Meta Information does (None until that is known), `meta` a FileMeta, `preamble` one of
+    ABSENT, ZERO, TIFF, EXECUTABLE, OTHER, and `notices` the list of Notice.
 
     Raises PeerError when this is no DICOM file, TruncatedError when it ends within its head, LimitError when the
     File Meta Information is longer than `limit` octets.
@@ -105,7 +105,7 @@ class HeadReader:
 
     def __init__(self, limit=65536):
         self.transfer_syntax = None
-        self.meta_offset = 0
+        self.meta_offset = None
         self.data_set_offset = None
         self.meta = None
         self.preamble = None

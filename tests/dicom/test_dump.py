@@ -125,6 +125,18 @@ def test_a_truncated_file_is_shown_as_far_as_it_goes():
     assert "Modality" in shown[-2] and shown[-1] == len(octets) + 6
 
 
+def test_a_file_that_ends_within_its_meta_is_shown_as_far_as_it_goes():
+    whole = part10.head("1.2", "1.2.3", syntax.EXPLICIT_LITTLE)
+    for rest in (b"\2", b"\2\0\x16\0AE\x10\0EDGE"):
+        shown = []
+        try:
+            for line in dump.lines([whole + rest]):
+                shown.append(line)
+        except TruncatedError as error:
+            shown.append(error.offset)
+        assert "TransferSyntaxUID" in shown[4] and shown[-1] == len(whole + rest)
+
+
 def test_what_is_no_file_is_an_error():
     for chunks in ([], [b""], [b"nonsense" * 100]):
         assert isinstance(error_of(list, dump.lines(chunks)), DicomError)

@@ -161,7 +161,7 @@ def test_any_octets_can_be_dumped_to_a_terminal(octets, transfer_syntax, cuts):
             lines.append(line)
     except DicomError:
         pass
-    assert len(lines) > 8
+    assert any("TransferSyntaxUID" in line for line in lines)  # what could be read is shown, whatever follows
     assert all(text.printable(line) == line for line in lines)
 
 
