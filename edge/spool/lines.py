@@ -63,11 +63,7 @@ def read_line(octets, start, segment=0):
     end = octets.find(b"\n", start, start + LINE_LIMIT) + 1
     if end - start < _LEAST_OCTETS or octets[start + 8] != 0x20:
         return None
-    try:
-        expected = int(octets[start : start + 8], 16)
-    except ValueError:
-        return None
-    if crc32(memoryview(octets)[start + 9 : end]) != expected:
+    if octets[start : start + 8] != b"%08x" % crc32(memoryview(octets)[start + 9 : end]):
         return None
     try:
         sequence, synced, kind, text = octets[start + 9 : end].split(b" ", 3)
