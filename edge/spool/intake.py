@@ -252,6 +252,8 @@ class Arrival:
             turns.enter(self.sop_instance)
             try:
                 return self._settle(self._facts(), route)
+            except OSError as error:  # of looking at what is here already: what writes judges its errors by itself
+                raise errors.from_os(error, "looking at the objects that are here already")
             finally:
                 turns.leave(self.sop_instance)
         finally:

@@ -9,7 +9,7 @@ import pytest
 
 from edge.dicom import syntax
 from edge.spool import errors
-from edge.spool.intake import NEW, Source
+from edge.spool.intake import IDENTICAL, NEW, Source
 from edge.spool.jobs import UNROUTED
 from edge.spool.spool import Limits
 from tests.spool import data
@@ -267,6 +267,22 @@ def test_an_object_that_cannot_be_made_durable_is_refused_and_leaves_nothing(tmp
     assert [stored.uid for stored in again.objects()] == ["1.2.1", "1.2.3"]
     assert again.recovered == (0, 0, 0)
     again.close()
+
+
+def test_an_object_that_comes_again_is_refused_while_its_first_copy_cannot_be_looked_at(tmp_path):
+    disk = data.FailingDisk()
+    spool = open_spool(tmp_path / "state", disk=disk)
+    receive(spool, "1.2.1")
+    kept = files_of(spool.path)
+    arrival = spool.intake.begin(CT, "1.2.1", EXPLICIT, MODALITY)
+    arrival.write(data_set("1.2.1"))
+    disk.failing = {"open": EIO}
+    with pytest.raises(errors.Degraded):
+        arrival.commit(lambda facts: ["PACS"])
+    disk.failing = {}
+    assert files_of(spool.path) == kept
+    assert receive(spool, "1.2.1").verdict == IDENTICAL
+    spool.close()
 
 
 @pytest.mark.parametrize("call", ["open", "pwritev", "fsync", "rename"])
