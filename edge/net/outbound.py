@@ -307,32 +307,22 @@ class Link:
             raise
 
     def _send_file(self, command_octets, context_id, fd, offset, length, limit):
-        connected = self._wire.socket
-        out = connected.fileno()
         head = command_octets
         end = offset + length
         try:
             while offset < end:
                 count = min(limit, end - offset)
                 head += self._association.data_header(context_id, count, offset + count == end)
-                self._send_more(head)
+                sent = self._wire.send_file(head, fd, offset, count)
+                if sent < count:
+                    raise ShortFile(end - offset - sent)
+                offset += sent
                 head = b""
-                pdu_end = offset + count
-                while offset < pdu_end:
-                    sent = os.sendfile(out, fd, offset, pdu_end - offset)
-                    if not sent:
-                        raise ShortFile(end - offset)
-                    offset += sent
         except OSError as error:
             if isinstance(error, ShortFile) or error.errno == errno.EIO:
                 self.close()  # in the middle of a PDU, where an A-ABORT would be taken for payload
                 raise
             raise self._broken(error) from error
-
-    def _send_more(self, octets):
-        sent = self._wire.socket.send(octets, socket.MSG_MORE)
-        if sent < len(octets):
-            self._wire.send(octets[sent:])
 
     def _send_parts(self, parts):
         try:

@@ -5,6 +5,7 @@ SO_SNDTIMEO), which costs no second system call as a poll before each would.
 """
 
 import errno
+import os
 import socket
 import struct
 import time
@@ -83,6 +84,23 @@ class Wire:
                 sent = 0
             else:
                 self.socket.sendall(part)
+
+    def send_file(self, head, fd, offset, length):
+        """Send `head`, then up to `length` octets of the file `fd` from `offset`; return how many of these there were.
+
+        The kernel copies them. OSError as `send`, and, with errno EIO, when the file cannot be read.
+        """
+        sent = self.socket.send(head, socket.MSG_MORE)
+        if sent < len(head):
+            self.socket.sendall(head[sent:])
+        out = self.socket.fileno()
+        done = 0
+        while done < length:
+            sent = os.sendfile(out, fd, offset + done, length - done)
+            if not sent:
+                break
+            done += sent
+        return done
 
     def interrupt(self):
         """Make a receive that blocks in another thread return 0."""
