@@ -6,6 +6,9 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 
 from collections import namedtuple
 
+from edge.box import encryption
+from edge.box.section import REQUIRED, Section
+from edge.box.section import key as _key
 from edge.box.values import (
     ADDRESS,
     AE_TITLE,
@@ -36,24 +39,11 @@ from edge.box.values import (
 from edge.morph import profile
 from edge.pixels import registry
 
-REQUIRED = object()  # in place of a default: the key must be there
-
 _KIB = 1 << 10
 _MIB = 1 << 20
 _GIB = 1 << 30
 _TIB = 1 << 40
 _UNCOMPRESSED = ("explicit", "implicit", "encapsulated-uncompressed")
-
-# name: the key in the file; field: the attribute in the named tuple; kind: values.Kind; default: as the box uses it, or
-# REQUIRED; meaning: for the reference; example: what the reference shows where there is no default
-Key = namedtuple("Key", ("name", "field", "kind", "default", "meaning", "example"))
-# name: the table in the file; repeated: whether it is a [[table]]; meaning: for the reference; keys: tuple of Key
-Section = namedtuple("Section", ("name", "repeated", "meaning", "keys"))
-
-
-def _key(name, kind, default, meaning, field=None, example=None):
-    return Key(name, field or name, kind, default, meaning, example)
-
 
 BOX = Section(
     "box",
@@ -83,6 +73,14 @@ DICOM = Section(
     (
         _key("bind", ADDRESS, "0.0.0.0", "The address that the box listens on."),
         _key("port", whole(0, 65535), 11112, "The TCP port it listens on; 0 takes any free one."),
+        _key("plain", TRUTH, True, "Whether it listens on `port`, without TLS. false leaves only `tls_port`."),
+        _key(
+            "tls_port",
+            whole(0, 65535),
+            None,
+            "The TCP port it listens on with TLS, as [tls] says; 2762 is the registered one. Without it: none.",
+            example="2762",
+        ),
         _key(
             "called_aliases",
             several(AE_TITLE),
@@ -188,6 +186,7 @@ DESTINATION = Section(
             "What the box calls itself there; without it, the `ae_title` of [box].",
             example='"EDGE"',
         ),
+        *encryption.OF_DESTINATIONS,
         _key("connect_timeout_s", seconds(1, 300), 10, "How long a connection, and an association, may take."),
         _key("dimse_timeout_s", seconds(1, 3600), 60, "How long an answer to a request may take."),
         _key(
@@ -390,15 +389,16 @@ MODALITY = Section(
     ),
 )
 
-SECTIONS = (BOX, DICOM, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY)
+SECTIONS = (BOX, DICOM, encryption.TLS, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY)
 
 
 def _fields(section):
-    return [key.field for key in section.keys]
+    return [each.field for each in section.keys]
 
 
 Box = namedtuple("Box", _fields(BOX))
 Dicom = namedtuple("Dicom", _fields(DICOM))
+Tls = namedtuple("Tls", _fields(encryption.TLS))
 Limits = namedtuple("Limits", _fields(LIMITS))
 Destination = namedtuple("Destination", _fields(DESTINATION))
 Route = namedtuple("Route", _fields(ROUTE))
@@ -407,22 +407,25 @@ Deidentify = namedtuple("Deidentify", _fields(DEIDENTIFY))
 Modality = namedtuple("Modality", _fields(MODALITY))
 # destinations, routes, changes, identities, modalities: tuples of Destination, Route, Change, Deidentify and Modality
 Config = namedtuple(
-    "Config", ("box", "dicom", "limits", "destinations", "routes", "changes", "identities", "modalities")
+    "Config", ("box", "dicom", "tls", "limits", "destinations", "routes", "changes", "identities", "modalities")
 )
 
 _SHAPES = dict(
-    zip([section.name for section in SECTIONS], (Box, Dicom, Limits, Destination, Route, Change, Deidentify, Modality))
+    zip(
+        [section.name for section in SECTIONS],
+        (Box, Dicom, Tls, Limits, Destination, Route, Change, Deidentify, Modality),
+    )
 )
 
 
 def build(section, values):
     """Return the named tuple of `section`, of `values` ({field: value}), with defaults for those it does not have."""
-    return _SHAPES[section.name](*[values.get(key.field, key.default) for key in section.keys])
+    return _SHAPES[section.name](*[values.get(each.field, each.default) for each in section.keys])
 
 
 def defaults():
     """Return the Config of an empty file: no destination, no route, everything else at its default."""
-    return Config(build(BOX, {}), build(DICOM, {}), build(LIMITS, {}), (), (), (), (), ())
+    return Config(build(BOX, {}), build(DICOM, {}), build(encryption.TLS, {}), build(LIMITS, {}), (), (), (), (), ())
 
 
 def destination(config, name):

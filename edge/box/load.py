@@ -3,7 +3,8 @@
 import os
 from collections import namedtuple
 
-from edge.box import config, rules
+from edge.box import config, encryption, rules
+from edge.box.section import REQUIRED
 from edge.box.values import ItemError, toml
 from edge.pixels import registry
 
@@ -80,12 +81,14 @@ def _syntax_mistake(text, words):
 
 
 def _anchored(found, folder):
-    state_dir = os.path.normpath(os.path.join(folder, os.path.expanduser(found.box.state_dir)))
-    identities = [
-        each._replace(key_file=os.path.normpath(os.path.join(folder, os.path.expanduser(each.key_file))))
-        for each in found.identities
-    ]
-    return found._replace(box=found.box._replace(state_dir=state_dir), identities=tuple(identities))
+    def anchor(path):
+        return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
+
+    identities = [each._replace(key_file=anchor(each.key_file)) for each in found.identities]
+    found = encryption.anchored(found, anchor)
+    return found._replace(
+        box=found.box._replace(state_dir=anchor(found.box.state_dir)), identities=tuple(identities)
+    )
 
 
 class _Places:
@@ -111,6 +114,14 @@ def _header(section, number=None, name=""):
 
 def _key(header, name):
     return "%s%s %s" % (header, "," if header.startswith("[[") else "", name)
+
+
+def _key_at(found, place):
+    """Return the words for the key at `place`, a path as `positions` has it."""
+    if place[0] != "destination":
+        return "[%s] %s" % place
+    name = found.destinations[place[1]].name
+    return _key(_header(config.DESTINATION, place[1], name if isinstance(name, str) else ""), place[-1])
 
 
 def _suggestion(word, words):
@@ -181,7 +192,7 @@ class _Reading:
             except ValueError as unfit:
                 self._misfit((*path, name), _key(header, name), key.kind, toml(value), str(unfit))
         for key in section.keys:
-            if key.default is config.REQUIRED and key.name not in table:
+            if key.default is REQUIRED and key.name not in table:
                 self._wrong(path, _key(header, key.name), "it is missing; expected " + key.kind.expected)
         return config.build(section, values)
 
@@ -190,27 +201,29 @@ class _Reading:
         names = {}
         for number, each in enumerate(found.destinations):
             header = _header(config.DESTINATION, number, each.name if isinstance(each.name, str) else "")
-            if each.name in names and each.name is not config.REQUIRED:
+            if each.name in names and each.name is not REQUIRED:
                 words = "the name is taken by the one on line %s; expected a name of its own" % names[each.name]
                 self._wrong(("destination", number, "name"), header, words)
             names.setdefault(each.name, self.places.line("destination", number))
             if each.retry_first_s > each.retry_cap_s:
                 words = "expected at most retry_cap_s (%g), found %g" % (each.retry_cap_s, each.retry_first_s)
                 self._wrong(("destination", number, "retry_first_s"), _key(header, "retry_first_s"), words)
-        known = [name for name in names if name is not config.REQUIRED]
+        for place, words in encryption.mistakes(found):
+            self._wrong(place, _key_at(found, place), words)
+        known = [name for name in names if name is not REQUIRED]
         for section, tables, key in (
             (config.ROUTE, found.routes, "to"),
             (config.CHANGE, found.changes, "for"),
             (config.DEIDENTIFY, found.identities, "for"),
         ):
             for number, each in enumerate(tables):
-                for name in () if each.to is config.REQUIRED else each.to:
+                for name in () if each.to is REQUIRED else each.to:
                     if name not in names:
                         hint = _suggestion(name, known) if known else "; there is no [[destination]] yet"
                         words = 'no such destination: "%s"%s' % (name, hint)
                         self._wrong((section.name, number, key), _key(_header(section, number), key), words)
         for number, each in enumerate(found.changes):
-            if config.REQUIRED not in each:
+            if REQUIRED not in each:
                 self._check_change(number, each)
 
         for number, each in enumerate(found.modalities):
@@ -226,7 +239,7 @@ class _Reading:
         seen = set()
         for number, each in enumerate(found.identities):
             header = _header(config.DEIDENTIFY, number)
-            if each.to is not config.REQUIRED:
+            if each.to is not REQUIRED:
                 for name in seen.intersection(each.to):
                     words = "%s has a [[deidentify]] already; expected one for each destination" % name
                     self._wrong(("deidentify", number, "for"), _key(header, "for"), words)
@@ -247,6 +260,8 @@ def _warnings(found, places):
     if not found.dicom.accept_calling:
         words = "it is empty, so anyone who reaches the port may send; name those who should"
         yield Mistake(places.line("dicom", "accept_calling"), "[dicom] accept_calling", words)
+    for place, words in encryption.warnings(found):
+        yield Mistake(places.line(*place), _key_at(found, place), words)
     if not found.destinations:
         yield Mistake(None, "[[destination]]", "there is none, so all that is received is kept here and held")
     routed = {name for route in found.routes for name in route.to}

@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 from edge.box import config
+from edge.box.section import REQUIRED
 
 BEGIN = "<!-- configuration: written by python -m edge.box.reference README.md -->"
 END = "<!-- configuration: end -->"
@@ -52,11 +53,11 @@ def inserted(readme):
 
 
 def _has_default(key):
-    return key.default is not config.REQUIRED and key.default not in (None, ())
+    return key.default is not REQUIRED and key.default not in (None, ())
 
 
 def _absence(key):
-    return "must be given" if key.default is config.REQUIRED else "none"
+    return "must be given" if key.default is REQUIRED else "none"
 
 
 def _shown(key):

@@ -381,3 +381,24 @@ WHERE = table(
     ("tag",),
     _has_test,
 )
+
+
+def _read_fingerprint(value):
+    digits = _text(value).lower().removeprefix("sha256:").replace(":", "").replace(" ", "")
+    if len(digits) != 64 or digits.strip("0123456789abcdef"):
+        raise ValueError
+    return digits
+
+
+FINGERPRINT = Kind(
+    "SHA-256 fingerprint",
+    "a certificate's SHA-256 fingerprint: 64 hexadecimal digits, as `openssl x509 -fingerprint -sha256` prints them",
+    _read_fingerprint,
+    lambda digits: toml("sha256:" + digits),
+)
+
+
+def has_certificate(found):
+    """Raise ValueError unless `found`, a title kept for a certificate, says for which."""
+    if "name" not in found and "fingerprint" not in found:
+        raise ValueError("it says nothing of the certificate; give name or fingerprint")

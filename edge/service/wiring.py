@@ -2,13 +2,13 @@
 
 import os
 
-from edge.box import admission, rules
+from edge.box import admission, encryption, rules
 from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.dicom import DicomTarget
 from edge.morph import match
-from edge.net import listener, outbound
+from edge.net import listener, outbound, tls
 from edge.pixels import registry
 from edge.protocol import association, contexts, echo
 from edge.spool import errors
@@ -129,6 +129,12 @@ def make_worker(settings, spool, destination):
     target = DicomTarget(destination.host, destination.port, destination.ae_title, calling, terms, compress, stages)
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     return worker.Worker(spool, destination.name, target, *schedules)
+
+
+def tls_client(settings, destination):
+    """Return the tls.Client for a config.Destination; None when it is met without TLS."""
+    terms = encryption.client_terms(settings, destination)
+    return None if terms is None else tls.Client(terms)
 
 
 def make_stages(settings, destination):

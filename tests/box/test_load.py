@@ -97,7 +97,7 @@ def test_a_home_folder_in_state_dir_is_expanded(monkeypatch):
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file():
     text = "titel = 1\n[box]\nae_title = 7\n[dicom]\nport = 'x'\nprot = 1\n" + destination(port="0") + "[[route]]\n"
     assert mistakes(text) == [
-        'edge.toml, line 1: no such key: "titel"; there are: box, dicom, limits, destination, route, change, '
+        'edge.toml, line 1: no such key: "titel"; there are: box, dicom, tls, limits, destination, route, change, '
         "deidentify, modality",
         "edge.toml, line 3: [box] ae_title: expected an AE title: 1 to 16 ASCII characters, not only spaces, "
         "no backslash, found 7",
@@ -296,7 +296,9 @@ def test_the_reference_file_is_valid_with_its_comments_taken_away():
     found = load.parse("\n".join(lines), "edge.toml").config
     assert found.destinations[0] == config.build(
         config.DESTINATION,
-        {"name": "archive", "ae_title": "PACS", "host": "10.0.0.9", "calling_ae_title": "EDGE", "compress": "jpeg-ls"},
+        {"name": "archive", "ae_title": "PACS", "host": "10.0.0.9", "calling_ae_title": "EDGE", "compress": "jpeg-ls"}
+        | {"certificate": "/etc/edge/cloud.pem", "key": "/etc/edge/cloud.key"}
+        | {"authorities": "system", "server_name": "pacs.example.org"},
     )
     assert [(each.calling, each.to) for each in found.routes] == [(("CT1", "MR*"), ("archive",))]
     assert found.limits == config.defaults().limits
