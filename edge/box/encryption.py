@@ -13,6 +13,7 @@ from edge.box.values import (
     several,
     table,
 )
+from edge.morph import match
 from edge.net import tls
 
 _TITLE = table(
@@ -120,6 +121,28 @@ def client_terms(settings, destination):
     shown = destination if destination.certificate is not None else own
     believed = destination.authorities or own.authorities
     return tls.Terms(shown.certificate, shown.key, believed, own.profile, destination.server_name)
+
+
+def keeper(titles):
+    """Return the function of (calling AE title, channel.Holder or None), whether that title is another's.
+
+    titles: those of [tls], which are kept for the holders of certificates.
+    """
+    kept = [dict(each) for each in titles]
+
+    def keeps(calling, holder):
+        fitting = [each for each in kept if match.is_like(calling, each["ae_title"])]
+        return bool(fitting) and not any([_is_holder(each, holder) for each in fitting])
+
+    return keeps
+
+
+def _is_holder(title, holder):
+    if holder is None or title.get("fingerprint", holder.fingerprint) != holder.fingerprint:
+        return False
+    if "name" not in title:
+        return True
+    return any([match.is_like(name.lower(), title["name"].lower()) for name in (holder.subject, *holder.names)])
 
 
 def anchored(settings, anchor):

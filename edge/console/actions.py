@@ -3,7 +3,7 @@
 import sys
 import time
 
-from edge.box import config, load, rules
+from edge.box import config, encryption, load, rules
 from edge.console import text
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED, MISCONFIGURED
@@ -92,7 +92,7 @@ def echo(asked, loaded):
     peer = "%s at %s port %d" % (target.ae_title, target.host, target.port)
     began = time.monotonic()
     try:
-        code = _verify(target)
+        code = _verify(target, _client(target, loaded.config))
     except outbound.LinkFailure as failure:
         reason = failure.reason
         if len(asked.arguments) == 2:  # there is no destination whose configuration could be at fault
@@ -112,7 +112,7 @@ def echo(asked, loaded):
     return DONE if code == status.SUCCESS else FAILED
 
 
-def _verify(target):
+def _verify(target, client):
     from edge.net import outbound
     from edge.protocol import contexts, echo
 
@@ -120,18 +120,28 @@ def _verify(target):
         round(target.connect_timeout_s * 1000), round(target.dimse_timeout_s * 1000), target.max_pdu_bytes
     )
     offered = [(echo.SOP_CLASS, contexts.PREFERENCE[:2])]
-    link = outbound.associate(target.host, target.port, target.calling_ae_title, target.ae_title, offered, terms)
+    link = outbound.associate(
+        target.host, target.port, target.calling_ae_title, target.ae_title, offered, terms, client
+    )
     try:
         return link.echo()
     finally:
         link.release()
 
 
+def _client(target, settings):
+    """Return the tls.Client for a config.Destination, None without TLS."""
+    from edge.net import tls
+
+    terms = encryption.client_terms(settings, target)
+    return None if terms is None else tls.Client(terms)
+
+
 def _echo_target(asked, settings):
     """Return the config.Destination that the arguments name, or one made of HOST and PORT."""
     if len(asked.arguments) == 2:
         host, port = asked.arguments
-        values = {"name": host, "host": host, "ae_title": "ANY-SCP", "port": _port(port)}
+        values = {"name": host, "host": host, "ae_title": "ANY-SCP", "port": _port(port), "tls": "tls" in asked.options}
         target = config.build(config.DESTINATION, values)
     else:
         target = named(settings, asked.arguments[0])

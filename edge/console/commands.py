@@ -159,17 +159,18 @@ COMMANDS = (
     ),
     Command(
         "echo",
-        "HOST PORT | DESTINATION [--called AE] [--calling AE] [--json] [--config FILE]",
+        "HOST PORT | NAME [--called AE] [--calling AE] [--tls] [--json] [--config FILE]",
         "ask another DICOM device whether it answers",
         (
             "Opens an association, sends C-ECHO and says what came back, or which layer failed: the name, the "
-            "connection, the association or the answer.",
+            "connection, TLS, the association or the answer.",
         ),
         1,
         2,
         (
             Option("--called", "AE", "The AE title to call; ANY-SCP for a HOST PORT without it."),
             Option("--calling", "AE", "The AE title to call ourselves; without it the one of [box]."),
+            Option("--tls", None, "Encrypt the connection to HOST PORT, as [tls] says; for NAME its table does."),
             JSON,
             CONFIG,
         ),

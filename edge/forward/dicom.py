@@ -35,16 +35,17 @@ class DicomTarget(Target):
     """The peer at (host, port): `called` is its AE title, `calling` ours; terms: outbound.Terms.
 
     compress: UID of the transfer syntax that objects are to be sent in where that can be done, or None. stages: what
-    they are changed by before that (see edge.morph.draft).
+    they are changed by before that (see edge.morph.draft). tls: the tls.Client to meet it with, None to do it without.
     """
 
-    def __init__(self, host, port, called, calling, terms, compress=None, stages=()):
+    def __init__(self, host, port, called, calling, terms, compress=None, stages=(), tls=None):
         self._address = (host, port)
         self._called = called
         self._calling = calling
         self._terms = terms
         self._compress = compress
         self._stages = stages
+        self._tls = tls
         self._link = None
         self._transcoding = None  # the one under way
         self._closed_ways = set()  # (object number, transfer syntax) that failed in the middle: not tried again
@@ -61,7 +62,9 @@ class DicomTarget(Target):
         offered = offer.plan(pairs, self._pairs, self._compress)
         host, port = self._address
         try:
-            link = outbound.associate(host, port, self._calling, self._called, offered.wanted, self._terms)
+            link = outbound.associate(
+                host, port, self._calling, self._called, offered.wanted, self._terms, self._tls
+            )
         except outbound.LinkFailure as failure:
             raise LinkFailure(failure.layer, failure.reason) from failure
         self._link = link

@@ -224,6 +224,11 @@ def _equals(wanted):
     return fits_
 
 
+def is_like(words, pattern):
+    """Say whether all of `words` fits `pattern`."""
+    return re.fullmatch(_expression(pattern), words, re.DOTALL) is not None
+
+
 def _any_of(patterns):
     expression = re.compile("|".join([_expression(pattern) for pattern in patterns]), re.DOTALL)
     return lambda found: any([isinstance(value, str) and expression.fullmatch(value) is not None for value in found])

@@ -19,8 +19,9 @@ _REST_MS = 1000  # an association that has sent nothing for so long, between two
 
 _log = logging.getLogger("edge.net")
 
-# Who is at the other end. calling, called: AE titles, "" for a blank one; address: str
-Peer = namedtuple("Peer", ("calling", "called", "address"))
+# Who is at the other end. calling, called: AE titles, "" for a blank one; address: str; certificate: words for the one
+# that was shown, "" for none
+Peer = namedtuple("Peer", ("calling", "called", "address", "certificate"), defaults=("",))
 
 
 class Summary:
@@ -37,9 +38,10 @@ class Summary:
 
     def words(self, now_ms):
         """Say it in one line."""
-        return "association of %s at %s with %s: %d stored, %d refused, %d echoes, %d octets in %.1f s; %s" % (
+        return "association of %s at %s%s with %s: %d stored, %d refused, %d echoes, %d octets in %.1f s; %s" % (
             self.peer.calling or "(no title)",
             self.peer.address,
+            self.peer.certificate,
             self.peer.called or "(no title)",
             self.stored,
             self.refused,

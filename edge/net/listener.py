@@ -6,6 +6,9 @@ now and then, is gone after that time. Connections of one address are capped, an
 configuration names are taken even when strangers fill the rest. What an address has too many of is refused in words
 once it asks for an association; of connections that ask for none, its oldest newcomer makes way.
 
+There may be a port with TLS beside the plain one, or instead of it. Hands are shaken here, too, as octets come, within
+ARTIM; behind that both are the same.
+
 While descriptors are short the listening socket rests: the kernel keeps who waits, and the associations that are open
 go on.
 """
@@ -18,7 +21,8 @@ import threading
 from collections import namedtuple
 
 from edge.dicom import uid
-from edge.net import inbound, transport
+from edge.net import channel, inbound, tls, transport
+from edge.net.half import Half, Mistaken
 from edge.protocol import association, contexts, echo, items, pdu
 
 _log = logging.getLogger("edge.net")
@@ -27,13 +31,16 @@ HALF_OPEN_LIMIT = 256  # connections without an association; the oldest stranger
 _SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # the system has no room for a connection
 _SEND_TIMEOUT_MS = 30000
 _REST_MS = 1000  # how long nobody is accepted after the system had no descriptor or memory for it
+_BUFFER_BYTES = 65536  # what is received at a time where it has to be decrypted first
 _QUIET_S = 0.2  # how long a drain waits before it looks again which associations have come to rest
 
-# What the listener is to do. address, port: where to listen (port 0: any); called: AE titles we answer to, empty for
-# any; admits: function of (calling AE title, address), whether it may open an association; knows: function of an
-# address, whether the configuration names it; policy: contexts.Policy; max_associations, per_address: caps;
-# object_limit: octets of the longest data set; limits: association.Limits; drain_ms: how long a drain waits; manner_of:
-# function of (calling AE title, address), the Manner in which such a peer is met, or None
+# What the listener is to do. address, port: where to listen (port 0: any, None: not without TLS); called: AE titles we
+# answer to, empty for any; admits: function of (calling AE title, address), whether it may open an association; knows:
+# function of an address, whether the configuration names it; policy: contexts.Policy; max_associations, per_address:
+# caps; object_limit: octets of the longest data set; limits: association.Limits; drain_ms: how long a drain waits;
+# manner_of: function of (calling AE title, address), the Manner in which such a peer is met, or None; tls_port: where
+# to listen with TLS, None for nowhere; server: the tls.Server for that; keeps: function of (calling AE title,
+# channel.Holder or None), whether that title is kept for the holder of another certificate
 Settings = namedtuple(
     "Settings",
     (
@@ -49,25 +56,23 @@ Settings = namedtuple(
         "limits",
         "drain_ms",
         "manner_of",
+        "tls_port",
+        "server",
+        "keeps",
     ),
-    defaults=(lambda calling, address: None,),
+    defaults=(lambda calling, address: None, None, None, lambda calling, holder: False),
 )
 # How a peer is met that needs it otherwise. called: AE titles that it may call beside ours, with "*" any; policy:
 # contexts.Policy; max_pdu_bytes: the longest PDU it is asked to send
 Manner = namedtuple("Manner", ("called", "policy", "max_pdu_bytes"))
 
 
-class _Half:
-    """A connection whose association request has not been answered, or has been refused."""
+class CannotListen(OSError):
+    """A port cannot be listened on. port: which."""
 
-    __slots__ = ("socket", "address", "engine", "began_ms")
-
-    def __init__(self, connected, address, limits, now_ms):
-        self.socket = connected
-        self.address = address
-        self.engine = association.Association(limits, now_ms)
-        self.engine.listen()
-        self.began_ms = now_ms
+    def __init__(self, error, port):
+        super().__init__(error.errno, error.strerror)
+        self.port = port
 
 
 class Listener:
@@ -90,13 +95,29 @@ class Listener:
         self._stopping = False
         self._rests_until_ms = None  # while the listening socket is not looked at
         self._is_short = False  # whether descriptors were short when somebody last came
-        self._server = self._bind()
+        self._buffer = None  # for what is encrypted
+        self._servers = {}  # listening socket -> the tls.Server for it, None without TLS
+        self._listen()
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
-        self._selector.register(self._server, selectors.EVENT_READ, None)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
 
-    def _bind(self):
+    def _listen(self):
+        settings = self._settings
+        try:
+            if settings.port is not None:
+                self._servers[self._bind(settings.port)] = None
+            if settings.tls_port is not None:
+                self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+                self._servers[self._bind(settings.tls_port)] = settings.server
+        except OSError:
+            for server in self._servers:
+                server.close()
+            raise
+        for server in self._servers:
+            self._selector.register(server, selectors.EVENT_READ, None)
+
+    def _bind(self, port):
         settings = self._settings
         family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
         server = socket.socket(family, socket.SOCK_STREAM)
@@ -104,18 +125,29 @@ class Listener:
         if family == socket.AF_INET6 and settings.address == "::":
             server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         try:
-            server.bind((settings.address, settings.port))
+            server.bind((settings.address, port))
             server.listen(128)
-        except OSError:
+        except OSError as error:
             server.close()
-            raise
+            raise CannotListen(error, port) from error
         server.setblocking(False)
         return server
 
     @property
     def port(self):
-        """The TCP port listened on."""
-        return self._server.getsockname()[1]
+        """The TCP port listened on without TLS, None for none."""
+        return self._port(False)
+
+    @property
+    def tls_port(self):
+        """The TCP port listened on with TLS, None for none."""
+        return self._port(True)
+
+    def _port(self, is_encrypted):
+        for server, encryption in self._servers.items():
+            if (encryption is not None) is is_encrypted:
+                return server.getsockname()[1]
+        return None
 
     def fileno(self):
         """The descriptor that makes `run` look up when an octet is written to it: what signal.set_wakeup_fd wants."""
@@ -130,8 +162,8 @@ class Listener:
         """Serve until `stop` is called, then until the associations have ended or the drain's time is over."""
         while not self._stopping:
             for key, _ in self._selector.select(self._patience_s()):
-                if key.fileobj is self._server:
-                    self._accept()
+                if key.fileobj in self._servers:
+                    self._accept(key.fileobj)
                 elif key.fileobj is self._woken:
                     self._woken.recv(64)
                 else:
@@ -157,15 +189,17 @@ class Listener:
 
     def _patience_s(self):
         """Return the seconds until there is something to do that no socket tells, None when there is nothing."""
-        ends = [half.engine.deadline() for half in self._half.values()]
+        ends = [half.deadline() for half in self._half.values()]
         if self._rests_until_ms is not None:
             ends.append(self._rests_until_ms)
         return max(0, min(ends) - transport.now_ms()) / 1000 if ends else None
 
-    def _accept(self):
+    def _accept(self, server):
         for _ in range(64):  # then look at those that are waiting
+            if self._rests_until_ms is not None:
+                return
             try:
-                connected, name = self._server.accept()
+                connected, name = server.accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -176,24 +210,26 @@ class Listener:
             if self._is_short:
                 self._is_short = False
                 _log.warning("connections are taken again")
-            self._admit(connected, name[0])
+            self._admit(connected, name[0], self._servers[server])
 
     def _rest(self, error):
-        """Make room if somebody stands about, and look at the listening socket again in a while."""
+        """Make room if somebody stands about, and look at the listening sockets again in a while."""
         if not self._is_short:
             self._is_short = True
             words = "cannot take connections: %s; let the box have more descriptors (LimitNOFILE=, ulimit -n) or memory"
             _log.error(words, (error.strerror or str(error)).lower())
         self._evict(None)
-        self._selector.unregister(self._server)
+        for server in self._servers:
+            self._selector.unregister(server)
         self._rests_until_ms = transport.now_ms() + _REST_MS
 
     def _end_rest(self):
         if self._rests_until_ms is not None and self._rests_until_ms <= transport.now_ms():
             self._rests_until_ms = None
-            self._selector.register(self._server, selectors.EVENT_READ, None)
+            for server in self._servers:
+                self._selector.register(server, selectors.EVENT_READ, None)
 
-    def _admit(self, connected, address):
+    def _admit(self, connected, address, server):
         settings = self._settings
         if address.startswith("::ffff:"):
             address = address[7:]
@@ -205,7 +241,15 @@ class Listener:
         if len(self._half) >= HALF_OPEN_LIMIT and not self._evict(None if known else address):
             connected.close()
             return
-        self._watch(_Half(connected, address, settings.limits, transport.now_ms()))
+        encryption = None
+        if server is not None:
+            try:
+                encryption = channel.Channel(server.context())
+            except tls.Unusable:  # which has been logged, and is a trouble of the box
+                _log.warning("%s was turned away: there is no certificate to show", address)
+                connected.close()
+                return
+        self._watch(Half(connected, address, settings.limits, transport.now_ms(), encryption))
 
     def _watch(self, half):
         self._half[half.socket.fileno()] = half
@@ -236,23 +280,54 @@ class Listener:
     def _expire(self):
         now_ms = transport.now_ms()
         for half in list(self._half.values()):
-            if half.engine.deadline() <= now_ms:
-                half.engine.tick(now_ms)
-                if half.engine.finished():
-                    _log.info("%s connected and asked for no association in time", half.address)
-                self._settle(half)
+            if half.deadline() > now_ms:
+                continue
+            if half.is_over:
+                self._drop(half)
+                continue
+            half.engine.tick(now_ms)
+            if half.engine.finished():
+                _log.info("%s connected and %s in time", half.address, half.lateness())
+            self._settle(half)
 
     def _readable(self, half):
         if self._half.get(half.socket.fileno()) is not half:
             return  # dropped for a newcomer in the same round
-        engine = half.engine
-        now_ms = transport.now_ms()
+        if half.is_over:
+            if half.is_closed(self._buffer):
+                self._drop(half)
+            return
         try:
-            count = half.socket.recv_into(engine.window())
+            for count in half.receive(self._buffer):
+                if self._heard(half, count):
+                    return
         except BlockingIOError:
             return
-        except OSError:
-            count = 0
+        except Mistaken:
+            self._tell_of_mistake(half)
+            self._drop(half)
+        except channel.Failed as failed:
+            _log.warning("no TLS with %s: %s", half.address, failed)
+            if not half.bid_farewell():
+                self._drop(half)
+        else:
+            self._settle(half)
+
+    def _tell_of_mistake(self, half):
+        if half.channel is None:
+            words = "%s speaks TLS on port %d, which is without; %s"
+            port, other, advice = self.port, self.tls_port, "let it send to port %d, or switch its TLS off"
+            nowhere = "switch its TLS off, or give the box a tls_port under [dicom]"
+        else:
+            words = "%s speaks no TLS on port %d, which is for TLS; %s"
+            port, other, advice = self.tls_port, self.port, "switch its TLS on, or let it send to port %d"
+            nowhere = "switch its TLS on"
+        _log.warning(words, half.address, port, nowhere if other is None else advice % other)
+
+    def _heard(self, half, count):
+        """Act on `count` octets in the window, 0 at the end; return whether a thread has the connection now."""
+        engine = half.engine
+        now_ms = transport.now_ms()
         if count:
             engine.filled(count, now_ms)
         else:
@@ -261,21 +336,19 @@ class Listener:
         while event is not None:
             if isinstance(event, association.Requested):
                 if self._decide(half, event.request):
-                    return
+                    return True
             elif isinstance(event, association.Aborted):
                 _log.info("%s: %s before any association", half.address, event.words)
             event = engine.next_event()
-        self._settle(half)
+        return False
 
     def _settle(self, half):
-        """Send what is to be sent, and close what is over. What does not fit a socket's buffer is not worth waiting."""
-        octets = half.engine.outgoing()
-        if octets:
-            try:
-                half.socket.send(octets)
-            except OSError:
-                self._drop(half)
-                return
+        """Send what is to be sent, and close what is over."""
+        try:
+            half.send()
+        except (OSError, channel.Failed):
+            self._drop(half)
+            return
         if half.engine.finished():
             self._drop(half)
 
@@ -292,9 +365,10 @@ class Listener:
     def _refuse(self, half, request, refusal):
         reject = half.engine.reject(*refusal)
         _log.warning(
-            "%s at %s, calling %s, was %s",
+            "%s at %s%s, calling %s, was %s",
             request.calling or "(no title)",
             half.address,
+            _shown(half.holder),
             request.called or "(no title)",
             pdu.reject_words(reject),
         )
@@ -308,6 +382,9 @@ class Listener:
         if settings.called and request.called not in called and "*" not in called:
             return pdu.REJECTED_PERMANENT, pdu.CALLED_NOT_RECOGNIZED
         if not settings.admits(request.calling, half.address):
+            return pdu.REJECTED_PERMANENT, pdu.CALLING_NOT_RECOGNIZED
+        if settings.keeps(request.calling, half.holder):
+            _log.warning("the title %s is kept for the holder of another certificate", request.calling)
             return pdu.REJECTED_PERMANENT, pdu.CALLING_NOT_RECOGNIZED
         with self._lock:
             is_full = len(self._running) >= settings.max_associations
@@ -323,8 +400,11 @@ class Listener:
         self._half.pop(half.socket.fileno(), None)
         self._selector.unregister(half.socket)
         half.engine.widen(inbound.WINDOW_BYTES)  # here: what a thread of its own allocates, libc is slow to give back
-        peer = inbound.Peer(request.calling, request.called, half.address)
-        wire = transport.Wire(half.socket, _SEND_TIMEOUT_MS)
+        peer = inbound.Peer(request.calling, request.called, half.address, _shown(half.holder))
+        if half.channel is None:
+            wire = transport.Wire(half.socket, _SEND_TIMEOUT_MS)
+        else:
+            wire = channel.Wire(half.socket, _SEND_TIMEOUT_MS, half.channel)
         served = inbound.Inbound(
             wire, half.engine, peer, self._intake, self._source_of(peer), self._route, settings.object_limit
         )
@@ -372,7 +452,8 @@ class Listener:
 
     def _drain(self):
         _log.info("stopping: no new associations, %d open", len(self._running))
-        self._server.close()
+        for server in self._servers:
+            server.close()
         for half in list(self._half.values()):
             self._drop(half)
         self._selector.close()
@@ -389,6 +470,15 @@ class Listener:
 
 def _age(half):
     return half.began_ms
+
+
+def _shown(holder):
+    """Return the words for the certificate that was shown, "" for none."""
+    return "" if holder is None else " with the certificate of %s" % _printable(holder.subject)
+
+
+def _printable(words):
+    return "".join([each if each.isprintable() else "?" for each in words[:200]])
 
 
 def _wants_storage(request):

@@ -16,11 +16,13 @@ from collections import namedtuple
 
 from edge.dicom import uid
 from edge.dicom.errors import DicomError
-from edge.net import transport
+from edge.net import channel, transport
+from edge.net.tls import Unusable
 from edge.protocol import association, command, contexts, dimse, echo, items, pdu, status, store
 
 NAME = "name"
 TCP = "tcp"
+TLS = "tls"
 ASSOCIATION = "association"
 DIMSE = "dimse"
 
@@ -37,7 +39,7 @@ Reply = namedtuple("Reply", ("code", "comment"))
 class LinkFailure(Exception):
     """The link to a destination failed; nothing is said about any object.
 
-    layer: the first that failed (NAME, TCP, ASSOCIATION, DIMSE); permanent: whether trying again without a change
+    layer: the first that failed (NAME, TCP, TLS, ASSOCIATION, DIMSE); permanent: whether trying again without a change
     at either end is pointless; reason: what happened and what to do, in words; by_peer: whether the peer aborted in the
     middle of a request, or had all of one and gave no answer to it, so that what was asked may be why.
     """
@@ -64,16 +66,16 @@ Terms = namedtuple("Terms", ("connect_ms", "dimse_ms", "max_pdu_bytes"))
 DEFAULT_TERMS = Terms(10000, 60000, 131072)
 
 
-def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS):
+def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None):
     """Open an association and return its Link.
 
-    wanted: list of (abstract syntax, tuple of transfer syntaxes), one presentation context each, at most 128.
-    Raises LinkFailure.
+    wanted: list of (abstract syntax, tuple of transfer syntaxes), one presentation context each, at most 128; tls: the
+    tls.Client to meet the peer with, None to do it without encryption. Raises LinkFailure.
     """
     user = items.user_information(terms.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME)
     request = pdu.request(called, calling, contexts.propose(wanted), user)
-    connected = _connect(host, port, terms.connect_ms)
-    link = Link(connected, request, terms, "%s:%d" % (host, port))
+    wire = _connect(host, port, terms, tls)
+    link = Link(wire, request, terms, "%s:%d" % (host, port))
     try:
         link.open()
     except BaseException:
@@ -82,7 +84,19 @@ def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS):
     return link
 
 
-def _connect(host, port, connect_ms):
+def _connect(host, port, terms, tls):
+    connected = _reach(host, port, terms.connect_ms)
+    if tls is None:
+        return transport.Wire(connected, terms.dimse_ms)
+    try:
+        return channel.Wire(connected, terms.dimse_ms, channel.connect(connected, tls, host, terms.connect_ms))
+    except (channel.Failed, Unusable) as failed:
+        connected.close()
+        words = str(failed) if isinstance(failed, Unusable) else "no TLS with %s port %d: %s" % (host, port, failed)
+        raise LinkFailure(TLS, words) from failed
+
+
+def _reach(host, port, connect_ms):
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -111,7 +125,7 @@ def _why(error):
 class Link:
     """An association as its requestor sees it. Not for use by several threads at once."""
 
-    def __init__(self, connected, request, terms, peer):
+    def __init__(self, wire, request, terms, peer):
         limits = association.Limits(
             _WINDOW_BYTES,
             terms.max_pdu_bytes,
@@ -122,7 +136,7 @@ class Link:
             terms.dimse_ms,
         )
         self.peer = peer
-        self._wire = transport.Wire(connected, terms.dimse_ms)
+        self._wire = wire
         self._terms = terms
         self._association = association.Association(limits, transport.now_ms())
         self._association.associate(request)
@@ -453,12 +467,20 @@ class Link:
         elif isinstance(event, association.ReleaseAsked):
             self._association.release_answer()
             words = "%s ended the association" % self.peer
+        elif self._wire.failure is not None:
+            layer, words = TLS, "%s broke the encryption off: %s" % (self.peer, self._wire.failure)
+        elif isinstance(self._wire, channel.Wire) and not self._open:
+            layer, words = TLS, "%s %s" % (self.peer, _LEFT)
         else:
             words = "%s closed the connection" % self.peer
         self._hang_up()
         return LinkFailure(layer, words, permanent, by_peer)
 
 
+_LEFT = (
+    "closed the connection right after the TLS handshake: it may not take this box's certificate, or have no room for "
+    "an association; see its log"
+)
 _REJECT_ADVICE = {
     pdu.CALLING_NOT_RECOGNIZED: "; the peer must be told of this box's AE title",
     pdu.CALLED_NOT_RECOGNIZED: "; " + CHECK_CALLED,

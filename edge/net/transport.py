@@ -34,6 +34,8 @@ class Wire:
     each small segment back until the one before it is acknowledged, and the kernel would delay that by 40 ms.
     """
 
+    failure = None  # why the connection broke, in words, where this is known
+
     def __init__(self, connected, send_timeout_ms):
         self.socket = connected
         self._recv_into = connected.recv_into

@@ -27,14 +27,21 @@ def addresses(bind):
     return sorted(found, key=lambda address: address.startswith("127.")) or [_LOOPBACK]
 
 
-def lines(loaded, port, waiting, held):
-    """Return the block as lines. waiting, held: {destination: jobs that wait, that are held}."""
+def ports(port, tls_port):
+    """Return the words for the ports that are listened on, without TLS and with it; None for none."""
+    if tls_port is None:
+        return "port %d" % port
+    return "port %d with TLS" % tls_port if port is None else "port %d and, with TLS, %d" % (port, tls_port)
+
+
+def lines(loaded, port, waiting, held, tls_port=None):
+    """Return the block as lines. port, tls_port: None for none; waiting, held: {destination: jobs of that state}."""
     settings = loaded.config
     title = settings.box.ae_title
     here = addresses(settings.dicom.bind)
     also = " (also %s)" % ", ".join(here[1:]) if here[1:] else ""
     yield "edge %s" % VERSION
-    yield "  send to    %s at %s port %d%s" % (title, here[0], port, also)
+    yield "  send to    %s at %s %s%s" % (title, here[0], ports(port, tls_port), also)
     yield "  from       %s" % _callers(settings)
     yield "  objects    %s" % os.path.join(settings.box.state_dir, "objects")
     yield "  forwards   %s" % _forwards(settings, waiting)
@@ -44,7 +51,8 @@ def lines(loaded, port, waiting, held):
         yield "  stranded   %d for %s, which is not configured: put it back, or %s cancel --destination %s" % (
             left[name], name, _edge(), _quoted(name),
         )  # fmt: skip
-    yield "  try it     storescu -aec %s %s %d FILE.dcm" % (_quoted(title), here[0], port)
+    if port is not None:
+        yield "  try it     storescu -aec %s %s %d FILE.dcm" % (_quoted(title), here[0], port)
     command = "%s queue%s" % (_edge(), " --config %s" % _quoted(loaded.path) if loaded.path else "")
     yield "  look       %s, likewise objects and status; Ctrl-C stops the box" % command
 

@@ -13,6 +13,7 @@ from edge.box import load
 from edge.console import verbs
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import complain
+from edge.net.listener import CannotListen
 from edge.service import control, greeting, wiring
 from edge.service.housekeeping import Housekeeping
 from edge.spool import errors
@@ -46,13 +47,15 @@ def run(loaded):
 
 def _words(error, settings):
     """Say in words what a system call refused on the way to being ready, and what to do."""
-    port = "port %d on %s" % (settings.dicom.port, settings.dicom.bind)
+    number = error.port if isinstance(error, CannotListen) else settings.dicom.port
+    port = "port %d on %s" % (number, settings.dicom.bind)
+    key = "tls_port" if number == settings.dicom.tls_port else "port"
     if error.errno == errno.EADDRINUSE:
-        return "%s is taken: another program listens there; stop it, or set another port under [dicom]" % port
+        return "%s is taken: another program listens there; stop it, or set another %s under [dicom]" % (port, key)
     if error.errno == errno.EADDRNOTAVAIL:
         return "%s is no address of this machine; set bind under [dicom]" % settings.dicom.bind
     if error.errno == errno.EACCES and error.filename is None:
-        return "%s may be listened on by root alone; set a port above 1023 under [dicom]" % port
+        return "%s may be listened on by root alone; set a %s above 1023 under [dicom]" % (port, key)
     what = error.filename or settings.box.state_dir
     return "%s: %s; set state_dir under [box] to a folder that can be written" % (what, (error.strerror or "").lower())
 
@@ -130,7 +133,7 @@ class _Service:
             each.start()
         try:
             housekeeping.log_troubles()
-            self._say_ready(spool, listener.port)
+            self._say_ready(spool, listener)
             listener.run()
         finally:
             signal.set_wakeup_fd(-1)
@@ -148,13 +151,14 @@ class _Service:
         for each in workers:
             each.join(max(0, end - time.monotonic()))
 
-    def _say_ready(self, spool, port):
+    def _say_ready(self, spool, listener):
         counts = spool.jobs.counts()
         waiting = {name: states["waiting"][0] for name, states in counts.items()}
         held = {name: states["held"][0] for name, states in counts.items()}
-        for line in greeting.lines(self._loaded, port, waiting, held):
+        for line in greeting.lines(self._loaded, listener.port, waiting, held, listener.tls_port):
             print(line)
         gc.collect()
         gc.freeze()  # what is there now stays: nothing of it need be looked at again
         took_s = time.monotonic() - self._began
-        print("ready: DICOM on port %d after %.2f s, process %d" % (port, took_s, os.getpid()), flush=True)
+        ports = greeting.ports(listener.port, listener.tls_port)
+        print("ready: DICOM on %s after %.2f s, process %d" % (ports, took_s, os.getpid()), flush=True)

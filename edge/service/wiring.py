@@ -44,7 +44,7 @@ def listener_settings(settings):
     callers = dicom.accept_calling
     return listener.Settings(
         address=dicom.bind,
-        port=dicom.port,
+        port=dicom.port if dicom.plain else None,
         called=() if "*" in dicom.called_aliases else (settings.box.ae_title, *dicom.called_aliases),
         admits=lambda calling, address: admission.admits(callers, calling, address),
         knows=lambda address: admission.knows(callers, address),
@@ -60,6 +60,9 @@ def listener_settings(settings):
         ),
         drain_ms=_ms(dicom.drain_s),
         manner_of=_manners(settings),
+        tls_port=dicom.tls_port,
+        server=None if dicom.tls_port is None else tls.Server(encryption.server_terms(settings)),
+        keeps=encryption.keeper(settings.tls.titles),
     )
 
 
@@ -126,7 +129,9 @@ def make_worker(settings, spool, destination):
     calling = destination.calling_ae_title or settings.box.ae_title
     compress = destination.compress and registry.named(destination.compress).uid
     stages = make_stages(settings, destination)
-    target = DicomTarget(destination.host, destination.port, destination.ae_title, calling, terms, compress, stages)
+    tls_of = tls_client(settings, destination)
+    peer = (destination.host, destination.port, destination.ae_title)
+    target = DicomTarget(*peer, calling, terms, compress, stages, tls_of)
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     return worker.Worker(spool, destination.name, target, *schedules)
 

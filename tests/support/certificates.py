@@ -14,6 +14,7 @@ from pathlib import Path
 Issued = namedtuple("Issued", "certificate key")
 
 HERE = ("DNS:localhost", "IP:127.0.0.1")
+
 P256 = ("EC", "ec_paramgen_curve:P-256")
 RSA_2048 = ("RSA", "rsa_keygen_bits:2048")
 RSA_1024 = ("RSA", "rsa_keygen_bits:1024")
@@ -110,3 +111,14 @@ class Authority:
 def fingerprint(path):
     """The SHA-256 fingerprint of a certificate as openssl prints it: 5D:2C:..."""
     return openssl("x509", "-in", path, "-noout", "-fingerprint", "-sha256").strip().partition("=")[2]
+
+
+def tables(authority, issued, port, **more):
+    """The tables of a configuration of a box that listens with TLS on `port`; `more` goes into [tls]."""
+    files = {"certificate": str(issued.certificate), "key": str(issued.key), "authorities": str(authority.certificate)}
+    return {"dicom": {"tls_port": port}, "tls": {**files, **more}}
+
+
+def dcmtk_options(authority, issued):
+    """DCMTK's options for TLS with the certificate of `issued`."""
+    return ["+tls", str(issued.key), str(issued.certificate), "+cf", str(authority.certificate)]
