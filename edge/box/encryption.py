@@ -1,4 +1,7 @@
-"""What the configuration says of TLS: its keys, and the tls.Terms that they come to."""
+"""What the configuration says of TLS: its keys, the tls.Terms that they come to, and what is wrong with the files."""
+
+import functools
+import time
 
 from edge.box.section import Section, key
 from edge.box.values import (
@@ -14,7 +17,8 @@ from edge.box.values import (
     table,
 )
 from edge.morph import match
-from edge.net import tls
+from edge.net import certificate, tls
+from edge.spool.health import Trouble
 
 _TITLE = table(
     "table",
@@ -123,6 +127,13 @@ def client_terms(settings, destination):
     return tls.Terms(shown.certificate, shown.key, believed, own.profile, destination.server_name)
 
 
+def ports(port, tls_port):
+    """Return the words for the ports that are listened on, without TLS and with it; None for none."""
+    if tls_port is None:
+        return "port %d" % port
+    return "port %d with TLS" % tls_port if port is None else "port %d and, with TLS, %d" % (port, tls_port)
+
+
 def keeper(titles):
     """Return the function of (calling AE title, channel.Holder or None), whether that title is another's.
 
@@ -193,3 +204,84 @@ def warnings(settings):
                 yield ("destination", number, field), "it is of no effect without tls = true: nothing is encrypted"
     if settings.dicom.tls_port is not None and settings.tls.client_certificates != tls.REQUIRED:
         yield ("tls", "client_certificates"), "who shows no certificate is let in, too; expected \"required\""
+
+
+# The files
+
+_DAY_S = 86400
+_SOON_DAYS = 30  # how long before the end of a certificate it is a trouble
+_URGENT_DAYS = 7  # and one that is told of once more
+
+
+def troubles(settings, now):
+    """Yield the Trouble of each file that cannot be used, and of each certificate whose time is not or soon over.
+
+    now: s since 1970, of the box's clock.
+    """
+    for what, terms, is_server in _uses(settings):
+        fault = _fault(terms, is_server, tls.stamp(terms))
+        if fault is not None:
+            words = "TLS %s: %s; the box takes the new file by itself" % (what, fault)
+            yield Trouble("TLS %s" % what, now, words)
+    for path in _paths(settings):
+        for each in _certificates(path, tls.stamp_of(path)):
+            yield from _aging(path, each, now)
+
+
+def _uses(settings):
+    """Yield (words, terms, whether it is the listener's) for each use of TLS."""
+    listening = server_terms(settings)
+    if listening is not None:
+        yield "on port %d" % settings.dicom.tls_port, listening, True
+    for each in settings.destinations:
+        terms = client_terms(settings, each)
+        if terms is not None:
+            yield "to %s" % each.name, terms, False
+
+
+def _paths(settings):
+    """Return the files of certificates that are in use, each once."""
+    found = {}
+    for _, terms, _ in _uses(settings):
+        for path in (terms.certificate, terms.authorities):
+            if path not in (None, tls.SYSTEM):
+                found[path] = None
+    return list(found)
+
+
+@functools.lru_cache(64)
+def _fault(terms, is_server, stamp):
+    """Say what is wrong with the files of `terms`, which `stamp` tells from what they were before."""
+    return (tls.Server if is_server else tls.Client)(terms).fault()
+
+
+@functools.lru_cache(64)
+def _certificates(path, stamp):
+    try:
+        return certificate.read_file(path)
+    except (OSError, certificate.Malformed):
+        return ()  # whoever uses the file says so
+
+
+def _aging(path, found, now):
+    day = time.strftime("%Y-%m-%d", time.gmtime(found.ends))
+    left = (found.ends - now) / _DAY_S
+    key = "certificate %s, %s: " % (found.name, path)
+    what = "the certificate of %s (%s)" % (found.name, path)
+    cure = "replace the file; new connections use it at once"
+    if now < found.begins:
+        begins = time.strftime("%Y-%m-%d %H:%M", time.gmtime(found.begins))
+        yield Trouble(key + "early", now, "%s is good only from %s on (UTC); check the box's clock" % (what, begins))
+    elif left <= 0:
+        words = "%s has expired on %s, and nobody believes it any more; %s"
+        yield Trouble(key + "expired", found.ends, words % (what, day, cure))
+    elif left <= _SOON_DAYS:
+        phase, words = "soon", "%s expires in %s, on %s; %s"
+        if left <= _URGENT_DAYS:
+            phase, words = "urgent", "%s expires in %s, on %s, and nobody believes it then; %s"
+        since = found.ends - _SOON_DAYS * _DAY_S
+        yield Trouble(key + phase, since, words % (what, _days(left), day, cure))
+
+
+def _days(left):
+    return "less than a day" if left < 1 else "1 day" if left < 2 else "%d days" % left

@@ -33,6 +33,8 @@ def check_config(asked, path):
         return DONE
     for warning in loaded.warnings:
         print("warning: " + load.say(path, warning))
+    for trouble in encryption.troubles(loaded.config, time.time()):
+        print("warning: " + trouble.words)
     print("%s: good" % (path or "the built-in defaults"))
     for line in summary(loaded.config):
         print("  " + line)
@@ -48,8 +50,11 @@ def summary(settings):
     dicom = settings.dicom
     callers = [caller.words for caller in dicom.accept_calling]
     lines = [
-        "receives  as %s on %s port %d, from %s"
-        % (settings.box.ae_title, dicom.bind, dicom.port, text.listing(callers, "or") or "anyone"),
+        "receives  as %s on %s %s, from %s"
+        % (
+            *(settings.box.ae_title, dicom.bind, encryption.ports(dicom.port if dicom.plain else None, dicom.tls_port)),
+            text.listing(callers, "or") or "anyone",
+        ),
         "keeps     in %s" % settings.box.state_dir,
     ]
     for each in settings.destinations:
@@ -79,8 +84,9 @@ def _whose(calling, conditions):
 
 
 def address_words(destination):
-    """Return "PACS at 10.0.0.9 port 104"."""
-    return "%s at %s port %d" % (destination.ae_title, destination.host, destination.port)
+    """Return "PACS at 10.0.0.9 port 104", with TLS or without."""
+    where = "%s at %s port %d" % (destination.ae_title, destination.host, destination.port)
+    return where + " with TLS" if destination.tls else where
 
 
 def echo(asked, loaded):

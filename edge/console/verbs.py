@@ -6,7 +6,7 @@ service, or, when none runs, in the command's own process on the spool itself. T
 
 from collections import namedtuple
 
-from edge.box import config
+from edge.box import config, encryption
 from edge.box.sameness import same_decoded
 from edge.dicom.errors import DicomError
 from edge.spool import errors, jobs
@@ -128,6 +128,7 @@ def troubles(spool, settings):
             found += _stranded(spool, name, states)
         else:
             found += _held_jobs(spool, name, states["held"][0])
+    found += encryption.troubles(settings, spool.now())
     return sorted(found, key=lambda trouble: trouble.since)
 
 

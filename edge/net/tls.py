@@ -69,10 +69,10 @@ class _Kept:
         Raises Unusable when they never could.
         """
         with self._lock:
-            stamp = [_stamp(path) for path in files(self.terms)]
-            if stamp != self._stamp:
+            found = stamp(self.terms)
+            if found != self._stamp:
                 self._remake()
-                self._stamp = stamp
+                self._stamp = found
             if self._context is None:
                 raise Unusable(self._fault)
             return self._context
@@ -148,7 +148,13 @@ def files(terms):
     return found
 
 
-def _stamp(path):
+def stamp(terms):
+    """Return what tells the files of `terms` from other ones in their place."""
+    return tuple([stamp_of(path) for path in files(terms)])
+
+
+def stamp_of(path):
+    """Return what tells the file at `path` from another one in its place; for none, why there is none."""
     try:
         found = os.stat(path)
     except OSError as error:

@@ -7,6 +7,7 @@ import struct
 import sys
 
 from edge import VERSION
+from edge.box import encryption
 
 _SIOCGIFADDR = 0x8915
 _LOOPBACK = "127.0.0.1"
@@ -27,13 +28,6 @@ def addresses(bind):
     return sorted(found, key=lambda address: address.startswith("127.")) or [_LOOPBACK]
 
 
-def ports(port, tls_port):
-    """Return the words for the ports that are listened on, without TLS and with it; None for none."""
-    if tls_port is None:
-        return "port %d" % port
-    return "port %d with TLS" % tls_port if port is None else "port %d and, with TLS, %d" % (port, tls_port)
-
-
 def lines(loaded, port, waiting, held, tls_port=None):
     """Return the block as lines. port, tls_port: None for none; waiting, held: {destination: jobs of that state}."""
     settings = loaded.config
@@ -41,7 +35,7 @@ def lines(loaded, port, waiting, held, tls_port=None):
     here = addresses(settings.dicom.bind)
     also = " (also %s)" % ", ".join(here[1:]) if here[1:] else ""
     yield "edge %s" % VERSION
-    yield "  send to    %s at %s %s%s" % (title, here[0], ports(port, tls_port), also)
+    yield "  send to    %s at %s %s%s" % (title, here[0], encryption.ports(port, tls_port), also)
     yield "  from       %s" % _callers(settings)
     yield "  objects    %s" % os.path.join(settings.box.state_dir, "objects")
     yield "  forwards   %s" % _forwards(settings, waiting)
@@ -69,8 +63,11 @@ def _forwards(settings, waiting):
     for each in settings.destinations:
         count = waiting.get(each.name, 0)
         words.append(
-            "%s (%s at %s port %d%s)"
-            % (each.name, each.ae_title, each.host, each.port, ", %d waiting" % count if count else "")
+            "%s (%s at %s port %d%s%s)"
+            % (
+                *(each.name, each.ae_title, each.host, each.port, " with TLS" if each.tls else ""),
+                ", %d waiting" % count if count else "",
+            )
         )
     return ", ".join(words)
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from edge.box import load
+from edge.box import encryption, load
 from edge.console import verbs
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import complain
@@ -160,5 +160,5 @@ class _Service:
         gc.collect()
         gc.freeze()  # what is there now stays: nothing of it need be looked at again
         took_s = time.monotonic() - self._began
-        ports = greeting.ports(listener.port, listener.tls_port)
+        ports = encryption.ports(listener.port, listener.tls_port)
         print("ready: DICOM on %s after %.2f s, process %d" % (ports, took_s, os.getpid()), flush=True)

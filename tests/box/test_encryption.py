@@ -1,10 +1,13 @@
 """What the configuration says of TLS, and what it must not leave open."""
 
+import time
+
 import pytest
 
 from edge.box import encryption, load
-from edge.net import tls
+from edge.net import channel, tls
 from tests.box.test_load import destination, mistakes
+from tests.support.certificates import Authority
 
 
 def test_files_of_tls_are_looked_for_beside_the_configuration():
@@ -44,3 +47,88 @@ def test_keys_of_tls_for_a_destination_without_it_are_warned_of():
 )
 def test_a_title_kept_for_a_certificate_says_for_which(title, words):
     assert words in "\n".join(mistakes("[tls]\ntitles = [%s]\n" % title))
+
+
+# Files
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca") / "ca", "Hospital CA", days=(-10, 4000))
+
+
+def troubles(authority, issued, now=0.0):
+    """The words of what is wrong with a box that listens with these files, `now` days from now, by key."""
+    text = "[dicom]\ntls_port = 2762\n[tls]\ncertificate = '%s'\nkey = '%s'\nauthorities = '%s'\n"
+    found = load.parse(text % (issued.certificate, issued.key, authority.certificate), "edge.toml").config
+    return {each.key: each.words for each in encryption.troubles(found, time.time() + now * 86400)}
+
+
+@pytest.mark.parametrize(
+    ("days", "phase", "words"),
+    [
+        (29.5, "soon", "expires in 29 days"),
+        (6.5, "urgent", "expires in 6 days"),
+        (0.5, "urgent", "expires in less than a day"),
+        (-0.5, "expired", "has expired on"),
+    ],
+)
+def test_a_certificate_is_told_of_before_it_ends(authority, days, phase, words):
+    issued = authority.issue("edge", days=(-1, 100))
+    assert not troubles(authority, issued)
+    ((key, said),) = troubles(authority, issued, 100 - days).items()
+    assert key.endswith(": " + phase)
+    assert words in said and "the certificate of edge (%s)" % issued.certificate in said
+
+
+def test_a_certificate_whose_time_has_not_come_points_to_the_clock(authority):
+    issued = authority.issue("edge")
+    (said,) = troubles(authority, issued, -5).values()
+    assert "check the box's clock" in said
+
+
+def test_an_authority_that_ends_is_told_of(authority, tmp_path):
+    ending = Authority(tmp_path / "ending", "Old CA", days=(-10, 20))
+    said = "\n".join(troubles(ending, authority.issue("edge")).values())
+    assert "the certificate of Old CA" in said and "expires in" in said
+
+
+def test_files_that_cannot_be_used_are_told_of_until_they_are_mended(authority):
+    issued = authority.issue("edge")
+    issued.key.chmod(0o604)
+    (said,) = troubles(authority, issued).values()
+    assert said.startswith("TLS on port 2762: the key of the certificate") and "chmod 600" in said
+    issued.key.chmod(0o600)
+    assert not troubles(authority, issued)
+
+
+# Titles
+
+
+HOLDER = channel.Holder("CN=ct1, O=Hospital", ("ct1", "CT1.example.org"), "ab" * 32)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "is_ct1"),
+    [
+        ({"name": "ct1"}, True),
+        ({"name": "ct1.example.org"}, True),
+        ({"name": "CN=ct1, O=Hosp*"}, True),
+        ({"name": "*.example.org"}, True),
+        ({"name": "ct"}, False),
+        ({"fingerprint": "ab" * 32}, True),
+        ({"fingerprint": "cd" * 32}, False),
+        ({"name": "ct1", "fingerprint": "cd" * 32}, False),
+    ],
+)
+def test_a_title_is_kept_for_the_holder_of_a_certificate(certificate, is_ct1):
+    keeps = encryption.keeper([tuple({"ae_title": "CT1", **certificate}.items())])
+    assert keeps("CT1", HOLDER) is not is_ct1
+    assert keeps("CT1", None)
+    assert not keeps("MR1", None)
+
+
+def test_a_title_may_be_kept_for_several():
+    titles = [(("ae_title", "CT*"), ("name", name)) for name in ("spare", "ct1")]
+    keeps = encryption.keeper(titles)
+    assert not keeps("CT2", HOLDER) and keeps("CT2", HOLDER._replace(subject="CN=other", names=("other",)))
