@@ -134,6 +134,11 @@ def ports(port, tls_port):
     return "port %d with TLS" % tls_port if port is None else "port %d and, with TLS, %d" % (port, tls_port)
 
 
+def is_closed(settings):
+    """Say whether nobody reaches a box of a config.Config without a certificate that it believes."""
+    return not settings.dicom.plain and settings.tls.client_certificates == tls.REQUIRED
+
+
 def keeper(titles):
     """Return the function of (calling AE title, channel.Holder or None), whether that title is another's.
 

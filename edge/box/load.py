@@ -257,7 +257,7 @@ class _Reading:
 
 def _warnings(found, places):
     """Yield a Mistake for what can be meant, but is dangerous or of no effect."""
-    if not found.dicom.accept_calling:
+    if not found.dicom.accept_calling and not encryption.is_closed(found):
         words = "it is empty, so anyone who reaches the port may send; name those who should"
         yield Mistake(places.line("dicom", "accept_calling"), "[dicom] accept_calling", words)
     for place, words in encryption.warnings(found):
@@ -274,7 +274,7 @@ def _warnings(found, places):
             words = "this cannot be written here, so objects go as they were received: %s" % reason
             header = _header(config.DESTINATION, number, each.name)
             yield Mistake(places.line("destination", number, "compress"), _key(header, "compress"), words)
-        if each.port == found.dicom.port and _is_here(each.host, found.dicom.bind):
+        if each.port in (found.dicom.port, found.dicom.tls_port) and _is_here(each.host, found.dicom.bind):
             words = "this is the address and port of the box itself: what it forwards there it sends to itself"
             header = _header(config.DESTINATION, number, each.name)
             yield Mistake(places.line("destination", number, "host"), _key(header, "host"), words)

@@ -53,6 +53,8 @@ def lines(loaded, port, waiting, held, tls_port=None):
 
 def _callers(settings):
     callers = [caller.words for caller in settings.dicom.accept_calling]
+    if not callers and encryption.is_closed(settings):
+        return "anyone with a certificate of the authorities in %s" % settings.tls.authorities
     return ", ".join(callers) or "anyone who reaches the port; to narrow it: accept_calling under [dicom]"
 
 

@@ -1,6 +1,7 @@
 """TLS with foreign peers, both ways: DCMTK, pynetdicom and openssl s_client."""
 
 import hashlib
+import json
 import ssl
 import subprocess
 
@@ -8,7 +9,7 @@ import pydicom
 import pytest
 from pynetdicom import AE, evt
 
-from tests.bench import material
+from tests.bench import material, measure
 from tests.support import dcmtk, process
 from tests.support.certificates import Authority, dcmtk_options, tables
 from tests.support.service import Service, destination, route
@@ -179,3 +180,85 @@ def test_pynetdicom_receives_over_tls(tmp_path, authority, files):
         forwarding(tmp_path / "box", authority, authority.issue("edge"), port, files, lambda: received)
     finally:
         server.shutdown()
+
+
+def serial(port, authority):
+    """The serial number of the certificate that a server shows, as openssl sees it."""
+    shown = s_client(port, authority)
+    return openssl_text("x509", "-noout", "-serial", text=shown).strip()
+
+
+def openssl_text(*arguments, text):
+    return subprocess.run(["openssl", *arguments], capture_output=True, text=True, input=text, timeout=30).stdout
+
+
+def test_certificates_are_replaced_while_the_box_runs(tmp_path, authority, modality):
+    port = process.free_port()
+    own = authority.issue("edge")
+    with Service(tmp_path, **tables(authority, own, port)) as box:
+        before = serial(port, authority)
+        ae = AE(ae_title="PYNETDICOM")
+        ae.add_requested_context(VERIFICATION)
+        secured = (context(authority, modality), "127.0.0.1")
+        link = ae.associate("127.0.0.1", port, ae_title="EDGE", tls_args=secured)
+        assert link.is_established
+
+        own.certificate.write_text("half written", encoding="ascii")
+        assert serial(port, authority) == before
+        said = box.edge("status", check=False).stdout
+        assert f"TLS on port {port}: the certificate" in said and "cannot be read: expected PEM" in said
+
+        authority.issue("edge", days=(-1, 5), into=own)
+        after = serial(port, authority)
+        assert before and after and before != after
+        assert link.send_c_echo().Status == 0  # what is open goes on
+        link.release()
+        said = box.edge("status", check=False)
+        assert "expires in 4 days" in said.stdout and said.returncode == 1
+        assert "cannot be read" not in said.stdout
+
+
+def test_the_echo_of_a_destination_names_the_layer(tmp_path, authority):
+    expired = authority.issue("archive", days=(-9, -2))
+    with dcmtk.Storescp(options=dcmtk_options(authority, expired)) as peer:
+        there = destination("archive", peer.port, tls=True)
+        box = Service(tmp_path, [there], [route("archive")], **tables(authority, authority.issue("edge"), 0))
+        box.write_config()
+        said = json.loads(box.edge("echo", "archive", "--json", check=False).stdout)
+        assert said["layer"] == "tls" and "its certificate has expired" in said["reason"]
+        said = box.edge("echo", "127.0.0.1", peer.port, "--tls", check=False)
+        assert said.returncode == 1 and "its certificate has expired" in said.stderr
+
+
+def test_the_check_of_a_configuration_looks_at_the_files(tmp_path, authority):
+    box = Service(tmp_path, **tables(authority, authority.issue("edge", days=(-9, -2)), 2762))
+    box.write_config()
+    said = box.edge("check-config").stdout
+    assert "has expired on" in said and f"port {box.port} and, with TLS, 2762" in said
+
+
+def test_a_large_object_passes_through_in_both_directions_and_memory_stays(tmp_path, authority, modality):
+    large = material.multi_frame(tmp_path / "source" / "large.dcm", 200 << 20)
+    received = tmp_path / "received"
+    options = dcmtk_options(authority, modality)
+    port = process.free_port()
+    with dcmtk.Storescp(received, options=options) as peer:
+        there = destination("archive", peer.port, tls=True)
+        tls_tables = tables(authority, authority.issue("edge"), port)
+        with Service(tmp_path / "box", [there], [route("archive")], **tls_tables) as box:
+            box.edge("echo", "archive")
+            assert echoscu(port, *options).returncode == 0
+            idle = measure.settled_memory(box.pid)
+            measure.reset_peak(box.pid)
+            dcmtk.send(dcmtk.STORESCU, port, [large], options=[*options, "-pdu", "131072"])
+            process.wait_until(
+                lambda: [job for job in box.queue() if job["state"] == "delivered"], 120, "the delivery", 0.5
+            )
+            growth = measure.memory(box.pid).peak_bytes - idle.rss_bytes
+            assert box.stop() == 0
+    (arrived,) = received.iterdir()
+    assert material.digest(arrived, material.data_set_offset(arrived)) == material.digest(
+        large, material.data_set_offset(large)
+    )
+    print(growth)
+    assert growth <= 8 << 20

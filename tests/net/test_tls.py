@@ -3,9 +3,12 @@
 import http.client
 import http.server
 import os
+import shlex
 import socket
 import ssl
+import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +162,17 @@ def test_https_is_served_by_the_same_context(authority, here, tmp_path):
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_the_lines_of_the_readme_make_certificates_that_work(tmp_path):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = [shlex.split(line) for line in readme.splitlines() if line.startswith("openssl ")]
+    assert len(lines) == 3
+    for line in lines:
+        subprocess.run(line, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    own = {"certificate": str(tmp_path / "edge.pem"), "key": str(tmp_path / "edge.key")}
+    made = tls.Terms(**own, authorities=str(tmp_path / "hospital-ca.pem"))
+    assert shake(tls.Server(made), tls.Client(made), "edge.example.org").version() == "TLSv1.3"
 
 
 def test_files_are_looked_at_by_time_size_and_inode(authority):
