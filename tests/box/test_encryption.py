@@ -52,11 +52,6 @@ def test_a_title_kept_for_a_certificate_says_for_which(title, words):
 # Files
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca") / "ca", "Hospital CA", days=(-10, 4000))
-
-
 def troubles(authority, issued, now=0.0):
     """The words of what is wrong with a box that listens with these files, `now` days from now, by key."""
     text = "[dicom]\ntls_port = 2762\n[tls]\ncertificate = '%s'\nkey = '%s'\nauthorities = '%s'\n"

@@ -11,15 +11,10 @@ from pynetdicom import AE, evt
 
 from tests.bench import material, measure
 from tests.support import dcmtk, process
-from tests.support.certificates import Authority, dcmtk_options, tables
+from tests.support.certificates import dcmtk_options, tables
 from tests.support.service import Service, destination, route
 
 VERIFICATION = "1.2.840.10008.1.1"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca") / "ca", "Hospital CA")
 
 
 @pytest.fixture(scope="module")

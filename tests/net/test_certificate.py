@@ -8,12 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.net import certificate
-from tests.support.certificates import P256, RSA_2048, Authority, openssl
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca") / "ca", "Klinik \u00d6st CA", days=(-10, 20000))
+from tests.support.certificates import P256, RSA_2048, openssl
 
 
 def ends(path):

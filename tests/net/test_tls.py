@@ -17,11 +17,6 @@ from tests.support.certificates import RSA_1024, Authority, openssl
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca") / "ca", "Hospital CA")
-
-
-@pytest.fixture(scope="module")
 def here(authority):
     """A certificate for this machine; not to be changed."""
     return authority.issue("edge")

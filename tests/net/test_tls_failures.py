@@ -17,11 +17,6 @@ TERMS = outbound.Terms(3000, 3000, 131072)
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca") / "ca", "Hospital CA")
-
-
-@pytest.fixture(scope="module")
 def stranger(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("other") / "ca", "Other CA")
 
