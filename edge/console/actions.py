@@ -28,13 +28,13 @@ def check_config(asked, path):
                 print(line, file=sys.stderr)
             print("%s: %s" % (path, text.count(len(error.mistakes), "mistake")), file=sys.stderr)
         return MISCONFIGURED
+    files = encryption.troubles(loaded.config, time.time())
+    warnings = [*loaded.warnings, *[load.Mistake(None, "[tls]", each.words) for each in files]]
     if "json" in asked.options:
-        text.print_json({"path": path, "good": True, "mistakes": [], "warnings": _mistakes(loaded.warnings)})
+        text.print_json({"path": path, "good": True, "mistakes": [], "warnings": _mistakes(warnings)})
         return DONE
-    for warning in loaded.warnings:
+    for warning in warnings:
         print("warning: " + load.say(path, warning))
-    for trouble in encryption.troubles(loaded.config, time.time()):
-        print("warning: " + trouble.words)
     print("%s: good" % (path or "the built-in defaults"))
     for line in summary(loaded.config):
         print("  " + line)
@@ -98,7 +98,7 @@ def echo(asked, loaded):
     peer = "%s at %s port %d" % (target.ae_title, target.host, target.port)
     began = time.monotonic()
     try:
-        code = _verify(target, _client(target, loaded.config))
+        code, encryption_words = _verify(target, _client(target, loaded.config))
     except outbound.LinkFailure as failure:
         reason = failure.reason
         if len(asked.arguments) == 2:  # there is no destination whose configuration could be at fault
@@ -110,9 +110,9 @@ def echo(asked, loaded):
         return FAILED
     took_ms = round((time.monotonic() - began) * 1000)
     if "json" in asked.options:
-        text.print_json({"answered": True, "status": code, "milliseconds": took_ms})
+        text.print_json({"answered": True, "status": code, "milliseconds": took_ms, "tls": encryption_words or None})
     elif code == status.SUCCESS:
-        print("%s answered in %d ms" % (peer, took_ms))
+        print("%s answered in %d ms%s" % (peer, took_ms, encryption_words and " (%s)" % encryption_words))
     else:
         text.complain("%s answered, but with status %04X: %s" % (peer, code, status.words(code)), FAILED)
     return DONE if code == status.SUCCESS else FAILED
@@ -130,7 +130,7 @@ def _verify(target, client):
         target.host, target.port, target.calling_ae_title, target.ae_title, offered, terms, client
     )
     try:
-        return link.echo()
+        return link.echo(), link.encryption
     finally:
         link.release()
 

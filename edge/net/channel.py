@@ -7,6 +7,7 @@ touches the socket: a thread that cuts the connection off disturbs nothing of it
 
 import os
 import socket
+import time
 from collections import namedtuple
 
 from edge.net import alerts, transport
@@ -18,8 +19,8 @@ _RECORD_BYTES = 16384  # the longest payload of a TLS record
 _SMALL_BYTES = 4096  # parts up to this size share a record with what follows them
 
 # Who showed a certificate. subject: str, as "CN=ct1, O=Hospital"; names: tuple of str, its common and DNS names;
-# fingerprint: SHA-256 of it in hexadecimal digits
-Holder = namedtuple("Holder", ("subject", "names", "fingerprint"))
+# fingerprint: SHA-256 of it in hexadecimal digits; ends: when it does, s since 1970
+Holder = namedtuple("Holder", ("subject", "names", "fingerprint", "ends"))
 
 
 class Failed(Exception):
@@ -107,17 +108,35 @@ class Channel:
 
     def holder(self):
         """Return the Holder of the certificate that the other side showed; None when it showed none."""
-        import hashlib  # loads OpenSSL
+        return holder_of(self._engine)
 
-        octets = self._engine.getpeercert(True)
-        if not octets:
-            return None
-        found = self._engine.getpeercert()
-        pairs = [pair for group in found.get("subject", ()) for pair in group]
-        names = [value for kind, value in pairs if kind == "commonName"]
-        names += [value for kind, value in found.get("subjectAltName", ()) if kind == "DNS"]
-        subject = ", ".join(["%s=%s" % (_SHORT.get(kind, kind), value) for kind, value in reversed(pairs)])
-        return Holder(subject, tuple(names), hashlib.sha256(octets).hexdigest())
+    def words(self):
+        """Say which version it is and what the other side showed, in words."""
+        shown = self.holder()
+        return self._engine.version() + ("" if shown is None else ", certificate of %s" % shown_words(shown))
+
+
+def holder_of(connection):
+    """Return the Holder of the certificate shown over an ssl.SSLSocket or ssl.SSLObject; None when there is none."""
+    import hashlib  # loads OpenSSL
+    import ssl
+
+    octets = connection.getpeercert(True)
+    if not octets:
+        return None
+    found = connection.getpeercert()
+    pairs = [pair for group in found.get("subject", ()) for pair in group]
+    names = [value for kind, value in pairs if kind == "commonName"]
+    names += [value for kind, value in found.get("subjectAltName", ()) if kind == "DNS"]
+    subject = ", ".join(["%s=%s" % (_SHORT.get(kind, kind), value) for kind, value in reversed(pairs)])
+    ends = ssl.cert_time_to_seconds(found["notAfter"])
+    return Holder(subject, tuple(names), hashlib.sha256(octets).hexdigest(), ends)
+
+
+def shown_words(holder):
+    """Return who a Holder is and until when, in printable words."""
+    name = "".join([each if each.isprintable() else "?" for each in holder.subject[:200]])
+    return "%s until %s" % (name or "nobody in particular", time.strftime("%Y-%m-%d", time.gmtime(holder.ends)))
 
 
 _SHORT = {
@@ -172,6 +191,10 @@ class Wire(transport.Wire):
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._ahead = b""  # received by `is_quiet`
         self.failure = None
+
+    def encryption(self):
+        """Say in words how the connection is encrypted, and what the other side showed."""
+        return self._channel.words()
 
     def receive_into(self, window, timeout_ms):
         """Receive into `window`; return the octets received, 0 at the end, or None when nothing came in time.

@@ -474,11 +474,7 @@ def _age(half):
 
 def _shown(holder):
     """Return the words for the certificate that was shown, "" for none."""
-    return "" if holder is None else " with the certificate of %s" % _printable(holder.subject)
-
-
-def _printable(words):
-    return "".join([each if each.isprintable() else "?" for each in words[:200]])
+    return "" if holder is None else " with the certificate of %s" % channel.shown_words(holder)
 
 
 def _wants_storage(request):

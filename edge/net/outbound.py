@@ -165,6 +165,11 @@ class Link:
         return self._open and self._wire.is_quiet()
 
     @property
+    def encryption(self):
+        """How the connection is encrypted and what the peer showed, in words; "" without TLS."""
+        return self._wire.encryption()
+
+    @property
     def accepted(self):
         """The contexts agreed on, a list of contexts.Accepted in ascending order of their IDs."""
         agreed = self._association.accepted

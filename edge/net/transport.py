@@ -48,6 +48,10 @@ class Wire:
         if self._is_tcp:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def encryption(self):
+        """Say in words how the connection is encrypted; "" when it is not."""
+        return ""
+
     def receive_into(self, window, timeout_ms):
         """Receive into `window`; return the octets received, 0 at the end, or None when nothing came in time.
 

@@ -100,7 +100,7 @@ def test_files_that_cannot_be_used_are_told_of_until_they_are_mended(authority):
 # Titles
 
 
-HOLDER = channel.Holder("CN=ct1, O=Hospital", ("ct1", "CT1.example.org"), "ab" * 32)
+HOLDER = channel.Holder("CN=ct1, O=Hospital", ("ct1", "CT1.example.org"), "ab" * 32, 0)
 
 
 @pytest.mark.parametrize(

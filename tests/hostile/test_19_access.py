@@ -21,6 +21,8 @@ from tests.support.service import Service
 DEADLINE_S = 3
 SLACK_S = 2
 CALLING_NOT_RECOGNIZED = (1, 1, 3)
+LOCAL_LIMIT_EXCEEDED = (2, 3, 2)
+ABORT = 7
 STRANGERS = [f"127.0.1.{number}" for number in range(1, 30)]
 REQUEST = associate_rq([(1, VERIFICATION, [IMPLICIT])])
 
@@ -191,7 +193,7 @@ def test_tls_below_1_2_is_refused_and_logged(box, version):
 
 def test_an_unknown_title_is_refused_whatever_it_shows(box, hospital):
     assert asked(box, hospital, hospital.ct1, b"NOBODY") == CALLING_NOT_RECOGNIZED
-    logged(box, "NOBODY at 127.0.0.1 with the certificate of CN=ct1.example.org, calling EDGE, was rejected")
+    logged(box, "NOBODY at 127.0.0.1 with the certificate of CN=ct1.example.org until 20", "calling EDGE, was rejected")
 
 
 @pytest.mark.parametrize(
@@ -255,10 +257,29 @@ def test_no_log_line_shows_a_patient(box, hospital, tmp_path):
         options=["-aet", "CT1", *dcmtk_options(hospital.authority, hospital.ct1)],
     )
     read = pydicom.dcmread(paths[0])
-    logged(box, "association of CT1 at 127.0.0.1 with the certificate of CN=ct1.example.org with EDGE: 1 stored")
+    logged(box, "association of CT1 at 127.0.0.1 with the certificate of CN=ct1.example.org until", "EDGE: 1 stored")
     for value in (read.PatientName, read.PatientID, read.SOPInstanceUID):
         assert str(value) and str(value) not in box.log()
     assert "PRIVATE KEY" not in box.log()
+
+
+def test_the_caps_count_both_ports_and_a_stop_ends_associations_on_both(tmp_path, hospital):
+    port = process.free_port()
+    found = tables(hospital.authority, hospital.edge, port)
+    found["dicom"].update(max_associations=2, drain_s=0)
+    with Service(tmp_path, **found) as box:
+        box.tls_port = port
+        with RawPeer(box.port) as plain, RawPeer(port) as encrypted:
+            plain.associate([(1, VERIFICATION, [IMPLICIT])])
+            encrypted.socket = context(hospital, hospital.ct1).wrap_socket(
+                encrypted.socket, server_hostname="localhost"
+            )
+            encrypted.associate([(1, VERIFICATION, [IMPLICIT])])
+            assert asked(box, hospital, hospital.ct1, b"CT1") == LOCAL_LIMIT_EXCEEDED
+            assert asked_plainly(box, b"CT1") == LOCAL_LIMIT_EXCEEDED
+            assert encrypted.echo(1).status == plain.echo(1).status == 0
+            assert box.stop() == 0
+            assert encrypted.read_pdu().kind == plain.read_pdu().kind == ABORT
 
 
 def test_without_a_plain_port_only_tls_is_listened_on(tmp_path, hospital):

@@ -137,7 +137,7 @@ def forwarding(folder, authority, own, port, files, received, **more):
     """Let a box send `files` to 127.0.0.1:`port` over TLS; wait until `received()` is what they are."""
     there = destination("archive", port, tls=True, **more)
     with Service(folder, [there], [route("archive")], **tables(authority, own, process.free_port())) as box:
-        assert "answered in" in box.edge("echo", "archive").stdout
+        assert ", certificate of CN=archive until 20" in box.edge("echo", "archive").stdout
         box.edge("send", "archive", *files)
         process.wait_until(lambda: received() == data_sets(files), 20, "the objects at the archive")
 

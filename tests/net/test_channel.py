@@ -199,13 +199,21 @@ def test_a_record_that_comes_octet_by_octet_is_waited_for_within_the_deadline(au
     far.close()
 
 
+STARTS = (
+    b"",
+    b"\x16\x03\x01",
+    b"\x16\x03\x01\0\x50\1\0\0\x4c\3\3",
+    b"\x14\x03\x03\0\1",
+    b"\x17\x03\x03\0\x20",
+)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=5), st.integers(0, 4))
 def test_whatever_comes_first_fails_in_words_or_is_waited_for(own, pieces, kind):
     made = channel.Channel(server_context(own))
-    start = (b"", b"\x16\x03\x01", b"\x16\x03\x01\0\x50\1\0\0\x4c\3\3", b"\x14\x03\x03\0\1", b"\x17\x03\x03\0\x20")[kind]
     try:
-        for piece in [start, *pieces]:
+        for piece in [STARTS[kind], *pieces]:
             made.fed(piece)
             made.shake()
     except channel.Failed as failed:
