@@ -192,6 +192,9 @@ def mistakes(settings):
             "and anybody may connect, whatever he shows"
         )
         yield ("tls", "authorities"), words
+    if own.titles and (dicom.tls_port is None or own.client_certificates == tls.NONE):
+        words = "nobody could use them without a tls_port under [dicom] and client certificates"
+        yield ("tls", "titles"), words
     if dicom.plain and dicom.tls_port and dicom.tls_port == dicom.port:
         yield ("dicom", "tls_port"), "expected another port than port, found %d for both" % dicom.port
     if own.key is not None and own.certificate is None:

@@ -160,8 +160,10 @@ def connect(connected, client, host, timeout_ms):
         while True:
             try:
                 channel.shake()
-            finally:
-                connected.sendall(channel.outgoing())
+            except Failed:
+                _say_why(connected, channel)
+                raise
+            connected.sendall(channel.outgoing())
             if channel.is_open:
                 return channel
             connected.settimeout(max(1, end_ms - transport.now_ms()) / 1000)
@@ -173,6 +175,13 @@ def connect(connected, client, host, timeout_ms):
         raise Failed(_SILENT % (timeout_ms // 1000)) from None
     except OSError as error:
         raise Failed("%s (%s)" % (_LEFT, (error.strerror or str(error)).lower())) from error
+
+
+def _say_why(connected, channel):
+    try:
+        connected.send(channel.outgoing())
+    except OSError:  # it has gone already
+        pass
 
 
 _LEFT = "it closed the connection in the handshake; check the port, whether TLS is switched on there, and its log"

@@ -32,6 +32,13 @@ def test_a_box_that_nobody_could_reach_is_a_mistake():
     assert "nobody could reach the box" in "\n".join(mistakes("[dicom]\nplain = false\n"))
 
 
+@pytest.mark.parametrize("more", ["", 'client_certificates = "none"\n'])
+def test_titles_that_nobody_could_use_are_a_mistake(more):
+    text = '[dicom]\ntls_port = 2762\n[tls]\ncertificate = "a"\n' if more else "[tls]\n"
+    said = "\n".join(mistakes(text + more + 'titles = [{ ae_title = "CT1", name = "ct1" }]\n'))
+    assert "[tls] titles: nobody could use them" in said
+
+
 def test_keys_of_tls_for_a_destination_without_it_are_warned_of():
     loaded = load.parse(destination(authorities='"ca.pem"'), "edge.toml")
     assert any("of no effect without tls = true: nothing is encrypted" in each.words for each in loaded.warnings)
