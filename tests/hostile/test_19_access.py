@@ -14,7 +14,7 @@ import pytest
 from tests.bench import material
 from tests.hostile.test_15_slow_clients import Drip
 from tests.support import dcmtk, process
-from tests.support.certificates import Authority, dcmtk_options, fingerprint, tables
+from tests.support.certificates import Authority, dcmtk_options, fingerprint, shake_over, tables
 from tests.support.rawpeer import IMPLICIT, VERIFICATION, RawPeer, associate_rq
 from tests.support.service import Service
 
@@ -227,15 +227,7 @@ def test_what_only_looks_like_tls_is_refused_and_the_box_goes_on(box, hospital, 
 
 def test_a_record_that_was_tampered_with_ends_the_association(box, hospital):
     with socket.create_connection(("127.0.0.1", box.tls_port), 10) as connected:
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        engine = context(hospital, hospital.ct1).wrap_bio(incoming, outgoing, server_hostname="localhost")
-        while True:
-            try:
-                engine.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                connected.sendall(outgoing.read())
-                incoming.write(connected.recv(65536))
+        engine, outgoing = shake_over(connected, context(hospital, hospital.ct1), server_hostname="localhost")
         engine.write(associate_rq([(1, VERIFICATION, [IMPLICIT])], calling=b"CT1"))
         connected.sendall(outgoing.read())
         assert connected.recv(65536)

@@ -213,6 +213,20 @@ def test_certificates_are_replaced_while_the_box_runs(tmp_path, authority, modal
         assert "cannot be read" not in said.stdout
 
 
+def test_a_box_without_its_certificate_serves_the_plain_port_until_it_has_one(tmp_path, authority, modality):
+    port = process.free_port()
+    own = authority.issue("edge")
+    away = own.certificate.rename(own.certificate.with_suffix(".away"))
+    with Service(tmp_path, **tables(authority, own, port)) as box:
+        assert echoscu(box.port).returncode == 0
+        assert echoscu(port, *dcmtk_options(authority, modality)).returncode != 0
+        assert f"{own.certificate}, cannot be read: no such file" in box.edge("status", check=False).stdout
+        away.rename(own.certificate)
+        assert echoscu(port, *dcmtk_options(authority, modality)).returncode == 0
+        assert "cannot be read" not in box.edge("status", check=False).stdout
+    assert "was turned away: there is no certificate to show" in box.log()
+
+
 def test_the_echo_of_a_destination_names_the_layer(tmp_path, authority):
     expired = authority.issue("archive", days=(-9, -2))
     with dcmtk.Storescp(options=dcmtk_options(authority, expired)) as peer:

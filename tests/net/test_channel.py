@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from edge.net import channel, tls
 from tests.support import process
+from tests.support.certificates import shake_over
 
 
 @pytest.fixture(scope="module")
@@ -171,19 +172,11 @@ def test_the_wire_is_quiet_though_session_tickets_came(pair):
 
 def test_a_record_that_comes_octet_by_octet_is_waited_for_within_the_deadline(authority, own):
     near, far = socket.socketpair()
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    engine = server_context(own).wrap_bio(incoming, outgoing, server_side=True)
     made = []
     client = tls.Client(tls.Terms(authorities=str(authority.certificate)))
     thread = threading.Thread(target=lambda: made.append(channel.connect(near, client, "localhost", 10000)))
     thread.start()
-    while True:
-        try:
-            engine.do_handshake()
-            break
-        except ssl.SSLWantReadError:
-            far.sendall(outgoing.read())
-            incoming.write(far.recv(65536))
+    engine, outgoing = shake_over(far, server_context(own), server_side=True)
     far.sendall(outgoing.read())
     thread.join()
     wire = channel.Wire(near, 10000, made[0])

@@ -6,6 +6,7 @@ edge = authority.issue("edge.example.org", names=["DNS:localhost", "IP:127.0.0.1
 """
 
 import datetime
+import ssl
 import subprocess
 from collections import namedtuple
 from pathlib import Path
@@ -111,6 +112,22 @@ class Authority:
 def fingerprint(path):
     """The SHA-256 fingerprint of a certificate as openssl prints it: 5D:2C:..."""
     return openssl("x509", "-in", path, "-noout", "-fingerprint", "-sha256").strip().partition("=")[2]
+
+
+def shake_over(connected, context, **more):
+    """Shake hands over the socket `connected`, octet for octet by hand; return (ssl.SSLObject, what it says next).
+
+    more: as SSLContext.wrap_bio takes it.
+    """
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    engine = context.wrap_bio(incoming, outgoing, **more)
+    while True:
+        try:
+            engine.do_handshake()
+            return engine, outgoing
+        except ssl.SSLWantReadError:
+            connected.sendall(outgoing.read())
+            incoming.write(connected.recv(65536))
 
 
 def tables(authority, issued, port, **more):
