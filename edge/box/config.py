@@ -154,6 +154,26 @@ LIMITS = Section(
             "How long delivered objects are safe from removal, even when space runs low. Undelivered ones always are.",
         ),
         _key(
+            "remove_delivered_days",
+            whole(0, 36500),
+            0,
+            "After how long delivered objects are removed even when there is room; 0: never.",
+        ),
+        _key(
+            "high_water_percent",
+            whole(1, 100),
+            90,
+            "High water: when the objects take so much of the room there is for them, that is a trouble, and delivered "
+            "ones are removed. Full is what `reserve_bytes` or `quota_bytes` allows.",
+        ),
+        _key("low_water_percent", whole(0, 99), 80, "Low water: where removing, and the trouble, end."),
+        _key(
+            "warn_full_h",
+            whole(0, 8760),
+            12,
+            "How many hours ahead it is a trouble that the box will be full at the present rates; 0: never.",
+        ),
+        _key(
             "per_address",
             whole(1, 1000),
             64,

@@ -198,6 +198,7 @@ class _Reading:
 
     def cross_check(self, found):
         """Note what is wrong between keys that are right each by itself."""
+        self._check_limits(found.limits)
         names = {}
         for number, each in enumerate(found.destinations):
             header = _header(config.DESTINATION, number, each.name if isinstance(each.name, str) else "")
@@ -247,6 +248,16 @@ class _Reading:
             if {"full-dates", "shifted-dates"}.issubset(each.options):
                 words = "expected full-dates or shifted-dates, found both"
                 self._wrong(("deidentify", number, "options"), _key(header, "options"), words)
+
+    def _check_limits(self, limits):
+        if 0 < limits.remove_delivered_days < limits.keep_delivered_days:
+            words = "expected 0, or at least keep_delivered_days (%d): until then they are safe; found %d"
+            words %= (limits.keep_delivered_days, limits.remove_delivered_days)
+            self._wrong(("limits", "remove_delivered_days"), "[limits] remove_delivered_days", words)
+        if limits.low_water_percent >= limits.high_water_percent:
+            words = "expected less than high_water_percent (%d), found %d"
+            words %= (limits.high_water_percent, limits.low_water_percent)
+            self._wrong(("limits", "low_water_percent"), "[limits] low_water_percent", words)
 
     def _check_change(self, number, change):
         try:

@@ -8,7 +8,8 @@ from edge.console import control, sending, verbs
 from edge.console.actions import named
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED, IN_USE
-from edge.console.text import ago, ahead, complain, count, listing, print_json, shortened, shown, size, span, table
+from edge.console.text import about, ago, ahead, complain, count, listing, print_json, shortened, shown, size, span
+from edge.console.text import table
 from edge.spool.errors import Degraded, Locked, NoSpace, from_os
 from edge.spool.intake import NEW
 
@@ -234,7 +235,7 @@ def _status_lines(found, associations):
     yield "box           %s, state in %s" % ("running" if found["running"] else "not running", found["state_dir"])
     yield "receives      %s" % _receiving_words(found, associations)
     yield "keeps         " + _kept_words(found["kept"])
-    yield "room          %s free, %s of it kept in reserve" % (size(found["free_bytes"]), size(found["reserve_bytes"]))
+    yield "room          " + _room_words(found)
     for each in found["destinations"]:
         yield "destination   " + _destination_words(each, now)
     for each in associations:
@@ -245,6 +246,15 @@ def _status_lines(found, associations):
         yield "trouble       %s (for %s)" % (each["error"], span(max(0, now - each["since"])))
     if not found["troubles"]:
         yield "trouble       none"
+
+
+def _room_words(found):
+    """Return "20 GB free, 537 MB of it kept in reserve; 41 % taken, full in about 31 hours at the present rates"."""
+    words = "%s free, %s of it kept in reserve" % (size(found["free_bytes"]), size(found["reserve_bytes"]))
+    words += "; %d %% taken" % found["taken_percent"]
+    if found["full_in_s"] is not None:
+        words += ", full in about %s at the present rates" % about(found["full_in_s"])
+    return words
 
 
 def _receiving_words(found, associations):

@@ -38,6 +38,14 @@ def count(number, noun, plural=None):
     return "%d %s" % (number, noun if number == 1 else plural or noun + "s")
 
 
+def about(seconds):
+    """Return a length of time that is known roughly, as a person would round it: "31 hours", "3 days"."""
+    for unit, factor, upto in (("minute", 60, 90), ("hour", 3600, 48)):
+        if seconds < factor * upto:
+            return count(max(1, round(seconds / factor)), unit)
+    return count(round(seconds / 86400), "day")
+
+
 def listing(words, last="and"):
     """Return "a", "a and b", "a, b and c"."""
     words = list(words)

@@ -59,6 +59,10 @@ def open_spool(settings):
             reserve_bytes=limits.reserve_bytes,
             quota_bytes=limits.quota_bytes,
             keep_delivered_s=limits.keep_delivered_days * _DAY_S,
+            remove_delivered_s=limits.remove_delivered_days * _DAY_S,
+            high_percent=limits.high_water_percent,
+            low_percent=limits.low_water_percent,
+            warn_full_s=limits.warn_full_h * 3600,
             conflict=limits.conflict,
         ),
         same_decoded=same_decoded,
@@ -141,20 +145,14 @@ def _held_objects(spool):
 
 def _held_jobs(spool, name, number):
     """Yield the Trouble of jobs that are held by themselves, not with their object."""
-    after = None
-    while number:
-        rows, after = spool.jobs.listing("held", name, after, _PAGE)
-        for row in rows:
-            if row.cause not in jobs.OF_OBJECTS:
-                words = (
-                    "%s held for %s: see why with `edge queue --destination %s --state held`, mend that, then "
-                    "`edge release --destination %s`, or give them up with `edge cancel --destination %s`"
-                )
-                words %= (_are(number, "job"), name, name, name, name)
-                yield Trouble("held for " + name, row.since or spool.now(), words)
-                return
-        if after is None:
-            return
+    first = spool.index.held_alone(name) if number else None
+    if first is not None:
+        words = (
+            "%s held for %s: see why with `edge queue --destination %s --state held`, mend that, then "
+            "`edge release --destination %s`, or give them up with `edge cancel --destination %s`"
+        )
+        words %= (_are(number, "job"), name, name, name, name)
+        yield Trouble("held for " + name, first[1] or spool.now(), words)
 
 
 def _stranded(spool, name, states):
@@ -227,6 +225,7 @@ def status(box, request):
             "bytes": each.payload_bytes,
         }
     free_octets, _ = spool.quota.free()
+    room = spool.quota.room()
     found = troubles(spool, box.config)
     return {
         "running": box.associations is not None,
@@ -236,6 +235,9 @@ def status(box, request):
         "kept": _kept(box),
         "free_bytes": free_octets,
         "reserve_bytes": spool.limits.reserve_bytes,
+        "usable_bytes": room.usable,
+        "taken_percent": round(room.level * 100, 1),
+        "full_in_s": spool.quota.full_in_s(),
         "takes_objects": spool.quota.has_room(),
         "destinations": _destinations(box),
     }

@@ -6,7 +6,8 @@ import time
 
 _log = logging.getLogger("edge.service")
 
-_TIDY_S = 10  # between two tidyings
+_TIDY_S = 10  # between two tidyings, when nothing presses
+_REST_S = 0.05  # at least; as long as a tidying took, when the next presses: half of the time is for others
 _SCRUB_OCTETS = 8 << 20  # of one look at stored files, when nothing else goes on
 _ROUND_S = 86400  # from the beginning of one look at everything to the next
 
@@ -34,14 +35,20 @@ class Housekeeping:
     def stop(self):
         """Keep house no more; returns when what is under way is done."""
         self._stopping.set()
+        self._spool.quota.pressed.set()
         self._thread.join()
 
     def _run(self):
-        while not self._stopping.wait(_TIDY_S):
+        while not self._stopping.is_set():
+            self._spool.quota.pressed.wait(_TIDY_S)
+            if self._stopping.is_set():
+                break
+            begun = time.monotonic()
             try:
-                self.once(time.monotonic())
+                self.once(begun)
             except Exception:
                 _log.exception("keeping house failed inside this box")
+            self._stopping.wait(max(_REST_S, time.monotonic() - begun))
 
     def once(self, now):
         """Do what is to be done at `now` (s, of a clock that never goes back)."""

@@ -19,12 +19,13 @@ from threading import RLock
 from edge.spool import errors
 from edge.spool.checksum import crc32
 from edge.spool.ledger import ALL, OF_OBJECTS, Ledger
-from edge.spool.tables import CLAIM, DEFERRED, JOB, LANES, OBJECTS, STATE_NAMES, STATES, STUDY_FIELDS
-from edge.spool.tables import Job, JobRow, StoredObject
+from edge.spool.tables import CLAIM, DEFERRED, DONE, HELD_ALONE, HOLDS, JOB, LANES, OBJECTS, STATE_NAMES, STATES
+from edge.spool.tables import STUDY_FIELDS, Job, JobRow, StoredObject
 
 BATCH = 64
 _AT_ONCE = 8 * BATCH
 _MARKS = 1 << 19
+_MARKED_AT_ONCE = 500
 
 
 class Index:
@@ -39,7 +40,9 @@ class Index:
         self._health = health
         self._pending = deque()
         self._pending_uids = set()
-        self._marks = None  # see _may_have
+        self._accepted_octets = self._applied_octets = 0  # each written by one party only, see kept
+        self._marks = bytearray(_MARKS)  # see _may_have
+        self._unmarked = ""  # the UID behind which objects are not marked yet; None when all are
         self.journal = None  # what is followed; given as soon as it is open
         self.lock = RLock()
         try:
@@ -144,11 +147,9 @@ class Index:
         for line in lines:
             if line.kind == "object":
                 self._pending_uids.add(line.record["uid"])
+                self._accepted_octets += line.record["size"]
+                self._mark(line.record["uid"])
         self._pending.extend(lines)
-        if self._marks is not None:  # looked at last: whoever makes them meanwhile finds these lines pending
-            for line in lines:
-                if line.kind == "object":
-                    self._mark(line.record["uid"])
 
     def _mark(self, uid):
         self._marks[crc32(uid.encode()) & _MARKS - 1] = 1
@@ -156,17 +157,16 @@ class Index:
     def _may_have(self, uid):
         """Say whether there may be an object with this UID: nearly always False for one that is new.
 
-        One octet for each of half a million hashes, in place of a question to the database for each new object.
+        One octet for each of half a million hashes, in place of a question to the database for each new object. Those
+        that are there when the spool is opened are marked a page with each question: nobody waits for all of them.
         """
-        if self._marks is None:
-            self._marks = bytearray(_MARKS)
-            after = 0
-            while True:  # in pages: all UIDs at once would take more memory than everything else
-                page = self._ask("SELECT id, uid FROM objects WHERE id > ? ORDER BY id LIMIT 1000", (after,))
-                for after, known in page:
-                    self._mark(known)
-                if not page:
-                    break
+        if self._unmarked is not None:
+            sql = "SELECT uid FROM objects INDEXED BY objects_uid WHERE uid > ? ORDER BY uid LIMIT ?"
+            page = self._guarded(_answer, sql, (self._unmarked, _MARKED_AT_ONCE))
+            for (known,) in page:
+                self._mark(known)
+            self._unmarked = page[-1][0] if page else None
+            return True
         return self._marks[crc32(uid.encode()) & _MARKS - 1]
 
     @property
@@ -197,6 +197,7 @@ class Index:
                     pending.popleft()
                     if line.kind == "object":
                         self._pending_uids.discard(line.record["uid"])
+                        self._applied_octets += line.record["size"]
             if self._ledger.path is not None:
                 self._health.clear("index")
 
@@ -265,11 +266,11 @@ class Index:
         return [StoredObject._make(row) for row in rows]
 
     def done(self, after, limit):
-        """Return (number, UID, octets, when delivered) of the oldest objects behind `after` that are done."""
-        return self._ask(
-            "SELECT id, uid, size + offset, (SELECT max(since) FROM jobs WHERE object = id) FROM objects"
-            " WHERE open = 0 AND jobs > 0 AND hold IS NULL AND id > ? ORDER BY id LIMIT ?", (after, limit)
-        )  # fmt: skip
+        """Return (number, UID, octets, when it was) of objects that every destination has, the first to be so first.
+
+        `after`: (when, number), behind which the page begins.
+        """
+        return self._ask(DONE, (*after, limit))
 
     def total(self, what=ALL):
         """Return (objects, octets of their data sets) in the spool: ALL of them, those ON_HOLD, or those DONE."""
@@ -277,14 +278,24 @@ class Index:
             self.drain()
             return self._ledger.tallies.get((OF_OBJECTS, what), (0, 0))
 
+    def kept(self):
+        """Return (objects, octets of their data sets) in the spool, at once: removals may be counted a moment later."""
+        objects, octets = self._ledger.tallies.get((OF_OBJECTS, ALL), (0, 0))
+        return objects + len(self._pending_uids), octets + self._accepted_octets - self._applied_octets
+
     def holds(self):
         """Return (why, how many objects, number of the first, when it came) for each reason to hold objects."""
-        return self._ask(
-            "SELECT held.hold, held.objects, o.id, o.received FROM"
-            " (SELECT hold, count(*) AS objects, min(id) AS first FROM objects"
-            " WHERE hold IS NOT NULL GROUP BY hold) held"
-            " JOIN objects o ON o.id = held.first"
-        )
+        first = "SELECT id, received FROM objects INDEXED BY objects_hold WHERE hold = ? ORDER BY id LIMIT 1"
+        with self.lock:
+            numbers = {hold: self.total(what)[0] for hold, what in HOLDS.items()}
+            return [(hold, number, *self._ask(first, (hold,))[0]) for hold, number in numbers.items() if number]
+
+    def held_alone(self, destination):
+        """Return (object, since when) of the first job of `destination` that is held, and not its object; or None."""
+        with self.lock:
+            self.drain()
+            found = self._ask(HELD_ALONE, (self._ledger.destinations.get(destination),))
+        return found[0] if found else None
 
     def records(self, numbers):
         """Return for each of these objects that is there the record of a "kept" line: all that is known about it."""

@@ -10,7 +10,7 @@ import sqlite3
 
 from edge.spool import errors
 from edge.spool.disk import FILE_MODE
-from edge.spool.tables import DEFERRED, DELIVERED, HELD, READY, SCHEMA, STATES, TABLES
+from edge.spool.tables import DEFERRED, DELIVERED, HELD, HOLDS, READY, SCHEMA, STATES, TABLES
 
 # Counts of objects stand under a destination that cannot be: all, those on hold, those that every destination has
 OF_OBJECTS = 0
@@ -177,6 +177,7 @@ class Ledger:
         self.count(OF_OBJECTS, ALL, sign, sign * size)
         if hold is not None:
             self.count(OF_OBJECTS, ON_HOLD, sign, sign * size)
+            self.count(OF_OBJECTS, HOLDS[hold], sign, sign * size)
         elif jobs and not still_open:
             self.count(OF_OBJECTS, DONE, sign, sign * size)
 
@@ -240,7 +241,7 @@ class Ledger:
         hold, why = record.get("hold") or (None, None)
         self.next_id = max(self.next_id, number + 1)
         study = self._study_of(record)
-        still_open = 0
+        still_open = done = 0
         for job in jobs:
             if len(job) == 2:
                 name, priority = job
@@ -249,13 +250,14 @@ class Ledger:
                 name, priority, state, *rest = job
                 state = STATES[state]
             still_open += state != DELIVERED
+            done = max(done, (state == DELIVERED and rest[2]) or 0)
             self._insert_job(number, name, state, priority, study, rest, size)
         self.execute(
-            "INSERT INTO objects VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO objects VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number, record["uid"], record["copy"], record["class"], record["syntax"], record["path"],
                 record["offset"], size, record["crc"], record["head_crc"], record["at"], *record["source"],
-                record["series"], record["modality"], record["number"], hold, why, study, len(jobs), still_open,
+                record["series"], record["modality"], record["number"], hold, why, study, len(jobs), still_open, done,
             ),
         )  # fmt: skip
         self._count_object(1, size, hold, still_open, len(jobs))
@@ -400,7 +402,8 @@ class Ledger:
             if change:
                 self._count_object(-1, size, hold, still_open, jobs)
                 self._count_object(1, size, hold, still_open + change, jobs)
-                self.execute("UPDATE objects SET open = ? WHERE id = ?", (still_open + change, number))
+                sql = "UPDATE objects SET open = ?, done = ? WHERE id = ?"
+                self.execute(sql, (still_open + change, record["at"], number))
 
     def _released(self, record):
         """Let jobs go again with all their tries, whatever kept them."""

@@ -34,11 +34,14 @@ from edge.spool.turns import Turns
 # reserve_bytes: free space below which nothing new is taken; reserve_files: the same for file names; quota_bytes: what
 # all objects may take, 0 for no limit; keep_delivered_s: how long delivered objects are safe from removal; conflict:
 # what becomes of other octets under a known UID, "hold", "send" or "keep"; folder_entries: files in one folder;
-# segment_bytes: of the journal; journal_bytes: how much of it is kept beyond what lives
+# segment_bytes: of the journal; journal_bytes: how much of it is kept beyond what lives; remove_delivered_s: how old
+# delivered objects become at most, 0 for no limit; high_percent, low_percent: of the room, when making room begins and
+# ends; warn_full_s: how soon the room is expected to be used up when a trouble is made of it
 Limits = namedtuple(
     "Limits",
-    "reserve_bytes reserve_files quota_bytes keep_delivered_s conflict folder_entries segment_bytes journal_bytes",
-    defaults=(512 << 20, 256, 0, 0, "hold", FOLDER_ENTRIES, SEGMENT_BYTES, 32 << 20),
+    "reserve_bytes reserve_files quota_bytes keep_delivered_s conflict folder_entries segment_bytes journal_bytes"
+    " remove_delivered_s high_percent low_percent warn_full_s",
+    defaults=(512 << 20, 256, 0, 0, "hold", FOLDER_ENTRIES, SEGMENT_BYTES, 32 << 20, 0, 90, 80, 12 * 3600),
 )
 
 _IDENTITY_OCTETS = 8
@@ -239,11 +242,14 @@ class Spool:
             self.turns.leave(stored.uid)
 
     def tidy(self):
-        """Keep house: sync outcomes, make room, retire old segments of the journal; never raises for the disk."""
+        """Keep house: sync outcomes, make room, retire old segments of the journal; never raises for the disk.
+
+        There is more to do as long as `quota.pressed` is set afterwards.
+        """
         try:
             self.journal.sync()
             self.index.drain()
-            self.quota.sweep()
+            self.quota.keep()
             self.compaction.keep_up()
             if self.quota.free()[0] >= _ROOM_FOR_AN_INDEX:
                 self.index.go_home()

@@ -4,17 +4,20 @@ A job that is waiting is READY when it may be sent now, or DEFERRED until a time
 That a job is being sent is not written anywhere: a crash makes it wait again, which is what "at least once" means.
 
 Every question that matters is answered from the head of an index of its own, so that it takes no longer in a queue of
-200,000 than in one of ten. The indexes of jobs are partial: a job is in that of its state alone, a delivered one in
-none.
+200,000 than in one of ten. The indexes of jobs are partial: a job is in that of its state alone, a held one also in
+that of those that are held by themselves, not with their object.
 """
 
 from collections import namedtuple
 
-SCHEMA = 2
+SCHEMA = 3
 
 READY, DEFERRED, HELD, DELIVERED = 0, 1, 2, 3
 STATES = {"ready": READY, "deferred": DEFERRED, "held": HELD, "delivered": DELIVERED}
 STATE_NAMES = {number: name for name, number in STATES.items()}
+
+# Why an object as a whole is held, and under which number the tallies count those that are for this reason
+HOLDS = {"conflict": 10, "unrouted": 11, "found": 12, "rotten": 13}
 
 # The study's attributes as the first of its objects had them, in the order in which they stand in a line. The same UID
 # with another Patient ID is another study: what two patients have sent is never told under one name
@@ -51,12 +54,12 @@ CREATE UNIQUE INDEX studies_uid ON studies(uid, patient_id);
 CREATE TABLE objects(id INTEGER PRIMARY KEY, uid TEXT NOT NULL, copy INTEGER NOT NULL, sop_class TEXT, syntax TEXT,
     path TEXT NOT NULL, offset INTEGER, size INTEGER, crc INTEGER, head_crc INTEGER, received REAL, calling TEXT,
     called TEXT, address TEXT, series TEXT, modality TEXT, number TEXT, hold TEXT, why TEXT, study_id INTEGER NOT NULL,
-    jobs INTEGER NOT NULL, open INTEGER NOT NULL);
+    jobs INTEGER NOT NULL, open INTEGER NOT NULL, done REAL NOT NULL);
 CREATE INDEX objects_uid ON objects(uid);
 CREATE INDEX objects_study ON objects(study_id);
 CREATE INDEX objects_held ON objects(id) WHERE hold IS NOT NULL;
 CREATE INDEX objects_hold ON objects(hold) WHERE hold IS NOT NULL;
-CREATE INDEX objects_done ON objects(id) WHERE open = 0 AND jobs > 0 AND hold IS NULL;
+CREATE INDEX objects_done ON objects(done) WHERE open = 0 AND jobs > 0 AND hold IS NULL;
 CREATE TABLE destinations(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE jobs(object INTEGER NOT NULL, destination INTEGER NOT NULL, state INTEGER NOT NULL,
     priority INTEGER NOT NULL, study INTEGER NOT NULL, tries INTEGER NOT NULL, due REAL NOT NULL, since REAL,
@@ -64,6 +67,9 @@ CREATE TABLE jobs(object INTEGER NOT NULL, destination INTEGER NOT NULL, state I
 CREATE INDEX jobs_ready ON jobs(destination, priority, study, object) WHERE state = 0;
 CREATE INDEX jobs_deferred ON jobs(destination, due) WHERE state = 1;
 CREATE INDEX jobs_held ON jobs(destination, object) WHERE state = 2;
+CREATE INDEX jobs_alone ON jobs(destination, object)
+    WHERE state = 2 AND coalesce(cause, '') NOT IN ('conflict', 'unrouted', 'found', 'rotten');
+CREATE INDEX jobs_delivered ON jobs(destination, object) WHERE state = 3;
 CREATE TABLE tallies(destination INTEGER NOT NULL, state INTEGER NOT NULL, jobs INTEGER NOT NULL,
     octets INTEGER NOT NULL, PRIMARY KEY(destination, state)) WITHOUT ROWID;
 CREATE TABLE folders(name TEXT PRIMARY KEY, first_id INTEGER NOT NULL, used_id INTEGER NOT NULL) WITHOUT ROWID;
@@ -98,8 +104,22 @@ LANES = {
         " ORDER BY j.object LIMIT ?",
         (0,),
     ),
-    DELIVERED: (JOB + "j.destination = ? AND j.object > ? AND j.state = 3 ORDER BY j.object LIMIT ?", (0,)),
+    DELIVERED: (
+        JOBS % "INDEXED BY jobs_delivered" + "j.destination = ? AND j.state = 3 AND j.object > ?"
+        " ORDER BY j.object LIMIT ?",
+        (0,),
+    ),
 }  # fmt: skip
+# The first job of a destination that is held by itself, and when it came to be so
+HELD_ALONE = (
+    "SELECT object, since FROM jobs INDEXED BY jobs_alone WHERE destination = ? AND state = 2"
+    " AND coalesce(cause, '') NOT IN ('conflict', 'unrouted', 'found', 'rotten') ORDER BY object LIMIT 1"
+)
+# What every destination has, the one that has waited longest since then first
+DONE = (
+    "SELECT id, uid, size + offset, done FROM objects INDEXED BY objects_done"
+    " WHERE open = 0 AND jobs > 0 AND hold IS NULL AND (done, id) > (?, ?) ORDER BY done, id LIMIT ?"
+)
 CLAIM = (
     "SELECT j.object, j.priority, j.tries, o.uid, o.copy, o.sop_class, o.syntax, o.path, o.offset, o.size, o.crc,"
     " s.uid, o.calling, o.called, o.address, o.received"

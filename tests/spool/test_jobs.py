@@ -208,9 +208,9 @@ def test_a_waiting_job_can_be_held_prioritised_and_dropped(spool):
 def test_an_object_all_of_whose_other_jobs_are_done_is_done_when_the_last_is_dropped(spool):
     stored = receive(spool, "1.2.3", to=["PACS", "GONE"])
     deliver(spool)
-    assert spool.index.done(0, 9) == []
+    assert spool.index.done((0, 0), 9) == []
     spool.jobs.drop(spool.now(), stored.object_id, "GONE", "tester")
-    assert [row[0] for row in spool.index.done(0, 9)] == [stored.object_id]
+    assert [row[0] for row in spool.index.done((0, 0), 9)] == [stored.object_id]
 
 
 def test_a_listing_pages_through_everything_once(spool, clock):
