@@ -124,7 +124,9 @@ class _Service:
         workers = wiring.make_workers(settings, spool)
         server = control.Server(verbs.Box(settings, spool, listener.associations))
         housekeeping = Housekeeping(
-            spool, lambda: bool(listener.associations()), lambda: verbs.troubles(spool, settings)
+            spool,
+            lambda: bool(listener.associations()) or spool.quota.pressed.is_set(),
+            lambda: verbs.troubles(spool, settings),
         )
         self._listener = listener
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps

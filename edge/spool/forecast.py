@@ -13,7 +13,7 @@ STEP_S = 300
 HOUR_S = 3600
 DAY_S = 86400
 _LEAST_S = 2 * STEP_S  # of history, before anything is said
-_FARTHEST_S = 365 * DAY_S  # what is farther off than this is nobody's business
+FARTHEST_S = 365 * DAY_S  # what is farther off than this is nobody's business
 
 
 class Forecast:
@@ -44,9 +44,11 @@ class Forecast:
         hour, day = self.rate(HOUR_S), self.rate(DAY_S)
         if hour is None or day is None:
             return None
+        if room <= 0:
+            return 0.0
         if hour * HOUR_S >= room:
-            return room / hour if hour > 0 else 0.0
+            return room / hour
         if day <= 0:
             return None
         seconds = HOUR_S + (room - hour * HOUR_S) / day
-        return seconds if seconds <= _FARTHEST_S else None
+        return seconds if seconds <= FARTHEST_S else None

@@ -17,7 +17,7 @@ from threading import Event
 
 from edge.spool import errors
 from edge.spool.disk import FOLDER
-from edge.spool.forecast import Forecast
+from edge.spool.forecast import DAY_S, FARTHEST_S, Forecast
 from edge.spool.ledger import ALL, DONE, ON_HOLD
 
 _AT_ONCE = 64
@@ -214,7 +214,7 @@ class Quota:
             reasons.append("%d held" % held)
         if done and self._limits.keep_delivered_s:
             words = "%d delivered within the %d days of keep_delivered_days"
-            reasons.append(words % (done, self._limits.keep_delivered_s // 86400))
+            reasons.append(words % (done, self._limits.keep_delivered_s // DAY_S))
         if not reasons:
             return "they were meant for nobody; `edge remove` removes one"
         return "there are %s (see `edge queue`, `edge objects`)" % ", ".join(reasons)
@@ -229,11 +229,11 @@ class Quota:
             now = self._now()
             relief_s, octets = max(0, done + keep_s - now), self._index.total(DONE)[1]
             if relief_s < seconds and now > done:
-                rate = self._forecast.rate(86400)
+                rate = self._forecast.rate(DAY_S)
                 net = rate - octets / (now - done)
                 left = room.usable - room.taken - rate * relief_s
                 seconds = relief_s + left / net if net > 0 else None
-        return seconds
+        return seconds if seconds is not None and seconds <= FARTHEST_S else None
 
     def _staying(self):
         """Return how many octets could not be removed if their room were needed."""
@@ -243,7 +243,7 @@ class Quota:
     def _report_forecast(self, now):
         self._forecast.note(now, self._staying())
         seconds, limit_s = self.full_in_s(), self._limits.warn_full_s
-        if seconds is None or seconds >= limit_s:
+        if not seconds or seconds >= limit_s:  # a box that is full already says so elsewhere
             self._health.clear("forecast")
         else:
             words = "at the present rates the room for objects is used up in less than %d h: %s"
