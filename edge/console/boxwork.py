@@ -12,6 +12,7 @@ from edge.console.text import about, ago, ahead, complain, count, listing, print
 from edge.console.text import table
 from edge.spool.errors import Degraded, Locked, NoSpace, from_os
 from edge.spool.intake import NEW
+from edge.spool.jobs import OPEN
 
 _UID_COLUMNS = 64  # of a valid one; a longer one is shortened in a table
 _TEXT_COLUMNS = 16
@@ -143,24 +144,24 @@ def _queue(asked, loaded):
     request = {"destination": asked.options.get("destination"), "state": asked.options.get("state")}
     if request["state"] not in (None, *_STATES):
         raise UsageError("--state: expected %s, found %s" % (listing(_STATES, "or"), request["state"]))
+    if request["state"] is None and not {"all", "json"}.intersection(asked.options):
+        request["state"] = OPEN
     if not os.path.isdir(loaded.config.box.state_dir) and request["destination"] is not None:
         named(loaded.config, request["destination"])
     answer = _Answer(_do(loaded, "queue", request))
     if "json" in asked.options:
         _print_rows(answer)
         return DONE
-    with_delivered = "all" in asked.options or request["state"] == "delivered"
     now = time.time()
     lines = []
     for row in answer:
-        if with_delivered or row["state"] != "delivered":
-            next_try = ahead(row["next_try"], now) if row["next_try"] and row["state"] == "waiting" else "-"
-            lines.append(
-                (
-                    str(row["object"]), row["destination"], row["state"], str(row["attempts"]), next_try,
-                    shortened(row["sop_instance"], _UID_COLUMNS), row["error"] or "",
-                )
-            )  # fmt: skip
+        next_try = ahead(row["next_try"], now) if row["next_try"] and row["state"] == "waiting" else "-"
+        lines.append(
+            (
+                str(row["object"]), row["destination"], row["state"], str(row["attempts"]), next_try,
+                shortened(row["sop_instance"], _UID_COLUMNS), row["error"] or "",
+            )
+        )  # fmt: skip
     if lines:
         print("\n".join(table(_QUEUE_COLUMNS, lines)))
         print()

@@ -41,6 +41,8 @@ OF_OBJECTS = (CONFLICT, UNROUTED, FOUND, ROTTEN)
 # What the listing calls a state, and the index's states that are meant
 WAITING, SENDING = "waiting", "sending"
 SHOWN = {"waiting": (READY, DEFERRED), "sending": (), "held": (HELD,), "delivered": (DELIVERED,)}
+OPEN = "open"  # all that are not delivered
+SHOWN[OPEN] = (READY, DEFERRED, HELD)
 _SHOWN_AS = {"ready": WAITING, "deferred": WAITING, "held": "held", "delivered": "delivered"}
 
 
@@ -241,8 +243,8 @@ class Jobs:
     def listing(self, state=None, destination=None, after=None, limit=100):
         """Return (JobRows, where the next page begins or None), the state of each as people know it.
 
-        `state`: "waiting" (with those being sent), "held", "delivered", or None for all; pages are cut alike whatever
-        their length, and none needs longer than another.
+        `state`: "waiting" (with those being sent), "held", "delivered", OPEN or None for all; pages are cut alike
+        whatever their length, and none needs longer than another.
         """
         states = (READY, DEFERRED, HELD, DELIVERED) if state is None else SHOWN[state]
         rows, after = self._index.jobs(states, destination, after, limit)

@@ -59,7 +59,9 @@ class Recovery:
             return []
         paths = self._index.paths(folder, everywhere)
         strays = ["%s/%s" % (folder, name) for name in names if name.endswith(".dcm")]
-        return [path for path in sorted(strays) if path not in paths and not self._index.knows_path(path)]
+        strays = [path for path in sorted(strays) if path not in paths]
+        known = self._index.known_paths(strays)
+        return [path for path in strays if path not in known]
 
     def _deal_with(self, path, damaged):
         if not damaged:

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from tests.bench import bare, material, measure
+from tests.bench.scale import scale
 from tests.bench.table import Row
 from tests.support import dcmtk, process
 from tests.support.service import Service, destination, route
@@ -433,4 +434,5 @@ ROWS = {
     "forward": forward,
     "memory": memory,
     "start": start,
+    "scale": scale,
 }
