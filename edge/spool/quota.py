@@ -215,9 +215,11 @@ class Quota:
         if done and self._limits.keep_delivered_s:
             words = "%d delivered within the %d days of keep_delivered_days"
             reasons.append(words % (done, self._limits.keep_delivered_s // DAY_S))
-        if not reasons:
-            return "they were meant for nobody; `edge remove` removes one"
-        return "there are %s (see `edge queue`, `edge objects`)" % ", ".join(reasons)
+        if reasons:
+            return "there are %s (see `edge queue`, `edge objects`)" % ", ".join(reasons)
+        if not self._index.kept()[0]:
+            return "there are none: something else fills the disk"
+        return "they are to go nowhere: `edge objects` lists them, `edge remove` removes one"
 
     def full_in_s(self):
         """Return in how many seconds the room will be used up at the present rates; None when it does not look so."""

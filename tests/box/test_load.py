@@ -337,5 +337,18 @@ def test_another_machine_on_the_same_port_is_not_warned_of():
     assert not [words for words in warned(text) if "itself" in words]
 
 
+def test_an_age_below_the_days_that_delivered_objects_are_safe_is_a_mistake():
+    words = "remove_delivered_days: expected 0, or at least keep_delivered_days (30): until then they are safe; found 7"
+    assert words in only_mistake("[limits]\nkeep_delivered_days = 30\nremove_delivered_days = 7\n")
+    for days in (0, 30, 31):
+        assert load.parse("[limits]\nkeep_delivered_days = 30\nremove_delivered_days = %d\n" % days, "edge.toml")
+
+
+def test_low_water_lies_below_high_water():
+    words = "low_water_percent: expected less than high_water_percent (70), found 80"
+    assert words in only_mistake("[limits]\nhigh_water_percent = 70\n")
+    assert "found 90" in only_mistake("[limits]\nlow_water_percent = 90\n")
+
+
 def test_no_reserve_is_warned_of():
     assert [words for words in warned("[limits]\nreserve_bytes = 0\n") if "until the disk is full" in words]

@@ -30,6 +30,17 @@ def test_a_span_is_told_in_its_largest_unit(seconds, words):
     assert text.span(seconds) == words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "1 minute"), (1500, "25 minutes"), (3700, "62 minutes"), (7000, "2 hours"), (31.4 * 3600, "31 hours"),
+        (49 * 3600, "2 days"), (60 * 86400, "60 days"),
+    ],
+)  # fmt: skip
+def test_a_rough_time_is_rounded_as_a_person_would(seconds, words):
+    assert text.about(seconds) == words
+
+
 def test_times_are_told_from_now():
     assert text.ago(100, 280) == "3 min ago"
     assert text.ago(100, 100.5) == "now"

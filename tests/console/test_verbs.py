@@ -6,10 +6,15 @@ import pytest
 
 from edge.box import load
 from edge.console import verbs
-from edge.console.boxwork import _destination_words
-from tests.spool.data import data_set, open_spool, receive
+from edge.console.boxwork import _destination_words, _status_lines
+from tests.spool.data import Clock, data_set, deliver, open_spool, receive
 
 KNOWS_PACS = '[[destination]]\nname = "PACS"\nae_title = "PACS"\nhost = "192.0.2.1"\n'
+
+
+@pytest.fixture
+def clock():
+    return Clock()
 
 
 @pytest.fixture
@@ -108,3 +113,40 @@ def test_a_link_that_failed_is_spoken_of_only_while_something_waits(box):
     ask(box, "cancel", destination="PACS")
     (idle,) = ask(box, "status")["destinations"]
     assert "nobody answers" not in _destination_words(idle, box.spool.now())
+
+
+def test_status_says_how_full_the_box_is_and_when_it_will_be_full(box, clock):
+    spool = box.spool
+    spool.quota._limits = spool.limits._replace(quota_bytes=100 * len(data_set("1.2.100")))
+    spool.quota._now = clock
+    for number in range(100, 113):
+        receive(spool, "1.2.%d" % number)
+        clock.now += 300
+        spool.tidy()
+    found = ask(box, "status")
+    assert found["usable_bytes"] == spool.quota._limits.quota_bytes
+    assert found["taken_percent"] == 13
+    assert found["full_in_s"] == pytest.approx(87 * 300, rel=0.02)
+    (room,) = [line for line in _status_lines(found, []) if line.startswith("room ")]
+    assert room.endswith("; 13 % taken, full in about 7 hours at the present rates")
+    assert "used up in less than 8 h" in troubles(box)["forecast"]
+
+
+def test_status_foretells_nothing_while_nothing_comes(box):
+    receive(box.spool, "1.2.3")
+    found = ask(box, "status")
+    assert found["full_in_s"] is None
+    (room,) = [line for line in _status_lines(found, []) if line.startswith("room ")]
+    assert room.endswith(" % taken")
+
+
+def test_the_queue_of_what_is_open_has_nothing_that_was_delivered(box):
+    for uid in ("1.2.3", "1.2.4", "1.2.5"):
+        receive(box.spool, uid)
+    deliver(box.spool, limit=1)
+    box.spool.jobs.hold(box.spool.now(), 2, "PACS", "refused", "it will not have it")
+    assert [(row["object"], row["state"]) for row in verbs.queue(box, {"state": "open"})] == [
+        (3, "waiting"),
+        (2, "held"),
+    ]
+    assert len(list(verbs.queue(box, {}))) == 3
