@@ -38,8 +38,10 @@ class Compaction:
         if self._journal.last != self._looked_at and self._lock.acquire(blocking=False):
             try:
                 self._looked_at = self._journal.last
-                if self.due():
-                    self._retire(self._journal.oldest)
+                oldest = self._journal.oldest
+                # Never the last one: lines that come into it after it was read would go with it
+                if oldest < self._looked_at and self.due():
+                    self._retire(oldest)
             except (errors.LocalError, errors.LimitError, OSError) as error:
                 self._health.report("journal", "the oldest segment of the journal could not be retired: %s" % error)
             finally:

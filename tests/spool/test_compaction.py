@@ -205,3 +205,29 @@ def test_busy_days_leave_a_bounded_journal(memory_path):
     objects = spool.index.total()[0]
     assert spool.journal.octets <= 4 * SMALL.segment_bytes + 2 * 700 * objects
     spool.close()
+
+
+def test_a_segment_that_lines_may_still_come_into_is_not_retired(tmp_path):
+    spool = open_spool(tmp_path / "state", limits=SMALL._replace(journal_bytes=0))
+    read = []
+    lines_of = spool.journal.lines_of
+
+    def and_then_more_comes(number, damages=None):
+        read.append((number, spool.journal.last))
+        yield from list(lines_of(number, damages))
+        if len(read) == 1:
+            receive(spool, "1.2.2")
+            fill_segments(spool, 1)
+
+    spool.journal.lines_of = and_then_more_comes
+    receive(spool, "1.2.1")
+    spool.tidy()
+    receive(spool, "1.2.3")
+    fill_segments(spool, 1)
+    spool.tidy()
+    spool.journal.lines_of = lines_of
+    assert all(number < last for number, last in read) and read
+    kept = [stored.uid for stored in spool.objects()]
+    again = after(spool, lose_index)
+    assert [stored.uid for stored in again.objects()] == kept
+    again.close()
