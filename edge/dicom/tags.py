@@ -24,6 +24,11 @@ def position(tag):
     return found
 
 
+def is_repeating(tag):
+    """Say whether `tag` stands where the standard has groups or elements that repeat (60xx, 0020,31xx)."""
+    return any([tag & mask == value for mask, value, _ in REPEATING])
+
+
 def tag_at(place):
     """Return the tag that stands at `place` of the table; for a repeating group that of its first."""
     at = 0

@@ -143,7 +143,7 @@ class Changes:
         if not rules:
             return draft
         editor = _Editor(rules, scene)
-        record = any([each.record for each in rules])
+        record = not draft.nameless and any([each.record for each in rules])
         try:
             originals = drafts.originals(draft, self._inflater, editor, record, self._through)
         except LimitError as error:

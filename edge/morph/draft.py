@@ -15,9 +15,11 @@ from edge.morph import stream
 # chunks: function that returns an iterator over the data set from its beginning, in pieces that are good until the
 # next; syntax: UID of the transfer syntax they are in; sop_class, sop_instance: UIDs; calling, called, address: str, of
 # the association by which the object came to the box, "" where that is not known; received: when that was, in seconds
-# since 1970
+# since 1970; nameless: whether nothing may be put into it that says from whom and when it came
 Draft = namedtuple(
-    "Draft", ("chunks", "syntax", "sop_class", "sop_instance", "calling", "called", "address", "received")
+    "Draft",
+    ("chunks", "syntax", "sop_class", "sop_instance", "calling", "called", "address", "received", "nameless"),
+    defaults=(False,),
 )
 
 OUTPUT_LIMIT_BYTES = 1 << 33  # of what a deflated data set may become

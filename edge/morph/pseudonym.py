@@ -17,7 +17,7 @@ _STANDARD = "1.2.840.10008."
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another
 _PATIENT_LETTERS = 12
 _SHIFT_DAYS = 3650
-_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(.*)", re.DOTALL)
+_DATE = re.compile(r"(\d{4})(\.?)(\d\d)\2(\d\d)((?:\d\d){0,3}(?:\.\d{1,6})?(?:[+-]\d{4})?)")
 
 
 class Key:
@@ -53,12 +53,12 @@ class Key:
 
 
 def shifted(value, days):
-    """Return a DA or DT moved by whole days, its time and zone as they are; None when it has no whole date."""
-    found = _DATE.fullmatch(value)
+    """Return a DA or DT moved by whole days, its time and zone as they are; None when it is no whole date."""
+    found = _DATE.fullmatch(value.strip(" "))
     if found is None:
         return None
     try:
-        moved = datetime(int(found[1]), int(found[2]), int(found[3])) + timedelta(days=days)
+        moved = datetime(int(found[1]), int(found[3]), int(found[4])) + timedelta(days=days)
     except (ValueError, OverflowError):
         return None
-    return "%04d%02d%02d%s" % (moved.year, moved.month, moved.day, found[4])
+    return "%04d%02d%02d%s" % (moved.year, moved.month, moved.day, found[5])
