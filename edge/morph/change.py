@@ -73,6 +73,9 @@ def rule(path, action, value=None, vr=None, where=(), record=True):
     elif action == COPY:
         if not paths.is_plain(value):
             raise ValueError("%s is in a sequence; only elements of the data set itself can be copied" % value.words)
+        given = "LO" if value.steps[0].creator is not None else tags.kind(value.steps[0].tag)[0]
+        if given[:2] in ("SQ", "OB", "OW", "UN"):
+            raise ValueError("%s has the VR %s, which cannot be copied" % (value.words, given))
     elif action == REPLACE:
         value = _expression(*value)
     if path.anywhere and action in _MAKING and action != SET:

@@ -5,6 +5,7 @@ it may be a patient's.
 """
 
 import re
+from datetime import date
 
 from edge.dicom import element, tags, uid
 from edge.dicom.errors import LocalError
@@ -37,6 +38,7 @@ _UNDIVIDED = ("LT", "ST", "UR", "UT")
 _WITH_LINES = ("LT", "ST", "UT")
 _LINE_CONTROLS = "\t\n\f\r"
 _PN_GROUPS = 3
+_PN_COMPONENTS = 5
 _INTEGER_LIMIT = 1 << 31
 
 _NUMBERS = tuple(element.WIDTHS)
@@ -89,6 +91,9 @@ def _check_text(tag, vr, value):
     groups = value.split("=") if vr == "PN" else [value]
     if len(groups) > _PN_GROUPS:
         raise LocalError("%s would have %d component groups of at most %d" % (name, len(groups), _PN_GROUPS))
+    components = max([group.count("^") for group in groups]) + 1
+    if vr == "PN" and components > _PN_COMPONENTS:
+        raise LocalError("%s would have %d components of at most %d" % (name, components, _PN_COMPONENTS))
     longest = max([len(group) for group in groups])
     if longest > _LENGTHS.get(vr, longest):
         raise LocalError("%s would have %d characters of at most %d (VR %s)" % (name, longest, _LENGTHS[vr], vr))
@@ -99,5 +104,18 @@ def _check_text(tag, vr, value):
         words, form = _FORMS[vr]
         if not re.fullmatch(form, value):
             raise LocalError("%s would not be %s (VR %s)" % (name, words, vr))
+        if vr in ("DA", "DT") and not _is_day(re.split("[+-]", value)[0][:8]):
+            raise LocalError("%s would be a day that no month has (VR %s)" % (name, vr))
         if vr == "IS" and not -_INTEGER_LIMIT <= int(value) < _INTEGER_LIMIT:
             raise LocalError("%s would not fit 32 bits (VR IS)" % name)
+
+
+def _is_day(text):
+    """Say whether the digits of a date are a day that there is; one without a day is."""
+    if len(text) < 8:
+        return True
+    try:
+        date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return True

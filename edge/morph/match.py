@@ -57,6 +57,8 @@ def needed(conditions):
 
 
 def _quoted(value):
+    if isinstance(value, bytes):
+        return "%d octets" % len(value)
     return '"%s"' % text.printable(value) if isinstance(value, str) else "%g" % value
 
 

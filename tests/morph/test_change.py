@@ -279,6 +279,8 @@ def test_big_endian_numbers_are_swapped_whatever_their_length():
         ("PatientID", "replace", ("a", r"\1"), "no group 1|no regular expression"),
         ("**.PatientID", "copy", "StudyID", "wherever an element stands"),
         ("PatientID", "copy", "RequestAttributesSequence.StudyID", "only elements of the data set itself"),
+        ("PatientID", "copy", "RequestAttributesSequence", "has the VR SQ, which cannot be copied"),
+        ("PatientID", "copy", "EncapsulatedDocument", "has the VR OB, which cannot be copied"),
     ],
 )
 def test_a_rule_that_could_never_be_right_is_refused_when_it_is_made(words, action, value, why):

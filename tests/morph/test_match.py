@@ -149,3 +149,8 @@ def test_whatever_octets_there_are_judging_never_fails(octets, charset, little):
         match.present(read('(0019,"A",10)')),
     ):  # fmt: skip
         assert match.judge(condition, here).holds is match.holds((condition,), here)
+
+
+def test_octets_that_are_no_text_are_told_by_their_number():
+    found = match.judge(match.present(read("EncapsulatedDocument")), scene({0x00420011: b"%PDF"}))
+    assert found.holds and found.found == "4 octets"

