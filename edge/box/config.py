@@ -262,9 +262,9 @@ CONDITIONS = (
         "where",
         several(WHERE, 1),
         (),
-        "What other elements have to be: each a table of a `tag` (keyword, number or private) and one or more of `is`, "
-        "`is_not`, `like`, `unlike` (values or patterns, of which one is enough), `present` (true or false), "
-        "`at_least`, `at_most` (numbers). All tables have to hold.",
+        "What other elements have to be: each a table of a `tag` (as the `tag` of a [[change]], in items too) and one "
+        "or more of `is`, `is_not`, `like`, `unlike` (values or patterns, of which one is enough), `present` (true or "
+        "false), `at_least`, `at_most` (numbers). All tables have to hold.",
         example='[{ tag = "Rows", at_least = 512 }, { tag = \'(0019,"ACME 1.1",10)\', present = true }]',
     ),
     _key(
@@ -350,7 +350,9 @@ DEIDENTIFY = Section(
             "options",
             several(choice(*profile.OPTIONS)),
             (),
-            "The profile's options: what is kept, or with clean-descriptors cleaned, instead of left out.",
+            "The profile's options: what is kept, or with clean-descriptors cleaned, instead of left out. "
+            "safe-private keeps the private elements of `safe_private`, declared-private also those that the object "
+            "says identify nobody (0008,0300), which is for its maker to know.",
             example='["shifted-dates", "device"]',
         ),
         _key(

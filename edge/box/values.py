@@ -7,7 +7,7 @@ the value is not what `expected` says; a message in the ValueError adds what was
 from collections import namedtuple
 
 from edge.box import admission
-from edge.dicom import element, syntax, uid
+from edge.dicom import element, syntax, tags, uid
 from edge.morph import match, path
 
 # brief: words for a table; expected: words that follow "expected"; read: function of the TOML value; show: function
@@ -249,9 +249,7 @@ WEEKDAYS = Kind("weekdays", 'a day or days, "sat" or "mon-fri"', match.read_week
 
 def _read_element(value):
     found = path.read(value)
-    if not path.is_plain(found):
-        raise ValueError("only elements of the data set itself can be looked up, none in a sequence")
-    if max(path.needed(found.steps[0])) >= _PIXELS:
+    if max(path.needed(found.steps[0])) >= _PIXELS and not found.anywhere:
         raise ValueError("it stands behind the pixels, which nobody waits for")
     return found
 
@@ -334,7 +332,8 @@ def several(kind, least=0):
     return Kind("list: " + kind.brief, "a list, each item " + kind.expected, read, toml)
 
 
-ELEMENT = Kind("element", path.EXPECTED, _read_element, toml)
+IN_ITEMS = ', also in items: "SEQUENCE.KEYWORD", "**.KEYWORD"'
+ELEMENT = Kind("element", path.EXPECTED + IN_ITEMS, _read_element, toml)
 
 
 def _read_private(value):
@@ -346,7 +345,7 @@ def _read_private(value):
 
 PRIVATE = Kind("private element", 'a private element, \'(0019,"ACME 1.1",10)\'', _read_private, toml)
 
-PATH = Kind("element", path.EXPECTED + ', also in items: "SEQUENCE.KEYWORD", "**.KEYWORD"', path.read, toml)
+PATH = Kind("element", path.EXPECTED + IN_ITEMS, path.read, toml)
 
 
 def _read_vr(value):
@@ -361,6 +360,9 @@ VR = Kind("VR", "a VR of PS3.5 6.2, two capitals", _read_vr, toml)
 def _has_test(found):
     if len(found) < 2:
         raise ValueError("it says nothing about the element; say one of: " + ", ".join(list(_TESTS)[1:]))
+    step = found["tag"].steps[-1]
+    if step.creator is None and tags.vr(step.tag) == "SQ" and set(found) != {"tag", "present"}:
+        raise ValueError("it is a sequence, of which only present can be asked; name an element in its items")
 
 
 _TESTS = {

@@ -53,8 +53,8 @@ _MAKING = (SET, COPY, DEFAULT)
 def rule(path, action, value=None, vr=None, where=(), record=True):
     """Return a Rule; ValueError, in words, when it could never be right.
 
-    path: paths.Path; value: for SET and DEFAULT one str or number or a list of them, for COPY a paths.Path of the data
-    set itself, for REPLACE (regular expression, replacement) as Python has them, for PREFIX and SUFFIX a str.
+    path: paths.Path; value: for SET and DEFAULT one str or number or a list of them, for COPY a paths.Path,
+    for REPLACE (regular expression, replacement) as Python has them, for PREFIX and SUFFIX a str.
     """
     step = path.steps[-1]
     declares = step == (_CHARSETS, None, 0) and action == DEFAULT and paths.is_plain(path)
@@ -71,9 +71,7 @@ def rule(path, action, value=None, vr=None, where=(), record=True):
         value = list(value) if isinstance(value, (list, tuple)) else [value]
         _check_constant(step, vr or known, value)
     elif action == COPY:
-        if not paths.is_plain(value):
-            raise ValueError("%s is in a sequence; only elements of the data set itself can be copied" % value.words)
-        given = "LO" if value.steps[0].creator is not None else tags.kind(value.steps[0].tag)[0]
+        given = "LO" if value.steps[-1].creator is not None else tags.kind(value.steps[-1].tag)[0]
         if given[:2] in ("SQ", "OB", "OW", "UN"):
             raise ValueError("%s has the VR %s, which cannot be copied" % (value.words, given))
     elif action == REPLACE:
@@ -131,7 +129,7 @@ class Changes:
         wanted = match.needed([condition for each in self._rules for condition in each.where])
         for each in self._rules:
             if each.action == COPY:
-                wanted |= paths.needed(each.value.steps[0])
+                wanted |= paths.wanted(each.value)
         self._wanted = wanted | {_CHARSETS} if wanted else wanted
         self._through = any([_is_late(each) for each in self._rules])
 
@@ -323,7 +321,7 @@ def _delete(now, each, vr, scene, tag):
 
 
 def _copy(now, each, vr, scene, tag):
-    found = match.look_up(each.value.steps[0], scene)
+    found = match.look_up(each.value, scene)
     if not found:
         return now
     return [_written(one) if vr in check.TEXTS and not isinstance(one, str) else one for one in found]

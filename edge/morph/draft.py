@@ -7,7 +7,7 @@ draft. Nothing was sent by then. Stages follow one another; the chunks of one ar
 
 from collections import namedtuple
 
-from edge.dicom import element, reader, skim
+from edge.dicom import element, reader, seek, skim
 from edge.dicom import syntax as syntaxes
 from edge.dicom.errors import LocalError
 from edge.morph import stream
@@ -22,6 +22,7 @@ Draft = namedtuple(
     defaults=(False,),
 )
 
+_ITEMS = 4096  # of a sequence that is looked at as a whole
 OUTPUT_LIMIT_BYTES = 1 << 33  # of what a deflated data set may become
 
 
@@ -75,10 +76,31 @@ def originals(draft, inflater, editor, record, through):
     return writer.originals
 
 
-def values(draft, inflater, tags):
-    """Return the raw values (tag -> octets) of those elements of the data set itself that are in `tags`."""
-    if not tags:
+def values(draft, inflater, wanted):
+    """Return the raw values (tag -> octets) of those elements of the data set itself whose tags are in `wanted`.
+
+    Places among them are looked for wherever they are, and are in what is returned as seek.Seek has them.
+    """
+    if not wanted:
         return {}
+    places = [each for each in wanted if seek.is_place(each)]
+    found = _sought(draft, inflater, places) if places else {}
+    tags = [each for each in wanted if not seek.is_place(each)]
+    return found | _skimmed(draft, inflater, tags) if tags else found
+
+
+def _sought(draft, inflater, places):
+    known = syntaxes.lookup(draft.syntax)
+    inflate = inflater() if known.deflated else None
+    looking = seek.Seek(known, places, stream.VALUE_BYTES, inflate, OUTPUT_LIMIT_BYTES)
+    for chunk in draft.chunks():
+        if looking.feed(chunk):
+            break
+    looking.finish()
+    return looking.values
+
+
+def _skimmed(draft, inflater, tags):
     known = syntaxes.lookup(draft.syntax)
     looking = skim.Skim(known, frozenset(tags), max(tags), inflater() if known.deflated else None)
     for chunk in draft.chunks():
@@ -87,3 +109,32 @@ def values(draft, inflater, tags):
     else:
         looking.finish()
     return looking.values
+
+
+def items(draft, inflater, sequence, tags):
+    """Return for each item of a sequence of the data set itself the raw values (tag -> octets) of those of `tags`.
+
+    Numbers among them are in little endian. What is not whole, or too much to be looked at, is as if it was not there.
+    """
+    source = opened(draft, inflater)
+    found = []
+    depth = 0
+    inside = False
+    for chunk in draft.chunks():
+        source.feed(chunk)
+        for event in source.events():
+            kind = type(event)
+            if kind is reader.SequenceBegan:
+                depth += 1
+                inside = inside or depth == 1 and event.tag == sequence
+            elif kind is reader.SequenceEnded:
+                depth -= 1
+                inside = inside and depth > 0
+            elif inside and depth == 1 and kind is reader.ItemBegan and len(found) < _ITEMS:
+                found.append({})
+            elif inside and depth == 1 and kind is reader.Element and event.tag in tags:
+                width = 1 if source.little else element.WIDTHS.get(event.vr, 1)
+                found[-1][event.tag] = stream.swapped(event.value, width)
+            elif depth == 0 and kind in (reader.Element, reader.ValueBegan) and event.tag > sequence:
+                return found
+    return found

@@ -18,6 +18,7 @@ import re
 from edge.dicom import element, tags, text, uid, values
 from edge.dicom import syntax as syntaxes
 from edge.dicom.errors import LocalError
+from edge.dicom.octets import get_numbers
 from edge.morph import draft as drafts
 from edge.morph import path as paths
 from edge.morph import pseudonym, stream, wording
@@ -37,6 +38,9 @@ _SOP_CLASS, _SOP_INSTANCE, _PATIENT_NAME, _PATIENT_ID = 0x00080016, 0x00080018, 
 _STUDY, _BIRTH = 0x0020000D, 0x00100030
 _REMOVED, _METHOD, _CODES, _TEMPORAL = 0x00120062, 0x00120063, 0x00120064, 0x00280303
 _BURNED_IN, _BIT_POSITION = 0x00280301, 0x0102
+_CHARACTERISTICS = 0x00080300  # of private elements, by the object's own word
+_GROUP, _CREATOR, _STATUS, _NONIDENTIFYING = 0x00080301, 0x00080302, 0x00080303, 0x00080304
+_DECLARING = (_GROUP, _CREATOR, _STATUS, _NONIDENTIFYING)
 _FIRST = 0x00080000  # what comes before is no part of a data set
 _PIXELS = 0x7FE0
 _CONTENT, _ANNOTATION, _DOCUMENT, _PERSON = 0x0040A730, 0x00700001, 0x00420011, 0x00401101
@@ -139,7 +143,11 @@ class Identity:
         laid = drafts.laid(draft.syntax)
         found = drafts.values(draft, self._inflater, _LOOKED_AT)
         self._check_pixels(draft.sop_class, found)
-        editor = _Editor(self._profile, self._actions, self._beyond, found, syntaxes.lookup(laid).explicit)
+        declared = ()
+        if "declared-private" in self._profile.options:
+            declared = drafts.items(draft, self._inflater, _CHARACTERISTICS, _DECLARING)
+        explicit = syntaxes.lookup(laid).explicit
+        editor = _Editor(self._profile, self._actions, self._beyond, found, declared, explicit)
         drafts.originals(draft, self._inflater, editor, False, False)
         sop_instance = draft.sop_instance
         if "uids" not in self._profile.options:
@@ -165,7 +173,7 @@ class Identity:
 class _Editor:
     """Tells a stream.Rewriter what becomes of each element; the same for the data set and every item."""
 
-    def __init__(self, profile, actions, beyond, found, explicit):
+    def __init__(self, profile, actions, beyond, found, declared, explicit):
         self._profile = profile
         self._actions = actions
         self._beyond = beyond
@@ -176,8 +184,13 @@ class _Editor:
         self._wording = wording.Wording(_texts(found, _NAMING, charsets), _texts(found, _NUMBERING, charsets))
         self._edits = {}
         self._explicit = explicit
+        self._safe = {(step.creator, step.tag) for step in profile.safe} if "safe-private" in profile.options else set()
+        self._whole_blocks = set()  # (group, creator) of those of which the object says that they are safe
+        if "declared-private" in profile.options:
+            self._declared(declared)
+        self._safe_groups = {tag >> 16 for _, tag in self._safe} | {group for group, _ in self._whole_blocks}
         options = [OPTIONS[name][1:] for name in OPTIONS if name in profile.options]
-        self._methods = (BASIC, *options)
+        self._methods = (BASIC, *dict.fromkeys(options))
         self.codes = b""  # what is added to De-identification Method Code Sequence
         for code, meaning in self._methods:
             content = (0x00080100, "SH", code), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning)
@@ -220,15 +233,26 @@ class _Editor:
             return _ONLY_JUDGED
         return stream.Edit(lambda old: self._apply(actions, old), False)
 
+    def _declared(self, items):
+        """Take note of the private elements that the object says identify nobody (PS3.3 C.12.1)."""
+        for item in items:
+            group = get_numbers(item.get(_GROUP, b""), "US", True)
+            creator = paths.creator_of(item.get(_CREATOR, b""))
+            status = uid.from_octets(item.get(_STATUS, b""))
+            if len(group) != 1 or not group[0] & 1 or not creator:
+                continue
+            if status == "SAFE":
+                self._whole_blocks.add((group[0], creator))
+            elif status == "MIXED":
+                for number in get_numbers(item.get(_NONIDENTIFYING, b""), "US", True):
+                    self._safe.add((creator, group[0] << 16 | number & 0xFF))
+
     def _is_safe(self, tag, creator):
-        if "safe-private" not in self._profile.options:
-            return False
         if 0x10 <= tag & 0xFFFF <= 0xFF:
-            return any([step.tag >> 16 == tag >> 16 for step in self._profile.safe])
-        for step in self._profile.safe:
-            if creator and creator == step.creator and step.tag == tag & 0xFFFF0000 | tag & 0xFF:
-                return True
-        return False
+            return tag >> 16 in self._safe_groups
+        if not creator:
+            return False
+        return (tag >> 16, creator) in self._whole_blocks or (creator, tag & 0xFFFF0000 | tag & 0xFF) in self._safe
 
     # What becomes of an element
 

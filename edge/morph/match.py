@@ -12,19 +12,20 @@ nothing else, and capitals count.
 import re
 from collections import namedtuple
 
-from edge.dicom import tags, text, uid, values
+from edge.dicom import seek, tags, text, uid, values
 from edge.morph import path as paths
 
 # What conditions are held against. calling, called, address, sop_class: str; values: tag -> raw octets of the data set,
-# None for one that could not be read; little: the byte order of numbers in them; when: time.struct_time of this place
+# and place -> what edge.dicom.seek has of it, None for one that could not be read; little: the byte order of numbers in
+# the raw octets; when: time.struct_time of this place
 Scene = namedtuple("Scene", ("calling", "called", "address", "sop_class", "values", "little", "when"))
 
 # What came of one condition. words: the condition; holds: bool; found: in words, what it was held against; it may be a
 # patient's, so that it is for the eyes of an operator and not for the log
 Finding = namedtuple("Finding", ("words", "holds", "found"))
 
-# words: for people; tags: frozenset of those that have to be looked up in the data set; look: function of a Scene, the
-# list of values, or None when they could not be read; holds: function of that list
+# words: for people; tags: frozenset of the tags and places that have to be looked up in the data set; look: function of
+# a Scene, the list of values, or None when they could not be read; holds: function of that list
 Condition = namedtuple("Condition", ("words", "tags", "look", "holds"))
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -58,7 +59,7 @@ def needed(conditions):
 
 def _quoted(value):
     if isinstance(value, bytes):
-        return "%d octets" % len(value)
+        return "%d octets" % len(value) if value else "an item"
     return '"%s"' % text.printable(value) if isinstance(value, str) else "%g" % value
 
 
@@ -185,14 +186,18 @@ def within(path, lowest=None, highest=None):
 
 
 def _of_element(path, verb, holds_):
-    if not paths.is_plain(path):
-        raise ValueError("%s is in a sequence; only elements of the data set itself can be looked up" % path.words)
+    return _condition(path.words, verb, paths.wanted(path), lambda scene: look_up(path, scene), holds_)
+
+
+def look_up(path, scene):
+    """Return the values of the elements that a paths.Path stands for, none when absent; None when not readable.
+
+    Of several items each value comes once.
+    """
+    place = paths.place(path)
+    if place is not None:
+        return _sought(scene.values.get(place, ()))
     step = path.steps[0]
-    return _condition(path.words, verb, paths.needed(step), lambda scene: look_up(step, scene), holds_)
-
-
-def look_up(step, scene):
-    """Return the values of the element that a paths.Step stands for, none when it is absent; None when not readable."""
     if step.creator is not None and None in [scene.values.get(tag, b"") for tag in paths.needed(step)]:
         return None
     tag = paths.find(step, scene.values)
@@ -204,6 +209,19 @@ def look_up(step, scene):
         vr = "LO"  # what is private and asked for is text, as far as anybody can tell
     charsets = text.terms(scene.values.get(_CHARSETS) or b"")
     return [value for value in values.decode(octets, vr, scene.little, charsets) if value != ""]
+
+
+def _sought(found):
+    """Return the values of what seek.Seek found, or None."""
+    if found is None:
+        return None
+    read = []
+    for vr, octets, little, charsets in found:
+        if vr == seek.SEQUENCE:
+            read.append(b"")
+        else:
+            read += values.decode(octets, "LO" if vr == "UN" else vr, little, charsets)
+    return [value for value in read if value != ""]
 
 
 def _number(value):

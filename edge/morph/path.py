@@ -96,6 +96,19 @@ def is_plain(path):
     return len(path.steps) == 1 and not path.anywhere
 
 
+def place(path):
+    """Return the place, as edge.dicom.seek has them, of what is in sequences or is one; None where a tag is enough."""
+    if is_plain(path) and tags.vr(path.steps[0].tag) != "SQ":
+        return None
+    return path.steps, path.anywhere
+
+
+def wanted(path):
+    """Return what has to be looked up (a frozenset) for the values of `path`: tags, or its place."""
+    found = place(path)
+    return needed(path.steps[0]) if found is None else frozenset((found,))
+
+
 def name(tag):
     """Return what people call an element: its keyword, or its number where it has none."""
     return keywords.keyword(tag) or element.name(tag)

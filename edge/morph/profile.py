@@ -12,6 +12,7 @@ OPTIONS = {
     "patient-characteristics": ("p", "113108", "Retain Patient Characteristics Option"),
     "clean-descriptors": ("d", "113105", "Clean Descriptors Option"),
     "safe-private": ("r", "113111", "Retain Safe Private Option"),
+    "declared-private": ("r", "113111", "Retain Safe Private Option"),
 }
 # Code of CID 7050 and its meaning
 BASIC = ("113100", "Basic Application Confidentiality Profile")

@@ -270,7 +270,7 @@ class Rewriter:
         if tag & 0xFFFF == 0:
             return
         if not self._source.little:
-            value = _swapped(value, element.WIDTHS.get(vr, 1))
+            value = swapped(value, element.WIDTHS.get(vr, 1))
         if len(value) & 1:
             value += element.filler(vr)
         level = self._levels[-1]
@@ -364,7 +364,7 @@ class Rewriter:
             octets = self._split + bytes(octets)
             whole = len(octets) - len(octets) % self._width
             self._split = octets[whole:]
-            octets = _swapped(octets[:whole], self._width)
+            octets = swapped(octets[:whole], self._width)
         if self._capture is not None:
             self._capture += octets
         return None if self._skipping else octets
@@ -473,7 +473,7 @@ def _is_creator(tag):
     return tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF
 
 
-def _swapped(octets, width):
+def swapped(octets, width):
     """Return numbers of `width` octets in the other byte order; a rest that is no whole number stays as it is."""
     if width == 1:
         return octets

@@ -27,7 +27,8 @@ to = "archive"
         ('where = { tag = "Rows", above = 5 }', 'no such key: "above"; there are: tag, is, is_not'),
         ('where = { tag = "Rows", at_least = "5" }', 'at_least: expected a number, found "5"'),
         ('where = { tag = "PixelData", present = true }', "it stands behind the pixels"),
-        ('where = { tag = "RequestAttributesSequence.StudyID", present = true }', "none in a sequence"),
+        ('where = { tag = "RequestAttributesSequence", is = "x" }', "of which only present can be asked"),
+        ('where = { tag = "StudyID.PatientID", present = true }', "StudyID is no sequence"),
     ],
 )
 def test_a_condition_that_means_nothing_is_a_mistake_in_its_line(line, said):

@@ -40,7 +40,7 @@ FOREIGN_IN = {"pixels/child"}
 
 # The order of the files in a room: each imports only those before it.
 ORDER = {
-    "dicom": "errors octets ascii text syntax uid tags keywords element reader writer part10 skim",
+    "dicom": "errors octets ascii text syntax uid tags keywords element reader writer part10 skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment",
     "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables ledger index jobs"
     " shelf quota files compare compaction intake examine scrub adopt recovery spool",

@@ -278,7 +278,6 @@ def test_big_endian_numbers_are_swapped_whatever_their_length():
         ("PatientID", "replace", ("(", ""), "no regular expression"),
         ("PatientID", "replace", ("a", r"\1"), "no group 1|no regular expression"),
         ("**.PatientID", "copy", "StudyID", "wherever an element stands"),
-        ("PatientID", "copy", "RequestAttributesSequence.StudyID", "only elements of the data set itself"),
         ("PatientID", "copy", "RequestAttributesSequence", "has the VR SQ, which cannot be copied"),
         ("PatientID", "copy", "EncapsulatedDocument", "has the VR OB, which cannot be copied"),
     ],
@@ -404,3 +403,15 @@ def test_any_octets_changed_are_a_data_set_or_an_error(octets, uid):
         return
     again, _ = changed(out, rule("PatientID", "set", "X"), uid=now)
     assert again == out
+
+
+def test_a_value_is_copied_out_of_an_item_and_from_one_into_another():
+    octets, uid = changed(
+        written(sample()),
+        rule("PatientComments", "copy", "RequestAttributesSequence[1].ScheduledProtocolCodeSequence.CodeMeaning"),
+        rule("RequestAttributesSequence[2].RequestedProcedureID", "copy", "**.RequestedProcedureID"),
+        rule("StudyID", "copy", "RequestAttributesSequence[9].RequestedProcedureID"),
+    )
+    found = parsed(octets, uid)
+    assert (found.PatientComments, found.StudyID) == ("Müll", "7")
+    assert [each.RequestedProcedureID for each in found.RequestAttributesSequence] == ["R1", "R1"]

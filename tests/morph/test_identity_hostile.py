@@ -9,7 +9,7 @@ from edge.dicom import syntax, writer
 from edge.morph import change, identity
 from edge.morph.pseudonym import Key
 from edge.spool.inflate import inflater
-from tests.morph.data import EXPLICIT, IMPLICIT, draft, parsed, rule, sent, written
+from tests.morph.data import BIG, EXPLICIT, IMPLICIT, draft, parsed, rule, sent, written
 from tests.morph.test_identity import CT, KEY, cleaned, profile, rich
 
 NAME = b"Somebody^Else "
@@ -155,3 +155,31 @@ def test_another_key_makes_another_identity_throughout():
     for keyword in ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "StudyDate"):
         assert getattr(one, keyword) != getattr(other, keyword), keyword
     assert cleaned(rich(), "shifted-dates", key=KEY) == one
+
+
+def declaring(group, creator, status, *numbers):
+    item = Dataset()
+    item.PrivateGroupReference, item.PrivateCreatorReference = group, creator
+    item.BlockIdentifyingInformationStatus = status
+    if numbers:
+        item.NonidentifyingPrivateElements = list(numbers)
+    return item
+
+
+@pytest.mark.parametrize("uid", [EXPLICIT, IMPLICIT, BIG])
+@pytest.mark.parametrize(
+    "status, numbers, kept", [("SAFE", (), {1, 2}), ("MIXED", (2,), {2}), ("UNSAFE", (2,), set()), ("safe", (), set())]
+)
+def test_private_elements_that_the_object_says_are_safe_are_kept_where_its_word_is_taken(uid, status, numbers, kept):
+    whole = rich()
+    whole.PrivateDataElementCharacteristicsSequence = [
+        declaring(0x0011, "OTHER", "SAFE"), declaring(0x0009, "ACME 1.1", status, *numbers)
+    ]
+    whole.add_new(0x00090011, "LO", "UNKNOWN")
+    whole.add_new(0x00091101, "LO", "hidden")
+    found = cleaned(whole, "declared-private", uid=uid)
+    assert {tag.element & 0xFF for tag in found.keys() if tag.is_private and tag.element > 0xFF} == kept
+    assert (0x0009, 0x1101) not in found
+    assert not [tag for tag in cleaned(whole, uid=uid).keys() if tag.is_private]
+    codes = [each.CodeValue for each in found.DeidentificationMethodCodeSequence]
+    assert codes == ["113100", "113111"]

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.morph import draft as drafts
 from edge.morph import match
 from edge.morph.path import read
+from edge.spool.inflate import inflater
+from tests.morph.data import EXPLICIT, IMPLICIT, draft, sample, written
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 NIGHT = time.strptime("2026-11-22 03:10", "%Y-%m-%d %H:%M")  # a Sunday
@@ -110,9 +113,42 @@ def test_a_private_element_is_asked_for_by_its_creator():
     assert 0x00191110 in condition.tags and 0x00190011 in condition.tags
 
 
-def test_an_element_in_a_sequence_cannot_be_asked_for():
-    with pytest.raises(ValueError, match="sequence"):
-        match.present(read("RequestAttributesSequence.StudyID"))
+def sought(octets, words, syntax=EXPLICIT):
+    """What a draft's stages are given of a data set for a condition on `words`."""
+    asked = draft(octets, syntax)
+    return drafts.values(asked, inflater, match.needed([match.present(read(words))]))
+
+
+@pytest.mark.parametrize(
+    "words, found",
+    [
+        ("RequestAttributesSequence.ScheduledProcedureStepID", ["S1", "S2"]),
+        ("RequestAttributesSequence[2].ScheduledProcedureStepID", ["S2"]),
+        ("RequestAttributesSequence.ScheduledProtocolCodeSequence.CodeMeaning", ["Müll"]),
+        ("**.CodeMeaning", ["Müll"]),
+        ("**.PatientID", ["4711"]),
+        ("ReferencedImageSequence.ReferencedSOPInstanceUID", []),
+        ("ReferencedImageSequence", []),
+        ("RequestAttributesSequence", [b""]),
+    ],
+)
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_what_stands_in_sequences_can_be_asked_for(words, found, syntax):
+    values = sought(written(sample(), syntax), words, syntax)
+    assert match.look_up(read(words), scene(values)) == found
+    assert holds(match.present(read(words)), values) is bool(found)
+    if found and found != [b""]:
+        assert holds(match.equals(read(words), [found[-1]]), values)
+        assert not holds(match.differs(read(words), [found[-1]]), values)
+
+
+def test_a_sequence_that_is_cut_short_fulfils_nothing():
+    octets = written(sample())
+    values = sought(octets[: octets.index(b"S2")], "RequestAttributesSequence.ScheduledProcedureStepID")
+    for condition in (match.present, lambda path: match.present(path, False), lambda path: match.differs(path, ["x"])):
+        found = match.judge(condition(read("RequestAttributesSequence.ScheduledProcedureStepID")), scene(values))
+        assert not found.holds and found.found == "could not be read"
+
 
 
 @pytest.mark.parametrize(

@@ -86,3 +86,18 @@ def test_a_phantom_says_what_pydicom_reads(spool, tmp_path):
     number = arrival.commit(lambda facts: asked.append(facts) or ["archive"]).object_id
     read = pydicom.dcmread(spool.path_of(spool.index.get(number)))
     assert int.from_bytes(asked[0].values[ROWS], "little") == read.Rows
+
+
+@pytest.mark.parametrize("step", [None, 1, 4096])
+def test_what_a_route_asks_for_in_a_sequence_is_among_the_values(spool, step):
+    place = (((0x00400275, None, 0), (ROWS, None, 0)), False)
+    spool.intake.look_for(ASKED | {place})
+    values = take(spool, made(*FULL), step).values
+    assert values[place] == [("US", b"\7\0", True, ())] and values[ROWS] == b"\0\2"
+
+
+def test_a_sequence_that_is_cut_short_is_no_reason_to_refuse_an_object(spool):
+    place = (((0x00409096, None, 0), (ROWS, None, 0)), False)
+    spool.intake.look_for({place})
+    octets = made((0x00409096, "SQ", [[(ROWS, "US", 7)]]))
+    assert take(spool, octets[:-20]).values[place] is None
