@@ -120,7 +120,7 @@ class Seek:
             charsets = text.terms(value)
             self._levels[-1] = live, charsets, creators
         elif tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF:
-            creators[tag >> 16, tag & 0xFF] = bytes(value).strip(b"\0 ").decode("ascii") if _is_ascii(value) else ""
+            creators[tag >> 16, tag & 0xFF] = text.decode(value).strip("\0 ")
         for place, at in self._fitting(tag):
             if at < len(place[0]) - 1:
                 self.values[place] = None  # a sequence under VR UN, or what should be one
@@ -154,7 +154,3 @@ def _end(step):
     """Return the highest tag that an element may have for which a step stands."""
     tag, creator, _ = step
     return tag if creator is None else tag | 0xFFFF
-
-
-def _is_ascii(octets):
-    return max(bytes(octets) or b"\0") < 0x80

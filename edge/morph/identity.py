@@ -21,7 +21,7 @@ from edge.dicom.errors import LocalError
 from edge.dicom.octets import get_numbers
 from edge.morph import draft as drafts
 from edge.morph import path as paths
-from edge.morph import pseudonym, stream, wording
+from edge.morph import pseudonym, stream
 from edge.morph.identity_table import ACTIONS
 from edge.morph.profile import BASIC, OPTIONS
 
@@ -181,7 +181,8 @@ class _Editor:
         patient = values.decode(found.get(_PATIENT_ID, b""), "LO", True, charsets)
         self._patient = patient[0] if patient else ""
         self._days = profile.key.shift_days(_subject(found, self._patient, charsets))
-        self._wording = wording.Wording(_texts(found, _NAMING, charsets), _texts(found, _NUMBERING, charsets))
+        self._found = found, charsets
+        self._wording = None
         self._edits = {}
         self._explicit = explicit
         self._safe = {(step.creator, step.tag) for step in profile.safe} if "safe-private" in profile.options else set()
@@ -318,6 +319,8 @@ class _Editor:
         if old.vr not in ("LO", "LT", "SH", "ST", "UC", "UT", "CS"):
             return self._basic(basic, old)
         found = values.decode(old.octets, old.vr, True, old.charsets)
+        if self._wording is None:
+            self._wording = _wording(*self._found)
         clean = [self._wording.clean(one) for one in found]
         if clean == found:
             return stream.KEEP
@@ -387,6 +390,12 @@ def _item(content, explicit):
 def _texts(found, wanted, charsets):
     """Return the values of some elements."""
     return [each for tag in wanted for each in values.decode(found.get(tag, b""), tags.vr(tag), True, charsets)]
+
+
+def _wording(found, charsets):
+    from edge.morph import wording  # what it needs is large, and wanted by objects with descriptions alone
+
+    return wording.Wording(_texts(found, _NAMING, charsets), _texts(found, _NUMBERING, charsets))
 
 
 def _subject(found, patient, charsets):
