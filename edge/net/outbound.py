@@ -30,6 +30,8 @@ CHECK_CALLED = "check the destination's ae_title"  # advice, which is another on
 
 _TOGETHER_BYTES = 262144  # payload read and sent in one go where PDUs are small
 _KERNEL_PDU_BYTES = 65536  # PDUs from this size on are left to sendfile
+_SLOW_PDU_BYTES = 4096  # no PDU is made shorter than this for its time's sake
+_PACED_PDU_S = 2  # how long a PDU may take by a pace
 _WINDOW_BYTES = 16384
 
 # code: DIMSE status; comment: the peer's own words, "" for none
@@ -60,8 +62,9 @@ class ShortFile(OSError):
 
 
 # How to reach and treat a peer. connect_ms, dimse_ms: limits of time for a connection or association, and for an
-# answer; max_pdu_bytes: the longest P-DATA-TF body we take, and an upper limit for those we send
-Terms = namedtuple("Terms", ("connect_ms", "dimse_ms", "max_pdu_bytes"))
+# answer; max_pdu_bytes: the longest P-DATA-TF body we take, and an upper limit for those we send; pace: the pace.Pace
+# that all associations with this peer keep to together, None for as fast as it goes
+Terms = namedtuple("Terms", ("connect_ms", "dimse_ms", "max_pdu_bytes", "pace"), defaults=(None,))
 
 DEFAULT_TERMS = Terms(10000, 60000, 131072)
 
@@ -75,6 +78,8 @@ def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None
     user = items.user_information(terms.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME)
     request = pdu.request(called, calling, contexts.propose(wanted), user)
     wire = _connect(host, port, terms, tls)
+    if terms.pace is not None:
+        wire = transport.Paced(wire, terms.pace)
     link = Link(wire, request, terms, "%s:%d" % (host, port))
     try:
         link.open()
@@ -288,7 +293,11 @@ class Link:
     # How octets leave
 
     def _payload_limit(self):
-        return min(self._association.payload_limit(), max(2, self._terms.max_pdu_bytes - 6) & ~1)
+        limit = min(self._association.payload_limit(), max(2, self._terms.max_pdu_bytes - 6) & ~1)
+        pace = self._terms.pace
+        if pace is not None:  # a peer has patience for each PDU
+            limit = min(limit, max(_SLOW_PDU_BYTES, int(pace.rate_bytes_per_s * _PACED_PDU_S)) & ~1)
+        return limit
 
     def _send_together(self, command_octets, context_id, fd, offset, length, limit):
         parts = [command_octets]

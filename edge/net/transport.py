@@ -9,10 +9,17 @@ import os
 import socket
 import struct
 import time
+from threading import Event
 
 _TIMED_OUT = (errno.EAGAIN, errno.EWOULDBLOCK)
 _SLACK_MS = 500  # a deadline that moved by less is not worth a system call
 _FOREVER_MS = 1 << 40
+_SO_MAX_PACING_RATE = 47  # of asm-generic/socket.h; the socket module does not name it
+_TCP_NOTSENT_LOWAT = 25
+_SENT = struct.Struct("<136xI4xI52xQ")  # of struct tcp_info: segs_out, notsent_bytes, bytes_sent
+_TIMESTAMPS = 1  # in tcpi_options
+_HEAD_BYTES = 54  # Ethernet, IPv4 and TCP, of each segment; IPv6 takes 20 more, TCP's time stamps 12
+_SMOOTHING = 1.25  # the kernel spreads a piece over most of its time, and never limits by itself
 _BULK_BYTES = 32768  # a sender that just had so much acknowledged is not one that waits with a small segment
 
 
@@ -136,3 +143,103 @@ class Wire:
         """Close the connection; what was sent still reaches the peer."""
         self.cut()
         self.socket.close()
+
+
+class Paced:
+    """A Wire on which no more leaves than a pace.Pace allows, retransmissions and the headers of all frames counted.
+
+    Octets go in pieces, each when its turn has come. The kernel is kept from holding back more than a piece that it has
+    not sent: when a slow link becomes fast, that would leave all at once.
+    """
+
+    def __init__(self, wire, pace):
+        self.socket = wire.socket
+        self.receive_into = wire.receive_into
+        self.is_quiet = wire.is_quiet
+        self.close = wire.close
+        self._wire = wire
+        self._pace = pace
+        self._cut = Event()
+        self._charged = 0  # octets of frames that the pace knows of
+        self._head_bytes = _HEAD_BYTES + (20 if wire.socket.family == socket.AF_INET6 else 0)
+        self._set(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, struct.pack("Q", int(pace.rate_bytes_per_s * _SMOOTHING)))
+        self._set(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, pace.piece_bytes)
+
+    def _set(self, level, option, value):
+        try:
+            self.socket.setsockopt(level, option, value)
+        except OSError:
+            pass  # an older kernel sends the same, less evenly
+
+    def _await(self, octets):
+        """Wait until so many octets may be sent; OSError when the connection is cut meanwhile."""
+        if not self._pace.take(octets, self._cut):
+            raise OSError(errno.ESHUTDOWN, os.strerror(errno.ESHUTDOWN))
+        self._charged += octets
+
+    def _account(self):
+        """Charge what the frames sent so far have come to, beyond what was awaited."""
+        try:
+            info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SENT.size)
+        except OSError:
+            return
+        if len(info) < _SENT.size:
+            return  # a kernel before 4.19 does not count
+        segments, unsent, sent = _SENT.unpack(info)
+        head_bytes = self._head_bytes + (12 if info[5] & _TIMESTAMPS else 0)
+        more = sent + unsent + segments * head_bytes - self._charged
+        self._charged += more
+        self._pace.charge(more)
+
+    def send(self, octets):
+        """Send all of `octets`, as Wire does, each piece in its turn."""
+        octets = memoryview(octets)
+        for begin in range(0, len(octets), self._pace.piece_bytes):
+            piece = octets[begin : begin + self._pace.piece_bytes]
+            self._await(len(piece))
+            self._wire.send(piece)
+            self._account()
+
+    def send_parts(self, parts):
+        """Send a list of bytes-like parts, as Wire does, each piece in its turn."""
+        piece, room = [], self._pace.piece_bytes
+        for part in parts:
+            part = memoryview(part)
+            while len(part) >= room:
+                piece.append(part[:room])
+                part = part[room:]
+                self._send_piece(piece)
+                piece, room = [], self._pace.piece_bytes
+            if len(part):
+                piece.append(part)
+                room -= len(part)
+        if piece:
+            self._send_piece(piece)
+
+    def _send_piece(self, parts):
+        self._await(sum([len(part) for part in parts]))
+        self._wire.send_parts(parts)
+        self._account()
+
+    def send_file(self, head, fd, offset, length):
+        """Send `head` and octets of a file, as Wire does, each piece in its turn."""
+        done = 0
+        while done < length:
+            count = min(self._pace.piece_bytes, length - done)
+            self._await(len(head) + count)
+            sent = self._wire.send_file(head, fd, offset + done, count)
+            self._account()
+            done += sent
+            if sent < count:
+                break
+            head = b""
+        return done
+
+    def interrupt(self):
+        """Make a receive that blocks in another thread return 0."""
+        self._wire.interrupt()
+
+    def cut(self):
+        """Make a receive or send that blocks in another thread, or waits for its turn, fail."""
+        self._cut.set()
+        self._wire.cut()

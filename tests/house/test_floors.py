@@ -46,7 +46,7 @@ ORDER = {
     " shelf quota files compare compaction intake examine scrub adopt recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "transport tls certificate alerts channel half inbound listener outbound",
+    "net": "pace transport tls certificate alerts channel half inbound listener outbound",
     "box": "sameness admission values section encryption config rules positions load reference",
     "forward": "target reencode alter offer parcel dicom route worker",
     "demo": "canvas pictures phantom link archive modality proof view box day",
