@@ -232,6 +232,39 @@ DESTINATION = Section(
             "How often an object is offered that is refused each time, until it is held. A link that is down never "
             "counts.",
         ),
+        _key(
+            "associations",
+            whole(1, 8),
+            1,
+            "How many objects may be under way at a time, each over an association of its own. More are of use where "
+            "the way is long: each object waits for an answer.",
+        ),
+        _key("linger_s", seconds(0, 60), 3, "How long an association is kept open for the next object."),
+        _key(
+            "rate_bytes_per_s",
+            size(4 * _KIB, 100 * _GIB),
+            None,
+            "The most that is sent there in a second, by all associations together and with the headers of their "
+            "frames. Without it, as much as the line takes.",
+            example='"1 MB"',
+        ),
+        _key(
+            "hours",
+            several(HOURS, 1),
+            (),
+            "When sending may begin, by the box's clock and zone; an object that is under way is finished. Without it: "
+            "always.",
+            example='["18:00-07:30"]',
+        ),
+        _key("weekdays", several(WEEKDAYS, 1), (), "On which days it may, as for `hours`.", example='["sat", "sun"]'),
+        _key(
+            "max_age_h",
+            whole(1, 87600),
+            None,
+            "How many hours an object may wait for it until `edge status` reports that as a trouble. It is never "
+            "dropped.",
+            example="24",
+        ),
     ),
 )
 

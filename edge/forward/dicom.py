@@ -18,7 +18,7 @@ from edge.forward.target import Delivered, LinkFailure, Refused, Target
 from edge.net import outbound
 from edge.pixels import registry, transcode
 from edge.pixels.binding import Stopped
-from edge.protocol import status
+from edge.protocol import contexts, echo, status
 from edge.spool.errors import Rotten
 from edge.spool.inflate import inflater
 
@@ -28,6 +28,7 @@ UNREADABLE = "unreadable"
 UNREAD = "unread"
 UNCHANGEABLE = "unchangeable"
 
+_ECHO = ((echo.SOP_CLASS, contexts.PREFERENCE[:2]),)
 _TRIED_OUT_BYTES = 8 << 20  # objects that come to no more are transcoded before anything of them is sent
 
 
@@ -52,6 +53,26 @@ class DicomTarget(Target):
         self._pairs = set()  # (SOP Class, transfer syntax) that the association was opened for
         self._interrupted = False
 
+    def probe(self):
+        """Ask for an echo, over an association for that alone.
+
+        A peer that accepts the association answers, also when it knows no echo or is silent about it: what it makes of
+        an object is for an object to find out. So it is when it refuses the association without a reason.
+        """
+        host, port = self._address
+        terms = self._terms._replace(dimse_ms=min(self._terms.dimse_ms, self._terms.connect_ms))
+        try:
+            self._link = outbound.associate(host, port, self._calling, self._called, _ECHO, terms, self._tls)
+            if self._interrupted:
+                self._link.interrupt()
+            if self._link.accepted:
+                self._link.echo()
+        except outbound.LinkFailure as failure:
+            if failure.layer != outbound.DIMSE and not failure.unsaid:
+                raise self._failure(failure) from failure
+        finally:
+            self.close()
+
     def open(self, jobs):
         """Have an association for the first of `jobs`, as many as 128 presentation contexts suffice for."""
         pairs = [(job.sop_class, alter.laid(self._stages, job.syntax)) for job in jobs]
@@ -66,7 +87,7 @@ class DicomTarget(Target):
                 host, port, self._calling, self._called, offered.wanted, self._terms, self._tls
             )
         except outbound.LinkFailure as failure:
-            raise LinkFailure(failure.layer, failure.reason) from failure
+            raise self._failure(failure) from failure
         self._link = link
         self._pairs = offered.pairs
         if self._interrupted:
@@ -192,7 +213,7 @@ class DicomTarget(Target):
         return Refused(verdict == status.NEVER, False, "%04X" % reply.code, why, reply.code, comment)
 
     def _failure(self, failure):
-        return LinkFailure(failure.layer, failure.reason, failure.by_peer)
+        return LinkFailure(failure.layer, failure.reason, failure.by_peer, failure.permanent)
 
     def _no_way(self, job):
         """Say that no presentation context fits `job`, and what was offered."""

@@ -19,18 +19,26 @@ class LinkFailure(Exception):
     """The way to the destination failed.
 
     layer: where, a word ("name", "tcp", "association", ...); reason: in words, with the next step; by_peer: whether the
-    peer broke off because of, or in the middle of, what it was given, rather than the line.
+    peer broke off because of, or in the middle of, what it was given, rather than the line; lasting: whether it refuses
+    us until a person changes something at either end.
     """
 
-    def __init__(self, layer, reason, by_peer=False):
+    def __init__(self, layer, reason, by_peer=False, lasting=False):
         super().__init__(reason)
         self.layer = layer
         self.reason = reason
         self.by_peer = by_peer
+        self.lasting = lasting
 
 
 class Target:
-    """One destination, used by one thread; only `interrupt` may be called from others."""
+    """One way to a destination, used by one thread at a time; only `interrupt` may be called from others."""
+
+    def probe(self):
+        """Find out whether the destination answers, at the least cost there is; raises LinkFailure.
+
+        Called while nothing is open, after the way failed, before any object is looked at.
+        """
 
     def open(self, jobs):
         """Get ready to deliver spool.index.Jobs; return for how many of them, from the first on, at least one.

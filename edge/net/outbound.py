@@ -43,15 +43,17 @@ class LinkFailure(Exception):
 
     layer: the first that failed (NAME, TCP, TLS, ASSOCIATION, DIMSE); permanent: whether trying again without a change
     at either end is pointless; reason: what happened and what to do, in words; by_peer: whether the peer aborted in the
-    middle of a request, or had all of one and gave no answer to it, so that what was asked may be why.
+    middle of a request, or had all of one and gave no answer to it, so that what was asked may be why; unsaid: whether
+    the peer refused the association and did not say why, so that other contexts might suit it.
     """
 
-    def __init__(self, layer, reason, permanent=False, by_peer=False):
+    def __init__(self, layer, reason, permanent=False, by_peer=False, unsaid=False):
         super().__init__(reason)
         self.layer = layer
         self.reason = reason
         self.permanent = permanent
         self.by_peer = by_peer
+        self.unsaid = unsaid
 
 
 class ShortFile(OSError):
@@ -470,9 +472,11 @@ class Link:
         """Return the LinkFailure that `event`, which ended the association, comes to."""
         layer = self._layer()
         permanent = by_peer = False
+        unsaid = not self._open
         if isinstance(event, association.Rejected):
             reject = event.reject
             permanent = reject.result == pdu.REJECTED_PERMANENT
+            unsaid = (reject.source, reject.reason) in _NO_REASON_GIVEN
             advice = _REJECT_ADVICE.get((reject.source, reject.reason), "")
             words = "%s: %s%s" % (self.peer, pdu.reject_words(reject), advice)
         elif isinstance(event, association.Aborted):
@@ -488,13 +492,14 @@ class Link:
         else:
             words = "%s closed the connection" % self.peer
         self._hang_up()
-        return LinkFailure(layer, words, permanent, by_peer)
+        return LinkFailure(layer, words, permanent, by_peer, unsaid)
 
 
 _LEFT = (
     "closed the connection right after the TLS handshake: it may not take this box's certificate, or have no room for "
     "an association; see its log"
 )
+_NO_REASON_GIVEN = ((1, 1), (2, 1))
 _REJECT_ADVICE = {
     pdu.CALLING_NOT_RECOGNIZED: "; the peer must be told of this box's AE title",
     pdu.CALLED_NOT_RECOGNIZED: "; " + CHECK_CALLED,

@@ -165,6 +165,16 @@ class Paced:
         self._set(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, struct.pack("Q", int(pace.rate_bytes_per_s * _SMOOTHING)))
         self._set(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, pace.piece_bytes)
 
+    @property
+    def encryption(self):
+        """As Wire has it."""
+        return self._wire.encryption
+
+    @property
+    def failure(self):
+        """As Wire has it."""
+        return self._wire.failure
+
     def _set(self, level, option, value):
         try:
             self.socket.setsockopt(level, option, value)

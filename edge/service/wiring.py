@@ -7,8 +7,10 @@ from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.dicom import DicomTarget
+from edge.forward.window import Window
 from edge.morph import match
 from edge.net import listener, outbound, tls
+from edge.net.pace import Pace
 from edge.pixels import registry
 from edge.protocol import association, contexts, echo
 from edge.spool import errors
@@ -111,7 +113,7 @@ def descriptors(settings):
     return (
         _ASSOCIATION_FILES * settings.dicom.max_associations
         + listener.HALF_OPEN_LIMIT
-        + _DESTINATION_FILES * len(settings.destinations)
+        + _DESTINATION_FILES * sum([each.associations for each in settings.destinations])
         + _OTHER_FILES
     )
 
@@ -123,17 +125,24 @@ def make_workers(settings, spool):
 
 def make_worker(settings, spool, destination):
     """Return the Worker of one config.Destination."""
+    rate = destination.rate_bytes_per_s
     terms = outbound.Terms(
-        _ms(destination.connect_timeout_s), _ms(destination.dimse_timeout_s), destination.max_pdu_bytes
+        _ms(destination.connect_timeout_s),
+        _ms(destination.dimse_timeout_s),
+        destination.max_pdu_bytes,
+        None if rate is None else Pace(rate),
     )
     calling = destination.calling_ae_title or settings.box.ae_title
     compress = destination.compress and registry.named(destination.compress).uid
     stages = make_stages(settings, destination)
     tls_of = tls_client(settings, destination)
     peer = (destination.host, destination.port, destination.ae_title)
-    target = DicomTarget(*peer, calling, terms, compress, stages, tls_of)
+    targets = [
+        DicomTarget(*peer, calling, terms, compress, stages, tls_of) for _ in range(destination.associations)
+    ]
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
-    return worker.Worker(spool, destination.name, target, *schedules)
+    opening = Window(destination.hours, destination.weekdays)
+    return worker.Worker(spool, destination.name, targets, *schedules, opening, destination.linger_s)
 
 
 def tls_client(settings, destination):

@@ -16,6 +16,7 @@ from edge.spool.tables import DEFERRED, DELIVERED, HELD, READY
 
 # Priorities, as the DIMSE command counts urgency the other way round: the lowest goes first
 URGENT, NORMAL, LOW = 0, 1, 2
+_NOTHING = LOW + 1
 
 _PAGE = 500
 _REFUSED_S = 5.0
@@ -49,12 +50,14 @@ _SHOWN_AS = {"ready": WAITING, "deferred": WAITING, "held": "held", "delivered":
 class _Lane:
     """What is known in memory of one destination: who sleeps on it, what is being sent, how its link does."""
 
-    __slots__ = ("condition", "arrivals", "wakes", "claimed", "link", "schedule")
+    __slots__ = ("condition", "arrivals", "wakes", "foremost", "open", "claimed", "link", "schedule")
 
     def __init__(self):
         self.condition = Condition()
         self.arrivals = 0
         self.wakes = 0
+        self.foremost = _NOTHING  # the most urgent priority that came in since the last claim
+        self.open = 0
         self.claimed = {}
         self.link = retry.LINK_UP
         self.schedule = retry.LINK  # by which `link` was last put off
@@ -88,11 +91,16 @@ class Jobs:
         lane = self._lane(destination)
         if retry.link_wait_s(lane.link, now, lane.schedule):
             return []
+        lane.foremost = _NOTHING
         with self._index.lock:
             jobs = self._index.claimable(destination, now, now + schedule.cap_s, limit, lane.claimed)
             for job in jobs:
                 lane.claimed[job.object_id] = job.size
         return jobs
+
+    def foremost(self, destination):
+        """Return the most urgent priority of what came in since the last claim; one behind all when nothing did."""
+        return self._lane(destination).foremost
 
     def settle(self, job, outcome, now, status=None, cause=None, why=None, schedule=retry.OBJECT):
         """Put down what became of a claimed job; return the state it is in now.
@@ -136,37 +144,62 @@ class Jobs:
         for job in jobs:
             self.settle(job, RETURNED, now)
 
-    def link_failed(self, destination, now, why, schedule=retry.LINK):
+    def link_failed(self, destination, now, why, schedule=retry.LINK, lasting=False):
         """Put down that the way to a destination failed; return its Link: nothing is claimed until `until`."""
         lane = self._lane(destination)
         was_up = lane.link.failures == 0
         lane.schedule = schedule
-        lane.link = retry.link_failed(lane.link, now, self._roll(), why, schedule)
+        lane.link = retry.link_failed(lane.link, now, self._roll(), why, schedule, lasting)
         if was_up:
             self._journal.append("link", {"to": destination, "at": now, "up": False, "why": why}, durable=False)
         return lane.link
 
     def link_works(self, destination, now):
-        """Put down that the way to a destination works."""
+        """Put down that the way to a destination works; return the Link that it was before."""
         lane = self._lane(destination)
-        if lane.link.failures:
-            down_s = round(now - lane.link.since)
+        before = lane.link
+        if before.failures:
+            down_s = round(now - before.since)
             lane.link = retry.LINK_UP
             self._journal.append("link", {"to": destination, "at": now, "up": True, "down_s": down_s}, durable=False)
+        return before
 
     def link(self, destination):
         """Return how the way to a destination does, a retry.Link."""
         return self._lane(destination).link
 
-    def wait(self, destination, now, limit_s, schedule=retry.OBJECT):
-        """Sleep until it is worth to claim for `destination` again, at most `limit_s` seconds; `schedule` as there."""
+    def rests_s(self, destination, now):
+        """Return how long the link of `destination` has to wait yet, 0 when it may be used."""
         lane = self._lane(destination)
-        arrivals, wakes = lane.arrivals, lane.wakes
+        return retry.link_wait_s(lane.link, now, lane.schedule)
+
+    def opened(self, destination, more):
+        """Count so many open sessions with a destination more."""
+        lane = self._lane(destination)
+        with lane.condition:
+            lane.open += more
+
+    def sessions(self, destination):
+        """Return how many sessions with a destination are open."""
+        return self._lane(destination).open
+
+    def seen(self, destination):
+        """Return a token of what has come in for `destination`, for `wait`: get it first, then look for work."""
+        lane = self._lane(destination)
+        return lane.arrivals, lane.wakes
+
+    def wait(self, destination, now, limit_s, schedule=retry.OBJECT, seen=None):
+        """Sleep until it is worth to claim for `destination` again, at most `limit_s` seconds; `schedule` as there.
+
+        seen: from `seen`, when nothing could be claimed after that; without it, that is looked at here.
+        """
+        lane = self._lane(destination)
+        arrivals, wakes = seen or (lane.arrivals, lane.wakes)
         link_wait_s = retry.link_wait_s(lane.link, now, lane.schedule)
         if link_wait_s:
             limit_s = min(limit_s, link_wait_s)
         else:
-            limit_s = min(limit_s, self._idle_s(destination, now, schedule, lane))
+            limit_s = min(limit_s, self._idle_s(destination, now, schedule, lane, seen is not None))
             if limit_s <= 0:
                 return
         with lane.condition:
@@ -174,10 +207,10 @@ class Jobs:
                 lambda: self._closing or lane.wakes != wakes or (not link_wait_s and lane.arrivals != arrivals), limit_s
             )
 
-    def _idle_s(self, destination, now, schedule, lane):
+    def _idle_s(self, destination, now, schedule, lane, is_known):
         """Return how long there will be nothing to claim, as far as is known now."""
         try:
-            if self._index.claimable(destination, now, now + schedule.cap_s, 1, lane.claimed):
+            if not is_known and self._index.claimable(destination, now, now + schedule.cap_s, 1, lane.claimed):
                 return 0.0
             due = self._index.next_due(destination)
         except (errors.LocalError, errors.LimitError):
@@ -189,6 +222,12 @@ class Jobs:
         lane = self._lane(destination)
         with lane.condition:
             lane.link = lane.link._replace(until=0.0)
+        self.poke(destination)
+
+    def poke(self, destination):
+        """Let whoever sleeps on `destination` look again; a link that is waiting goes on to."""
+        lane = self._lane(destination)
+        with lane.condition:
             lane.wakes += 1
             lane.condition.notify_all()
 
@@ -200,8 +239,11 @@ class Jobs:
                 continue
             if line.kind in ("object", "jobs"):
                 if "hold" not in record:
-                    for name, _ in record["jobs"]:
-                        self._arrived(name)
+                    for name, priority in record["jobs"]:
+                        self._arrived(name, priority)
+            elif line.kind == "priority":
+                for _, name in record["jobs"]:
+                    self._arrived(name, record["priority"])
             elif line.kind == "released":
                 for name in {name for _, name in record["jobs"]}:
                     self._arrived(name)
@@ -209,11 +251,12 @@ class Jobs:
                 for name in list(self._lanes):
                     self._arrived(name)
 
-    def _arrived(self, destination):
+    def _arrived(self, destination, priority=NORMAL):
         lane = self._lanes.get(destination)
         if lane is not None:
             with lane.condition:
                 lane.arrivals += 1
+                lane.foremost = min(lane.foremost, priority)
                 lane.condition.notify_all()
 
     def close(self):

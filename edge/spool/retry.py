@@ -16,10 +16,10 @@ OBJECT = Schedule(first_s=30.0, factor=2.0, cap_s=3600.0, jitter=0.5, tries=8)
 LINK = Schedule(first_s=5.0, factor=2.0, cap_s=300.0, jitter=0.5, tries=0)
 
 # The state of the way to a destination. failures: in a row; until: no attempt before this time; since: of the first
-# failure; why: the last reason, in words
-Link = namedtuple("Link", "failures until since why")
+# failure; why: the last reason, in words; lasting: whether it was refused for good, until a person mends something
+Link = namedtuple("Link", "failures until since why lasting")
 
-LINK_UP = Link(0, 0.0, 0.0, None)
+LINK_UP = Link(0, 0.0, 0.0, None, False)
 
 
 def delay_s(schedule, failures, roll):
@@ -40,11 +40,13 @@ def is_spent(schedule, tries):
     return 0 < schedule.tries <= tries
 
 
-def link_failed(link, now, roll, why, schedule=LINK):
-    """Return the Link after one more failure at the time `now`."""
+def link_failed(link, now, roll, why, schedule=LINK, lasting=False):
+    """Return the Link after one more failure at the time `now`; one that is `lasting` has the longest wait at once."""
     failures = link.failures + 1
     since = now if link.failures == 0 else link.since
-    return Link(failures, now + delay_s(schedule, failures, roll), since, why)
+    if lasting:
+        schedule = schedule._replace(first_s=schedule.cap_s)
+    return Link(failures, now + delay_s(schedule, failures, roll), since, why, lasting)
 
 
 def link_wait_s(link, now, schedule=LINK):

@@ -296,9 +296,21 @@ def test_the_reference_file_is_valid_with_its_comments_taken_away():
     found = load.parse("\n".join(lines), "edge.toml").config
     assert found.destinations[0] == config.build(
         config.DESTINATION,
-        {"name": "archive", "ae_title": "PACS", "host": "10.0.0.9", "calling_ae_title": "EDGE", "compress": "jpeg-ls"}
-        | {"certificate": "/etc/edge/cloud.pem", "key": "/etc/edge/cloud.key"}
-        | {"authorities": "system", "server_name": "pacs.example.org"},
+        {
+            "name": "archive",
+            "ae_title": "PACS",
+            "host": "10.0.0.9",
+            "calling_ae_title": "EDGE",
+            "compress": "jpeg-ls",
+            "rate_bytes_per_s": 1_000_000,
+            "hours": ((18 * 60, 7 * 60 + 30),),
+            "weekdays": ((5,), (6,)),
+            "max_age_h": 24,
+            "certificate": "/etc/edge/cloud.pem",
+            "key": "/etc/edge/cloud.key",
+            "authorities": "system",
+            "server_name": "pacs.example.org",
+        },
     )
     assert [(each.calling, each.to) for each in found.routes] == [(("CT1", "MR*"), ("archive",))]
     assert found.limits == config.defaults().limits

@@ -7,6 +7,7 @@ from edge.forward import worker
 from edge.forward.dicom import DicomTarget
 from edge.net import outbound
 from edge.spool.intake import Source
+from edge.spool.jobs import NORMAL
 from edge.spool.spool import Spool
 from tests.support.process import wait_until
 
@@ -25,10 +26,10 @@ def opened(folder):
         spool.close()
 
 
-def put(spool, made, *names, calling="CT1"):
+def put(spool, made, *names, calling="CT1", priority=NORMAL):
     """Take a phantom in for the destinations called `names`; return its number."""
     arrival = spool.intake.begin(
-        made.sop_class, made.sop_instance, made.transfer_syntax, Source(calling, "EDGE", "127.0.0.1")
+        made.sop_class, made.sop_instance, made.transfer_syntax, Source(calling, "EDGE", "127.0.0.1"), priority=priority
     )
     arrival.write(made.data_set)
     return arrival.commit(lambda facts: list(names)).object_id
@@ -41,9 +42,9 @@ def slices(count, seed=1, size=32, **options):
 
 
 @contextmanager
-def working(spool, name, target, first_s=FIRST_S, cap_s=CAP_S, tries=TRIES):
-    """A Worker for the destination `name` while the block lasts."""
-    running = worker.Worker(spool, name, target, *worker.schedules(first_s, cap_s, tries))
+def working(spool, name, *targets, first_s=FIRST_S, cap_s=CAP_S, tries=TRIES, **manner):
+    """A Worker for the destination `name` while the block lasts, with as many associations as targets."""
+    running = worker.Worker(spool, name, targets, *worker.schedules(first_s, cap_s, tries), **manner)
     running.start()
     try:
         yield running

@@ -218,8 +218,9 @@ class Aborter:
                 items += b"\x50\0\0\x08\x51\0\0\4\0\0\x40\0"
                 body = answer + items
                 connected.sendall(b"\2\0" + len(body).to_bytes(4, "big") + body)
-                if connected.recv(100):
-                    self.stores += 1
+                message = connected.recv(100)
+                if message:
+                    self.stores += b"1.2.840.10008.1.1\0" not in message
                     connected.sendall(b"\7\0\0\0\0\4\0\0\0\0")
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from edge.forward import parcel, worker
+from edge.forward import parcel, tray, worker
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
 from edge.spool import errors
 from tests.forward import stock
@@ -194,17 +194,16 @@ def test_a_backoff_longer_than_five_minutes_is_kept(spool):
         assert target.opened == 1
 
 
-def test_what_is_open_is_closed_when_nothing_more_comes(spool, monkeypatch):
-    monkeypatch.setattr(worker, "LINGER_S", 0.1)
+def test_what_is_open_is_closed_when_nothing_more_comes(spool):
     fill(spool, 1)
     target = Scripted()
-    with stock.working(spool, "there", target):
+    with stock.working(spool, "there", target, linger_s=0.1):
         stock.await_count(spool, "there", "delivered", 1)
         wait_until(lambda: target.closed == 1, 5, "the target to be closed")
 
 
 def test_more_than_a_batch_goes_without_opening_again_and_every_file_is_closed(spool, monkeypatch):
-    monkeypatch.setattr(worker, "BATCH", 7)
+    monkeypatch.setattr(tray, "BATCH", 7)
     numbers = fill(spool, 40)
     before = len(os.listdir("/proc/self/fd"))
     target = Scripted()
@@ -240,8 +239,8 @@ def test_an_object_that_this_box_cannot_open_at_present_goes_later_and_spends_no
     seen = []
     target = Scripted()
     with stock.working(spool, "there", target, first_s=0.01, cap_s=0.02) as running:
-        note = running._jobs.link_failed
-        monkeypatch.setattr(running._jobs, "link_failed", lambda *asked: (seen.append(asked[2]), note(*asked))[1])
+        note = running.jobs.link_failed
+        monkeypatch.setattr(running.jobs, "link_failed", lambda *asked: (seen.append(asked[2]), note(*asked))[1])
         stock.await_count(spool, "there", "delivered", 3)
     assert len(failures) == 3
     assert {job.tries for job in stock.jobs(spool, "there")} == {1}

@@ -48,7 +48,7 @@ ORDER = {
     "morph": "path match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport tls certificate alerts channel half inbound listener outbound",
     "box": "sameness admission values section encryption config rules positions load reference",
-    "forward": "target reencode alter offer parcel dicom route worker",
+    "forward": "target reencode alter offer parcel dicom route window tray worker",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
