@@ -10,6 +10,7 @@ from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import about, ago, ahead, complain, count, listing, print_json, shortened, shown, size, span
 from edge.console.text import table
+from edge.forward import window
 from edge.spool.errors import Degraded, Locked, NoSpace, from_os
 from edge.spool.intake import NEW
 from edge.spool.jobs import OPEN
@@ -158,7 +159,7 @@ def _queue(asked, loaded):
         next_try = ahead(row["next_try"], now) if row["next_try"] and row["state"] == "waiting" else "-"
         lines.append(
             (
-                str(row["object"]), row["destination"], row["state"], str(row["attempts"]), next_try,
+                str(row["object"]), row["destination"], _state(row), str(row["attempts"]), next_try,
                 shortened(row["sop_instance"], _UID_COLUMNS), row["error"] or "",
             )
         )  # fmt: skip
@@ -177,6 +178,12 @@ def _queue(asked, loaded):
     return DONE
 
 
+
+def _state(row):
+    """Return the state of a row; of one that is held with the cause by which it may be released."""
+    return "held (%s)" % row["cause"] if row["state"] == "held" and row["cause"] else row["state"]
+
+
 _QUEUE_COLUMNS = ("object", "destination", "state", "attempts", "next try", "SOP instance", "last error")
 
 
@@ -184,8 +191,17 @@ def _destination_words(each, now):
     """Return "archive: 3 waiting, 1 held, 20 delivered; the way there fails: ..."."""
     jobs = ["%d %s" % (number, state) for state, number in each["jobs"].items() if number or state == "waiting"]
     words = "%s: %s" % (each["name"], ", ".join(jobs))
-    if not each["up"] and each["jobs"]["waiting"] + each["jobs"]["sending"]:
+    is_wanted = each["jobs"]["waiting"] + each["jobs"]["sending"] > 0
+    if not each["up"] and is_wanted:
         words += "; next try %s: %s" % (ahead(each["next_try"] or 0, now), each["error"])
+    if each["opens_at"] is not None:
+        words += "; waits for its window until %s" % window.words(now, each["opens_at"])
+    elif each["sessions"] and is_wanted:
+        words += "; %d of %s open" % (each["sessions"], count(each["associations"] or 1, "association"))
+    if each["oldest"] is not None:
+        words += "; the oldest came %s" % ago(each["oldest"], now)
+    if each["rate_bytes_per_s"]:
+        words += "; at most %s/s" % size(each["rate_bytes_per_s"])
     if not each["configured"]:
         words += "; it is not in the configuration any more"
     return words
@@ -267,7 +283,11 @@ def _receiving_words(found, associations):
 
 
 def _release(asked, loaded):
-    request = {"object": _object_number(asked), "destination": asked.options.get("destination")}
+    request = {
+        "object": _object_number(asked),
+        "destination": asked.options.get("destination"),
+        "cause": asked.options.get("cause"),
+    }
     return _report(
         asked,
         _do(loaded, "release", request),

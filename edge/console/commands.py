@@ -102,7 +102,7 @@ COMMANDS = (
     ),
     Command(
         "release",
-        "[--object ID] [--destination NAME] [--json] [--config FILE]",
+        "[--object ID] [--destination NAME] [--cause WORD] [--json] [--config FILE]",
         "let held objects and jobs go again",
         (
             "Without options: every job that is held after too many tries. An object that is held as a whole (no route "
@@ -114,10 +114,11 @@ COMMANDS = (
         (
             Option("--object", "ID", "Only this object and its jobs."),
             Option("--destination", "NAME", "Only jobs for this destination; with --object: send it there."),
+            Option("--cause", "WORD", "Only jobs held for this cause, as `edge queue` shows it: C000, no-context, ..."),
             JSON,
             CONFIG,
         ),
-        ("edge release --destination archive", "edge release --object 17 --destination archive"),
+        ("edge release --destination archive --cause no-context", "edge release --object 17 --destination archive"),
     ),
     Command(
         "cancel",

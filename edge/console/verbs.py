@@ -4,11 +4,13 @@ A verb is a generator: it yields rows (dicts that JSON can carry) and returns a 
 service, or, when none runs, in the command's own process on the spool itself. Times are seconds since 1970.
 """
 
+import time
 from collections import namedtuple
 
 from edge.box import config, encryption
 from edge.box.sameness import same_decoded
 from edge.dicom.errors import DicomError
+from edge.forward.window import Window
 from edge.spool import errors, jobs
 from edge.spool.health import Trouble
 from edge.spool.ledger import ALL, ON_HOLD
@@ -20,6 +22,8 @@ from edge.spool.spool import Limits, Spool
 Box = namedtuple("Box", ("config", "spool", "associations"))
 
 _PAGE = 200
+_SHUT = "it waits for the hours at which it may be sent"
+_AGED = 5000  # of the jobs that have waited for long, so many are counted
 _DAY_S = 86400
 _BY_HAND = Source("", "", "by hand")
 _WHO = "command line"
@@ -75,7 +79,7 @@ def queue(box, request):
     if name is not None and name not in box.spool.jobs.counts():
         _known(box, name)
     after = None
-    links = {}
+    links, shut = {}, {}
     while True:
         rows, after = box.spool.jobs.listing(request.get("state"), name, after, _PAGE)
         for row in rows:
@@ -83,9 +87,14 @@ def queue(box, request):
             if row.state == "waiting":
                 if row.destination not in links:
                     links[row.destination] = box.spool.jobs.link(row.destination)
+                    known = config.destination(box.config, row.destination)
+                    shut[row.destination] = known and _opens_at(known, box.spool.now())
                 link = links[row.destination]
                 if link.failures:  # nothing goes before the way there works
                     due, why = max(due, link.until), link.why
+                opens_at = shut[row.destination]
+                if opens_at is not None:
+                    due, why = max(due, opens_at), _SHUT
             yield {
                 "object": row.object_id,
                 "sop_instance": row.uid,
@@ -108,19 +117,31 @@ def _destinations(box):
     had = {name for name, states in counts.items() if any([jobs for jobs, _ in states.values()])}
     for name in sorted({each.name for each in box.config.destinations} | had):
         link = box.spool.jobs.link(name)
+        known = config.destination(box.config, name)
         jobs = {state: tally[0] for state, tally in counts.get(name, {}).items()}
         found.append(
             {
                 "name": name,
-                "configured": config.destination(box.config, name) is not None,
+                "configured": known is not None,
                 "jobs": {state: jobs.get(state, 0) for state in ("waiting", "sending", "held", "delivered")},
                 "up": not link.failures,
                 "failures": link.failures,
                 "next_try": link.until or None,
                 "error": link.why,
+                "sessions": box.spool.jobs.sessions(name),
+                "associations": known.associations if known else None,
+                "rate_bytes_per_s": known.rate_bytes_per_s if known else None,
+                "opens_at": _opens_at(known, box.spool.now()) if known else None,
+                "oldest": box.spool.jobs.older(name, box.spool.now() + 1, 1)[1],
             }
         )
     return found
+
+
+def _opens_at(destination, now):
+    """Return when a config.Destination may be sent to again, None when it may be now."""
+    opens_at = Window(destination.hours, destination.weekdays).opens_at(now)
+    return None if opens_at == now else opens_at
 
 
 def troubles(spool, settings):
@@ -132,6 +153,9 @@ def troubles(spool, settings):
             found += _stranded(spool, name, states)
         else:
             found += _held_jobs(spool, name, states["held"][0])
+    for each in settings.destinations:
+        found += _refusing(spool, each)
+        found += _aged(spool, each)
     found += encryption.troubles(settings, spool.now())
     return sorted(found, key=lambda trouble: trouble.since)
 
@@ -153,6 +177,32 @@ def _held_jobs(spool, name, number):
         )
         words %= (_are(number, "job"), name, name, name, name)
         yield Trouble("held for " + name, first[1] or spool.now(), words)
+
+
+def _refusing(spool, destination):
+    """Yield the Trouble of a destination that refuses this box for good."""
+    link = spool.jobs.link(destination.name)
+    if link.lasting:
+        words = (
+            "%s refuses this box until something is changed there or here: %s; it is asked again now and then, and at "
+            "once after `edge release --destination %s`"
+        )
+        words %= (destination.name, link.why, destination.name)
+        yield Trouble("refused by " + destination.name, link.since, words)
+
+
+def _aged(spool, destination):
+    """Yield the Trouble of jobs that wait for longer than a destination's max_age_h."""
+    hours = destination.max_age_h
+    if hours is None:
+        return
+    number, since = spool.jobs.older(destination.name, spool.now() - hours * 3600, _AGED)
+    if number:
+        words = "%s waited for %s for more than %d h, the first since %s; see why with `edge queue --destination %s`"
+        what = "1 job has" if number == 1 else "%d jobs%s have" % (number, " or more" if number >= _AGED else "")
+        came = time.strftime("%Y-%m-%d %H:%M", time.localtime(since))
+        words %= (what, destination.name, hours, came, destination.name)
+        yield Trouble("old for " + destination.name, since + hours * 3600, words)
 
 
 def _stranded(spool, name, states):
@@ -244,9 +294,9 @@ def status(box, request):
 
 
 def release(box, request):
-    """Let what is held go again; return how many jobs."""
+    """Let what is held go again, with `cause` only what is held for that; return how many jobs."""
     spool = box.spool
-    number, name = request.get("object"), request.get("destination")
+    number, name, cause = request.get("object"), request.get("destination"), request.get("cause")
     if name is not None:
         _known(box, name)
     released = 0
@@ -255,7 +305,7 @@ def release(box, request):
             released = _release_object(spool, number, name)
         except (errors.Unknown, errors.Rotten) as error:
             raise Refused(str(error)) from None
-    released += spool.jobs.release(spool.now(), name, None, number, _WHO)
+    released += spool.jobs.release(spool.now(), name, cause, number, _WHO)
     for each in box.config.destinations:
         if name in (None, each.name):
             spool.jobs.wake(each.name)  # whoever releases has mended something: see at once whether it works

@@ -11,7 +11,7 @@ link may be tried again.
 import os
 from threading import Condition
 
-from edge.spool import errors, retry
+from edge.spool import age, errors, retry
 from edge.spool.tables import DEFERRED, DELIVERED, HELD, READY
 
 # Priorities, as the DIMSE command counts urgency the other way round: the lowest goes first
@@ -301,6 +301,10 @@ class Jobs:
     def of_object(self, object_id):
         """Return the JobRows of one object."""
         return [self._shown(row) for row in self._index.jobs_of(object_id)]
+
+    def older(self, destination, when, limit):
+        """Return how many jobs have waited for `destination` since before `when`, and since when; see age.older."""
+        return age.older(self._index, destination, when, limit)
 
     def release(self, now, destination=None, cause=None, object_id=None, who=""):
         """Let held jobs go again with all their tries; return how many. Those of one destination, cause or object.

@@ -1,12 +1,14 @@
 """What an operator's actions do to a spool, and what counts as trouble."""
 
 import os
+import time
 
 import pytest
 
 from edge.box import load
 from edge.console import verbs
 from edge.console.boxwork import _destination_words, _status_lines
+from edge.spool.jobs import REFUSED
 from tests.spool.data import Clock, data_set, deliver, open_spool, receive
 
 KNOWS_PACS = '[[destination]]\nname = "PACS"\nae_title = "PACS"\nhost = "192.0.2.1"\n'
@@ -115,6 +117,59 @@ def test_a_link_that_failed_is_spoken_of_only_while_something_waits(box):
     assert "nobody answers" not in _destination_words(idle, box.spool.now())
 
 
+def destination_with(box, **changes):
+    """The box with other settings of its destination."""
+    (known,) = box.config.destinations
+    return box._replace(config=box.config._replace(destinations=(known._replace(**changes),)))
+
+
+def test_jobs_that_wait_for_too_long_are_trouble_and_stay(tmp_path):
+    clock = Clock()
+    spool = open_spool(tmp_path / "state", clock)
+    settings = load.parse(KNOWS_PACS + "max_age_h = 24\n", str(tmp_path / "edge.toml")).config
+    box = verbs.Box(settings, spool, None)
+    receive(spool, "1.2.3")
+    clock.now += 23 * 3600
+    receive(spool, "1.2.4")
+    assert troubles(box) == {}
+    clock.now += 2 * 3600
+    words = troubles(box)["old for PACS"]
+    assert words.startswith("1 job has waited for PACS for more than 24 h, the first since ")
+    clock.now += 48 * 3600
+    assert troubles(box)["old for PACS"].startswith("2 jobs have waited")
+    assert spool.jobs.counts()["PACS"]["waiting"][0] == 2
+    spool.close()
+
+
+def test_a_destination_that_refuses_the_box_for_good_is_trouble_until_it_takes_something(box):
+    receive(box.spool, "1.2.3")
+    box.spool.jobs.link_failed("PACS", box.spool.now(), "called AE title not recognized", lasting=True)
+    assert "called AE title not recognized" in troubles(box)["refused by PACS"]
+    box.spool.jobs.link_works("PACS", box.spool.now())
+    assert troubles(box) == {}
+
+
+def test_what_waits_for_its_window_says_until_when(box):
+    receive(box.spool, "1.2.3")
+    now = time.localtime(box.spool.now())
+    shut = destination_with(box, weekdays=(((now.tm_wday + 2) % 7,),), rate_bytes_per_s=1_000_000)
+    (row,) = list(verbs.VERBS["queue"](shut, {}))
+    assert row["next_try"] > box.spool.now() + 86400 and "hours" in row["error"]
+    (each,) = ask(shut, "status")["destinations"]
+    shown = _destination_words(each, box.spool.now())
+    assert "waits for its window until" in shown and "at most 1.0 MB/s" in shown and "the oldest came" in shown
+    (each,) = ask(box, "status")["destinations"]
+    assert each["opens_at"] is None and "window" not in _destination_words(each, box.spool.now())
+
+
+def test_all_of_a_cause_are_released_at_once_and_no_others(box):
+    spool = box.spool
+    for number, cause in enumerate(["no-context", "C000", "C000"]):
+        receive(spool, "1.2.%d" % number)
+        (job,) = spool.jobs.claim("PACS", spool.now(), 1)
+        spool.jobs.settle(job, REFUSED, spool.now(), None, cause, "it would not")
+    assert ask(box, "release", cause="C000") == {"released": 2}
+    assert [row.cause for row in spool.jobs.listing("held")[0]] == ["no-context"]
 def test_status_says_how_full_the_box_is_and_when_it_will_be_full(box, clock):
     spool = box.spool
     spool.quota._limits = spool.limits._replace(quota_bytes=100 * len(data_set("1.2.100")))

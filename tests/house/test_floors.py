@@ -42,8 +42,8 @@ FOREIGN_IN = {"pixels/child"}
 ORDER = {
     "dicom": "errors octets ascii text syntax uid tags keywords element reader writer part10 skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment",
-    "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables ledger index jobs"
-    " shelf quota files compare compaction intake examine scrub adopt recovery spool",
+    "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables ledger index age"
+    " jobs shelf quota files compare compaction intake examine scrub adopt recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport tls certificate alerts channel half inbound listener outbound",

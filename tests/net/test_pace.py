@@ -91,7 +91,7 @@ def test_those_who_wait_go_one_after_another_and_share_the_rate():
     over.set()
     for each in threads:
         each.join(5)
-    assert max(counts) - min(counts) <= 2
+    assert min(counts) >= 5, counts
 
 
 def test_who_waits_is_let_go_when_the_connection_is_cut():
