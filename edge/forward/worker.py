@@ -142,9 +142,11 @@ class Worker:
                 return
             if self._most_until and time.monotonic() >= self._most_until:
                 self._most, self._most_until = len(self._hands), 0.0
-            free = [hand for hand in self._hands if not hand.is_there]
-            if len(self._hands) - len(free) < self._most:
-                free[0].start()
+            there = [hand for hand in self._hands if hand.is_there]
+            count = sum([hand.is_open for hand in there])
+            # No more at once than have been accepted: a destination that has room for one more is not asked for four
+            if len(there) < self._most and len(there) - count < count:
+                next(hand for hand in self._hands if not hand.is_there).start()
 
     def rests(self, hand):
         """Note that `hand` has nothing to do; say whether it has to leave, as another one sleeps and hears of work."""
@@ -387,6 +389,7 @@ class Hand:
         if not self.is_open:
             self.is_open = True
             self._jobs.opened(self._name, 1)
+            worker.call()
         self._allowed = {job.object_id for job in following[:served]}
         for job, outcome in self._target.deliver(itertools.chain(begun, parcels)):
             self._account(job.object_id)

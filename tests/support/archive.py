@@ -35,6 +35,7 @@ class Archive:
         self.port = port or process.free_port()
         self.received = []
         self.associations = 0
+        self.echoes = 0
         self._answer = answer or (lambda received: 0x0000)
         self._lock = threading.Lock()
         self._ae = AE(ae_title=ae_title)
@@ -47,7 +48,7 @@ class Archive:
         self._server = None
 
     def __enter__(self):
-        handlers = [(evt.EVT_C_STORE, self._store), (evt.EVT_ACCEPTED, self._accepted)]
+        handlers = [(evt.EVT_C_STORE, self._store), (evt.EVT_ACCEPTED, self._accepted), (evt.EVT_C_ECHO, self._echo)]
         self._server = self._ae.start_server(("127.0.0.1", self.port), block=False, evt_handlers=handlers)
         return self
 
@@ -57,6 +58,11 @@ class Archive:
     def _accepted(self, event):
         with self._lock:
             self.associations += 1
+
+    def _echo(self, event):
+        with self._lock:
+            self.echoes += 1
+        return 0x0000
 
     def _store(self, event):
         request = event.request
