@@ -30,8 +30,6 @@ CHECK_CALLED = "check the destination's ae_title"  # advice, which is another on
 
 _TOGETHER_BYTES = 262144  # payload read and sent in one go where PDUs are small
 _KERNEL_PDU_BYTES = 65536  # PDUs from this size on are left to sendfile
-_SLOW_PDU_BYTES = 4096  # no PDU is made shorter than this for its time's sake
-_PACED_PDU_S = 2  # how long a PDU may take by a pace
 _WINDOW_BYTES = 16384
 
 # code: DIMSE status; comment: the peer's own words, "" for none
@@ -80,9 +78,7 @@ def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None
     user = items.user_information(terms.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME)
     request = pdu.request(called, calling, contexts.propose(wanted), user)
     wire = _connect(host, port, terms, tls)
-    if terms.pace is not None:
-        wire = transport.Paced(wire, terms.pace)
-    link = Link(wire, request, terms, "%s:%d" % (host, port))
+    link = Link(wire if terms.pace is None else transport.Paced(wire, terms.pace), request, terms, "%s:%d" % (host, port))
     try:
         link.open()
     except BaseException:
@@ -296,10 +292,7 @@ class Link:
 
     def _payload_limit(self):
         limit = min(self._association.payload_limit(), max(2, self._terms.max_pdu_bytes - 6) & ~1)
-        pace = self._terms.pace
-        if pace is not None:  # a peer has patience for each PDU
-            limit = min(limit, max(_SLOW_PDU_BYTES, int(pace.rate_bytes_per_s * _PACED_PDU_S)) & ~1)
-        return limit
+        return limit if self._terms.pace is None else min(limit, self._terms.pace.pdu_bytes)
 
     def _send_together(self, command_octets, context_id, fd, offset, length, limit):
         parts = [command_octets]
@@ -476,7 +469,7 @@ class Link:
         if isinstance(event, association.Rejected):
             reject = event.reject
             permanent = reject.result == pdu.REJECTED_PERMANENT
-            unsaid = (reject.source, reject.reason) in _NO_REASON_GIVEN
+            unsaid = (reject.source, reject.reason) in pdu.NO_REASON_GIVEN
             advice = _REJECT_ADVICE.get((reject.source, reject.reason), "")
             words = "%s: %s%s" % (self.peer, pdu.reject_words(reject), advice)
         elif isinstance(event, association.Aborted):
@@ -499,7 +492,6 @@ _LEFT = (
     "closed the connection right after the TLS handshake: it may not take this box's certificate, or have no room for "
     "an association; see its log"
 )
-_NO_REASON_GIVEN = ((1, 1), (2, 1))
 _REJECT_ADVICE = {
     pdu.CALLING_NOT_RECOGNIZED: "; the peer must be told of this box's AE title",
     pdu.CALLED_NOT_RECOGNIZED: "; " + CHECK_CALLED,

@@ -15,14 +15,20 @@ _SLACK_S = 0.05
 _PIECE_S = 0.02
 _LEAST_PIECE_BYTES = 1400  # about a segment: less would be mostly headers
 _MOST_PIECE_BYTES = 65536
+_PDU_S = 2
+_LEAST_PDU_BYTES = 4096
 
 
 class Pace:
-    """`rate_bytes_per_s` for any number of threads; now, sleep: the clock, in seconds, and how to wait by it."""
+    """`rate_bytes_per_s` for any number of threads; now, sleep: the clock, in seconds, and how to wait by it.
+
+    piece_bytes: how much to take at a time; pdu_bytes: the longest PDU that a peer's patience is enough for.
+    """
 
     def __init__(self, rate_bytes_per_s, now=time.monotonic, sleep=time.sleep):
         self.rate_bytes_per_s = rate_bytes_per_s
         self.piece_bytes = min(_MOST_PIECE_BYTES, max(_LEAST_PIECE_BYTES, int(rate_bytes_per_s * _PIECE_S)))
+        self.pdu_bytes = max(_LEAST_PDU_BYTES, int(rate_bytes_per_s * _PDU_S)) & ~1
         self._now = now
         self._sleep = sleep
         self._lock = Lock()

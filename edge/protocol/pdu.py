@@ -58,6 +58,7 @@ REJECT_REASONS = {
     (3, 1): "temporary congestion",
     (3, 2): "local limit exceeded",
 }
+NO_REASON_GIVEN = ((1, 1), (2, 1))
 CALLING_NOT_RECOGNIZED = (1, 3)
 CALLED_NOT_RECOGNIZED = (1, 7)
 APPLICATION_CONTEXT_NOT_SUPPORTED = (1, 2)
