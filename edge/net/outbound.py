@@ -78,7 +78,8 @@ def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None
     user = items.user_information(terms.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME)
     request = pdu.request(called, calling, contexts.propose(wanted), user)
     wire = _connect(host, port, terms, tls)
-    link = Link(wire if terms.pace is None else transport.Paced(wire, terms.pace), request, terms, "%s:%d" % (host, port))
+    wire = wire if terms.pace is None else transport.Paced(wire, terms.pace)
+    link = Link(wire, request, terms, "%s:%d" % (host, port))
     try:
         link.open()
     except BaseException:

@@ -96,32 +96,21 @@ def test_storescp_that_refuses_every_association_is_told_to_refuse_for_good(tmp_
         assert "rejected" in spool.jobs.link("archive").why
 
 
-def test_after_an_outage_an_echo_is_asked_for_before_any_object_is_sent(tmp_path):
+@pytest.mark.parametrize("knows_echo", [True, False])
+def test_after_an_outage_an_echo_is_asked_for_before_any_object_is_sent_where_the_peer_knows_it(tmp_path, knows_echo):
     objects = stock.slices(3)
     port = free_port()
+    archive = Archive(port=port)
+    if not knows_echo:
+        archive._ae.remove_supported_context(VERIFICATION)
     with stock.opened(tmp_path / "state") as spool:
         for made in objects:
             stock.put(spool, made, "archive")
         with stock.working(spool, "archive", stock.to(port)):
             wait_until(lambda: spool.jobs.link("archive").failures, 10, "a failure")
-            with Archive(port=port) as archive:
-                stock.await_count(spool, "archive", "delivered", 3)
-                assert archive.echoes == 1 and archive.associations == 2
-
-
-def test_a_peer_that_knows_no_echo_answers_by_accepting_the_association(tmp_path):
-    objects = stock.slices(3)
-    port = free_port()
-    with stock.opened(tmp_path / "state") as spool:
-        for made in objects:
-            stock.put(spool, made, "archive")
-        with stock.working(spool, "archive", stock.to(port)):
-            wait_until(lambda: spool.jobs.link("archive").failures, 10, "a failure")
-            archive = Archive(port=port)
-            archive._ae.remove_supported_context(VERIFICATION)
             with archive:
                 stock.await_count(spool, "archive", "delivered", 3)
-                assert archive.echoes == 0
+                assert (archive.echoes, archive.associations) == (1 if knows_echo else 0, 2)
 
 
 def test_a_peer_that_takes_two_associations_is_sent_to_over_two(tmp_path):
