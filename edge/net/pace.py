@@ -11,7 +11,7 @@ that down afterwards, as the kernel has counted it.
 import time
 from threading import Lock
 
-_SLACK_S = 0.05
+_SLACK_S = 0.15
 _PIECE_S = 0.02
 _LEAST_PIECE_BYTES = 1400  # about a segment: less would be mostly headers
 _MOST_PIECE_BYTES = 65536
