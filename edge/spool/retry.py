@@ -28,7 +28,7 @@ def delay_s(schedule, failures, roll):
         return 0.0
     longest = schedule.first_s
     for _ in range(failures - 1):
-        if longest >= schedule.cap_s:
+        if longest >= schedule.cap_s or schedule.factor <= 1.0:
             break
         longest *= schedule.factor
     longest = min(longest, schedule.cap_s)
