@@ -26,12 +26,21 @@ def _make_known(sop_class):
 class Archive:
     """A pynetdicom Storage and Verification SCP while the `with` block lasts.
 
-    classes, syntaxes: what it accepts; answer: function of a Received, the status code; max_pdu_bytes: 0 for no limit.
+    classes, syntaxes: what it accepts; answer: function of a Received, the status code; max_pdu_bytes: 0 for no limit;
+    address: where it listens.
     """
 
     def __init__(
-        self, classes=(CT,), syntaxes=UNCOMPRESSED, answer=None, max_pdu_bytes=0, ae_title="ARCHIVE", port=None
+        self,
+        classes=(CT,),
+        syntaxes=UNCOMPRESSED,
+        answer=None,
+        max_pdu_bytes=0,
+        ae_title="ARCHIVE",
+        port=None,
+        address="127.0.0.1",
     ):
+        self.address = address
         self.port = port or process.free_port()
         self.received = []
         self.associations = 0
@@ -49,7 +58,7 @@ class Archive:
 
     def __enter__(self):
         handlers = [(evt.EVT_C_STORE, self._store), (evt.EVT_ACCEPTED, self._accepted), (evt.EVT_C_ECHO, self._echo)]
-        self._server = self._ae.start_server(("127.0.0.1", self.port), block=False, evt_handlers=handlers)
+        self._server = self._ae.start_server((self.address, self.port), block=False, evt_handlers=handlers)
         return self
 
     def __exit__(self, *exception):

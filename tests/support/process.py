@@ -26,7 +26,7 @@ def wait_until(condition, limit_s, what, pause_s=0.01):
 
 
 def _tcp_rows():
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"):
         for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
             fields = line.split()
             yield int(fields[1].rpartition(":")[2], 16), fields[3]
