@@ -148,6 +148,7 @@ class Link:
         self._message_id = 0
         self._by_pair = {}
         self._open = False
+        self._peer_had_all = False  # whether all that was sent had reached the peer when the transport was closed
 
     # Opening and closing
 
@@ -210,6 +211,7 @@ class Link:
 
     def _hang_up(self):
         """Close the transport after the association's last word, if it has one and the peer still takes it."""
+        self._peer_had_all = not self._wire.unacknowledged()
         octets = self._association.outgoing()
         if octets:
             try:
@@ -396,7 +398,7 @@ class Link:
             try:
                 response = self._wait(association.Data)
             except LinkFailure as failure:
-                failure.by_peer = True
+                failure.by_peer = failure.by_peer or self._peer_had_all  # otherwise it was the line that lost it
                 raise
             elements = response.elements
             if elements.get(command.MESSAGE_ID_RESPONDED_TO) != self._message_id:

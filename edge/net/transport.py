@@ -5,9 +5,11 @@ SO_SNDTIMEO), which costs no second system call as a poll before each would.
 """
 
 import errno
+import fcntl
 import os
 import socket
 import struct
+import termios
 import time
 from threading import Event
 
@@ -131,6 +133,13 @@ class Wire:
         except OSError:
             pass
         return False
+
+    def unacknowledged(self):
+        """Return how many of the octets sent the peer's end has not acknowledged; also after the connection broke."""
+        try:
+            return struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]
+        except OSError:
+            return 0
 
     def cut(self):
         """Make a receive or send that blocks in another thread fail."""

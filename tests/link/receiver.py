@@ -28,6 +28,7 @@ class Receiver:
         self.address, self.port = address, port or process.free_port()
         self._log = Path(folder) / "arrived.txt"
         self._process = None
+        self.pid = None
 
     def __enter__(self):
         self.start()
@@ -36,10 +37,11 @@ class Receiver:
     def __exit__(self, *exception):
         self.kill()
 
-    def start(self, wrapper=()):
-        """Start it, under a command if so wished; returns when it listens."""
-        command = [*wrapper, sys.executable, "-m", "tests.link.receiver", self.address, str(self.port), self._log]
+    def start(self):
+        """Start it; returns when it listens."""
+        command = [sys.executable, "-m", "tests.link.receiver", self.address, str(self.port), self._log]
         self._process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.pid = self._process.pid
         if self._process.stdout.readline() != b"ready\n":
             raise RuntimeError("the receiver died before it listened")
 
@@ -49,23 +51,12 @@ class Receiver:
         return self._process.poll() is not None
 
     def kill(self):
-        """Kill it, and what it runs under."""
-        if self._process is None:
-            return
-        pids = [self._process.pid]
-        try:
-            children = Path(f"/proc/{pids[0]}/task/{pids[0]}/children").read_text(encoding="ascii")
-            pids += [int(child) for child in children.split()]
-        except FileNotFoundError:
-            pass
-        for pid in reversed(pids):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self._process.wait()
-        self._process.stdout.close()
-        self._process = None
+        """Kill it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+            self._process = None
 
     def arrived(self):
         """Return (SOP Instance UID, SHA-256 of the data set) of everything that ever arrived, in order."""

@@ -1,5 +1,6 @@
 """SIGKILL at either end, at each point of a delivery: everything arrives whole, and only what was unconfirmed again."""
 
+import contextlib
 import hashlib
 import time
 
@@ -9,12 +10,13 @@ from tests.crash.oracle import dice, rounds
 from tests.crash.strace import injecting
 from tests.forward import stock
 from tests.link.receiver import Receiver
-from tests.support import dcmtk, process
+from tests.support import dcmtk, faults, process
 from tests.support.service import Service, destination, route
 
 # The system calls that a delivery is made of, in the box and in the archive; None: a moment by chance
 OF_THE_BOX = ("connect", "sendto", "sendmsg", "sendfile", "recvfrom", "preadv2", "pwrite64", "fdatasync", None)
 OF_THE_ARCHIVE = ("accept4", "recvfrom", "sendto", "write", None)
+LAST = {"connect": 1, "accept4": 1, "fdatasync": 2, "write": 2}  # of those that are made less than six times
 IN_FLIGHT = 2  # one on its way, and one that was answered and of which that is not put down yet
 LIMIT_S = 60
 ROUND_S = 10
@@ -62,7 +64,7 @@ def points(calls, chance, quick):
     """Give for each round the system call that is the last one, and which of them."""
     for number in rounds(quick):
         call = calls[number % len(calls)]
-        yield call, 1 if call in ("connect", "accept4") else chance.randrange(1, 7)
+        yield call, chance.randrange(1, LAST.get(call, 6) + 1)
 
 
 def test_a_box_killed_at_any_point_delivers_everything_and_nothing_confirmed_once_more(tmp_path):
@@ -124,15 +126,14 @@ def test_an_archive_killed_at_any_point_gets_everything_and_little_of_it_twice(t
     receiver = Receiver(tmp_path)
     with to(tmp_path, receiver.port) as box:
         for call, when in points(OF_THE_ARCHIVE, chance, quick=5):
-            send(box, tmp_path / f"sent-{kills}", sent)
-            missing = len(receiver.arrived())
-            # Its first write says that it is ready
-            when += call == "write"
-            receiver.start(injecting(call, "error=EIO:signal=KILL", when) if call else ())
-            if call is None:
-                process.wait_until(lambda: len(receiver.arrived()) > missing, ROUND_S, "an arrival", 0.001)
-            else:
-                process.wait_until(lambda: receiver.is_dead, ROUND_S, f"the archive to die at {call} {when}")
+            receiver.start()
+            with faults.failing(receiver.pid, call, "EIO:signal=KILL", when) if call else contextlib.nullcontext():
+                there = len(receiver.arrived())
+                send(box, tmp_path / f"sent-{kills}", sent)
+                if call:
+                    process.wait_until(lambda: receiver.is_dead, ROUND_S, f"the archive to die at {call} {when}")
+                else:
+                    process.wait_until(lambda: len(receiver.arrived()) > there, ROUND_S, "an arrival", 0.001)
             receiver.kill()
             kills += 1
         with receiver:

@@ -1,53 +1,55 @@
 """A bad link: the queue drains whatever happens, tries are spread, nothing innocent is held, and nobody else waits."""
 
-import hashlib
 import os
-import re
-import time
 
 import pytest
 
-from edge.demo import phantom
 from tests.crash.oracle import dice
-from tests.forward import stock
-from tests.support import process
-from tests.support.archive import Archive
-from tests.support.network import Network
-from tests.support.service import Service, destination, route
+from tests.link import weather
+from tests.link.weather import BAD, CAP_S, GOOD
 
-MINUTES = float(os.environ.get("EDGE_BAD_LINK_MINUTES", "0"))  # the long form, which `make torture` runs
-TERMS = {"rate_bit_per_s": 512_000, "round_trip_ms": 300, "jitter_ms": 60, "loss_percent": 10}
-CAP_S = 4
-PATIENCE = {"connect_timeout_s": 3, "dimse_timeout_s": 3, "retry_first_s": 1, "retry_cap_s": CAP_S}
-PORT = 11112
+MINUTES = float(os.environ.get("EDGE_BAD_LINK_MINUTES", "0"))  # of the long form: see tests.torture
 
 
 @pytest.fixture
-def network():
-    with Network() as made:
+def place(tmp_path):
+    with weather.Place(tmp_path) as made:
         yield made
 
 
-def fill(state, count, *names, size=48):
-    """A state with `count` objects that wait for the destinations `names`; {UID: SHA-256}, octets of them all."""
-    head, sent, octets = phantom.study("CT", 5), {}, 0
-    with stock.opened(state) as spool:
-        for number in range(count):
-            made = phantom.ct(head, number + 1, count, size=size)
-            stock.put(spool, made, *names)
-            sent[made.sop_instance] = hashlib.sha256(made.data_set).hexdigest()
-            octets += len(made.data_set)
-    return sent, octets
+def test_a_queue_drains_over_a_bad_link_that_breaks_in_every_way(place):
+    place.fill([48] * 8)
+    place.start()
+    place.await_drained(GOOD, 5)
+    assert place.arrived(BAD) < 8  # which did not keep the other one waiting
+    for count, fault in (
+        (1, place.line.reset),
+        (3, place.line.black_hole),
+        (5, lambda: place.line.cut_after(2_000, by_reset=True)),
+    ):
+        place.await_arrived(BAD, count, 30)
+        fault()
+        place.await_failure()
+        place.line.mend()
+    place.await_drained(BAD, 30)
+    place.judge()
+    cost = place.cost()
+    print(weather.words(cost))
+    assert cost.waits and max(cost.waits) <= CAP_S
+    assert cost.tries <= 1  # of an object that got there, and whose answer did not come back
+    place.box.kill()
 
 
-def digests(archive):
-    return {each.sop_instance: hashlib.sha256(each.data_set).hexdigest() for each in archive.received}
-
-
-def jobs(box, name):
-    (found,) = [each for each in box.status()["destinations"] if each["name"] == name]
-    return found["jobs"]
-
-
-def tries(box):
-    return {job["tries"] for job in box.queue()}
+@pytest.mark.skipif(not MINUTES, reason="the long form: make torture")
+def test_a_queue_drains_after_a_long_storm(place):
+    chance = dice()
+    place.fill([48] * 20)
+    place.start()
+    weather.storm(place, chance, MINUTES * 60)
+    place.await_drained(GOOD, 10)
+    place.await_drained(BAD, 600)
+    place.judge()
+    cost = place.cost()
+    print(weather.words(cost))
+    assert max(cost.waits) <= CAP_S
+    assert len(set(cost.waits)) > 1  # they are drawn by lot
