@@ -3,6 +3,7 @@
 # make test    install what the tests need, and run them
 # make bench   measure against other DICOM software, and print the table
 # make bench-codecs  the same for the codecs
+# make bench-link    the same for long and thin lines; needs root, takes half an hour
 # make torture power cuts, kills, bad links and hostile peers for MINUTES=60
 # make clean   remove what was installed and built; ./var stays, it may hold objects
 
@@ -19,7 +20,7 @@ NATIVE := setup.py native/build.py native/bound/build.py \
     $(wildcard native/include/*.h native/src/*.[ch] native/bound/*.[ch] native/bound/*.cpp)
 # The interpreter's own headers: without them the C extension is left out, which the last line of the set-up says.
 HEADERS = $$($(PY) -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
-.PHONY: run setup test bench bench-codecs torture clean
+.PHONY: run setup test bench bench-codecs bench-link torture clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/setup.stamp
@@ -36,6 +37,9 @@ bench: $(VENV)/test.stamp
 
 bench-codecs: $(VENV)/test.stamp
 	@$(PY) -m tests.bench.codecs
+
+bench-link: $(VENV)/test.stamp
+	@$(PY) -m tests.bench.link
 
 torture: $(VENV)/test.stamp
 	@$(PY) -m tests.torture --minutes $(MINUTES)

@@ -4,7 +4,7 @@ Every round has a seed of its own, which decides what hypothesis makes up; tests
 EDGE_TORTURE_SEED. A round that fails is told with its seed, and its output is kept, so that it can be run again alone.
 
 A part of the time goes to libFuzzer on the codecs first: a round of its own, which goes on from what earlier ones
-found.
+found. Another part, half an hour in the whole one, goes to a line that breaks in every way.
 """
 
 import argparse
@@ -14,10 +14,13 @@ import sys
 import time
 from pathlib import Path
 
-ROOMS = ("tests/hostile", "tests/crash", "tests/spool", "tests/interop", "tests/forward", "tests/pixels")
+ROOMS = ("tests/hostile", "tests/crash", "tests/spool", "tests/interop", "tests/forward", "tests/pixels", "tests/link")
 FUZZ = ("tests/native/test_fuzz.py",)
 FUZZ_TARGETS = len(list(Path(__file__).resolve().parents[1].glob("native/fuzz/*_*.c")))
 FUZZ_PART = 1 / 4  # of all the time
+STORM = ("tests/link/test_11_bad_link.py",)
+STORM_PART = 1 / 2
+STORM_MINUTES = 30  # at most
 _PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -57,12 +60,14 @@ def main():
         "EDGE_FUZZ_SECONDS": str(asked.minutes * 60 * FUZZ_PART / FUZZ_TARGETS),
         "EDGE_FUZZ_FOUND": str(asked.keep / "fuzz"),
     }
+    storm = {"EDGE_BAD_LINK_MINUTES": str(min(STORM_MINUTES, asked.minutes * STORM_PART))}
+    first = [("fuzz", FUZZ, fuzzing), ("storm", STORM, storm)]
     passed = failed = 0
-    while passed + failed < 2 or (asked.seed is None and time.monotonic() < end):
+    while passed + failed < 3 or (asked.seed is None and time.monotonic() < end):
         seed = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(4), "big")
-        kind = "round" if passed + failed else "fuzz"
+        kind, tests, environment = first.pop(0) if first else ("round", rooms, {})
         path = asked.keep / ("%s-%d.txt" % (kind, seed))
-        is_good, said = run_round(seed, path, FUZZ, **fuzzing) if kind == "fuzz" else run_round(seed, path, rooms)
+        is_good, said = run_round(seed, path, tests, **environment)
         passed += is_good
         failed += not is_good
         print("%s %d, seed %d: %s" % (kind, passed + failed, seed, said), flush=True)

@@ -9,6 +9,7 @@ read.
 
 import itertools
 import os
+import time
 
 from edge.dicom import syntax, uid
 from edge.dicom.errors import DicomError, LocalError
@@ -29,6 +30,7 @@ UNREAD = "unread"
 UNCHANGEABLE = "unchangeable"
 
 _ECHO = ((echo.SOP_CLASS, contexts.PREFERENCE[:2]),)
+_LONG_S = 0.05  # of an object, from its first octet to its answer: putting down an outcome is nothing beside that
 _TRIED_OUT_BYTES = 8 << 20  # objects that come to no more are transcoded before anything of them is sent
 
 
@@ -101,11 +103,19 @@ class DicomTarget(Target):
         return len(pairs)
 
     def deliver(self, parcels):
-        """Send each parcel; yield what came of its predecessor while the peer works on it. May end early."""
+        """Send each parcel; yield what came of its predecessor while the peer works on it. May end early.
+
+        Where sending takes long, that is yielded before: a crash meanwhile would have the predecessor sent again.
+        """
         before = None
+        took_s = 0.0
         parcel = next(parcels, None)
         while parcel is not None:
             job = parcel.job
+            if before is not None and (parcel.octets is None or took_s > _LONG_S):
+                yield before
+                before = None
+            begun = time.monotonic()
             try:
                 refused = self._begin(parcel)
             except LinkFailure:
@@ -116,6 +126,7 @@ class DicomTarget(Target):
                 yield before
             following = next(parcels, None) if self._link.is_open else None
             before = job, refused or self._end()
+            took_s = time.monotonic() - begun
             parcel = following
         if before is not None:
             yield before

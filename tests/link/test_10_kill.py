@@ -11,6 +11,8 @@ from tests.crash.strace import injecting
 from tests.forward import stock
 from tests.link.receiver import Receiver
 from tests.support import dcmtk, faults, process
+from tests.support.archive import Archive
+from tests.support.network import Network
 from tests.support.service import Service, destination, route
 
 # The system calls that a delivery is made of, in the box and in the archive; None: a moment by chance
@@ -54,9 +56,9 @@ def await_delivered(box, count):
     process.wait_until(is_all, LIMIT_S, f"{count} deliveries", 0.2)
 
 
-def to(folder, port):
+def to(folder, port, host="127.0.0.1"):
     """A box in `folder` that forwards to `port`, not started."""
-    tables = [destination("archive", port, **RETRY)], [route("archive")]
+    tables = [destination("archive", port, host=host, **RETRY)], [route("archive")]
     return Service(folder, *tables, state_dir=folder / "state")
 
 
@@ -157,3 +159,26 @@ def test_a_storescp_killed_again_and_again_ends_up_with_every_file_whole(tmp_pat
     assert set(found) == set(sent)
     for uid, path in found.items():
         assert material.digest(path, material.data_set_offset(path)) == sent[uid]
+
+
+def test_a_box_killed_in_a_long_transfer_does_not_send_again_what_went_before_it(tmp_path):
+    head = phantom.study("CT", 1)
+    small, large = phantom.ct(head, 1, 2, size=64), phantom.ct(head, 2, 2, size=1200)
+    with stock.opened(tmp_path / "state") as spool:
+        for made in (small, large):
+            stock.put(spool, made, "archive")
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(Network())
+        line = network.line(rate_bit_per_s=4_000_000, round_trip_ms=20)
+        with line.far():
+            archive = stack.enter_context(Archive(address=line.address, port=104))
+        box = to(tmp_path, 104, line.address)
+        stack.callback(box.kill)
+        with network.near():
+            box.start()
+            process.wait_until(lambda: line.octets_out() > 400_000, LIMIT_S, "the large one to be on its way")
+            box.kill()
+            box.restart()
+        archive.await_received(2)
+        await_delivered(box, 2)
+    assert [each.sop_instance for each in archive.received] == [small.sop_instance, large.sop_instance]

@@ -8,7 +8,7 @@ from tests.crash.oracle import dice
 from tests.link import weather
 from tests.link.weather import BAD, CAP_S, GOOD
 
-MINUTES = float(os.environ.get("EDGE_BAD_LINK_MINUTES", "0"))  # of the long form: see tests.torture
+MINUTES = float(os.environ.get("EDGE_BAD_LINK_MINUTES", "0"))  # of storm, in the long form: see tests.torture
 
 
 @pytest.fixture
@@ -31,25 +31,14 @@ def test_a_queue_drains_over_a_bad_link_that_breaks_in_every_way(place):
         fault()
         place.await_failure()
         place.line.mend()
-    place.await_drained(BAD, 30)
+    weather.storm(place, dice(), MINUTES * 60)
+    place.await_drained(GOOD, 10)
+    place.await_drained(BAD, 40 + 10 * MINUTES)
     place.judge()
     cost = place.cost()
     print(weather.words(cost))
     assert cost.waits and max(cost.waits) <= CAP_S
-    assert cost.tries <= 1  # of an object that got there, and whose answer did not come back
+    assert cost.tries <= len(cost.waits) / 3  # of objects that got there, and whose answer the line lost
+    if MINUTES >= 1:
+        assert len(set(cost.waits)) > 1  # they are drawn by lot
     place.box.kill()
-
-
-@pytest.mark.skipif(not MINUTES, reason="the long form: make torture")
-def test_a_queue_drains_after_a_long_storm(place):
-    chance = dice()
-    place.fill([48] * 20)
-    place.start()
-    weather.storm(place, chance, MINUTES * 60)
-    place.await_drained(GOOD, 10)
-    place.await_drained(BAD, 600)
-    place.judge()
-    cost = place.cost()
-    print(weather.words(cost))
-    assert max(cost.waits) <= CAP_S
-    assert len(set(cost.waits)) > 1  # they are drawn by lot

@@ -19,8 +19,9 @@ PATIENCE = {"connect_timeout_s": 3, "dimse_timeout_s": 3, "retry_first_s": 1, "r
 PORT = 11112
 BAD, GOOD = "bad", "good"
 
-# What the bad line cost. payload, on_wire: octets of the data sets, and of all packets; twice: octets that arrived whole
-# more than once; tries: of objects, beyond the one that each needs; waits: s, of the backoff; seconds: until drained
+# What the bad line cost. payload, on_wire: octets of the data sets, and of all packets; twice: octets of objects that
+# arrived whole once more; tries: of objects, beyond the one that each needs; waits: s, of the backoff; seconds: until
+# all had arrived
 Cost = namedtuple("Cost", "payload on_wire twice tries waits seconds")
 
 

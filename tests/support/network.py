@@ -180,9 +180,15 @@ class Line:
             _run("ip", "-n", space, "address", "add", address, "dev", device)
             _run("ip", "-n", space, "link", "set", "dev", device, "up", "mtu", 1500, "gso_max_segs", 1)
         _run("ip", "-n", self._near, "route", "add", inner + ".0/24", "via", outer + ".2")
-        _run("ip", "-n", self._space, "route", "add", "default", "via", inner + ".1")
-        with inside(self._router):
-            for path in ("net/ipv4/ip_forward", "net/netfilter/nf_conntrack_acct"):
+        _run("ip", "-n", self._space, "route", "add", outer + ".0/24", "via", inner + ".1")
+        self._switch_on(self._router, "net/ipv4/ip_forward", "net/netfilter/nf_conntrack_acct")
+        for space in (self._near, self._space):
+            self._switch_on(space, "net/ipv4/tcp_no_metrics_save")  # no run is to learn from the one before
+
+    @staticmethod
+    def _switch_on(space, *paths):
+        with inside(space):
+            for path in paths:
                 Path("/proc/sys", path).write_text("1", encoding="ascii")
 
     def _start_relay(self):

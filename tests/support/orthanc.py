@@ -11,7 +11,10 @@ ORTHANC = "/usr/sbin/Orthanc"
 
 
 class Orthanc:
-    """Debian's Orthanc in `folder`, its objects in `storage`; any AE title may store. settings: of its configuration."""
+    """Debian's Orthanc in `folder`, its objects in `storage`; any AE title may store.
+
+    settings: more of its configuration.
+    """
 
     def __init__(self, folder, storage=None, ae_title="ORTHANC", **settings):
         self.folder = Path(folder)
