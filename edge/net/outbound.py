@@ -416,17 +416,23 @@ class Link:
     def _wait(self, awaited):
         """Receive until an event of the type `awaited` has come, and return it.
 
-        For Data, that is the dimse.Command made of it.
+        For Data, that is the dimse.Command made of it. The limit of time begins anew as long as the peer still takes
+        what was sent: on a thin line that may lie in the kernel's buffer for minutes.
         """
         engine = self._association
-        began_ms = transport.now_ms()
         limit_ms = self._limit_ms()
+        deadline_ms = transport.now_ms() + limit_ms
+        under_way = self._wire.unacknowledged()
         while True:
             event = engine.next_event()
             if event is None:
                 if engine.finished():
                     raise self._failure(association.Lost())
-                self._receive(began_ms + limit_ms)
+                if not self._receive(deadline_ms):
+                    before, under_way = under_way, self._wire.unacknowledged()
+                    if under_way >= before:
+                        raise self._silent()
+                    deadline_ms = transport.now_ms() + limit_ms
             elif isinstance(event, association.Data):
                 try:
                     message = self._messages.take(event)
@@ -440,23 +446,27 @@ class Link:
                 raise self._failure(event)
 
     def _receive(self, deadline_ms):
+        """Receive what comes by then; say whether it came in time, or there is time left."""
         engine = self._association
         now_ms = transport.now_ms()
-        if now_ms < deadline_ms:
-            count = self._wire.receive_into(engine.window(), deadline_ms - now_ms)
-            now_ms = transport.now_ms()
-            if count:
-                engine.filled(count, now_ms)
-                return
-            if count == 0:
-                engine.lost(now_ms)
-                return
-            if now_ms < deadline_ms:
-                return
-        engine.abort("no answer")
+        if now_ms >= deadline_ms:
+            return False
+        count = self._wire.receive_into(engine.window(), deadline_ms - now_ms)
+        now_ms = transport.now_ms()
+        if count:
+            engine.filled(count, now_ms)
+        elif count == 0:
+            engine.lost(now_ms)
+        return count is not None or now_ms < deadline_ms
+
+    def _silent(self):
+        """Give the association up, and return the LinkFailure for that."""
+        self._association.abort("no answer")
         failure = LinkFailure(self._layer(), "%s did not answer within %d s" % (self.peer, self._limit_ms() // 1000))
+        if self._wire.unacknowledged():
+            self._wire.forget()
         self._hang_up()
-        raise failure
+        return failure
 
     def _limit_ms(self):
         return self._terms.dimse_ms if self._open else self._terms.connect_ms

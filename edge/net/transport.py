@@ -141,6 +141,10 @@ class Wire:
         except OSError:
             return 0
 
+    def forget(self):
+        """Let `close` reset the connection: what the line has not taken yet is not sent any more."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
     def cut(self):
         """Make a receive or send that blocks in another thread fail."""
         try:

@@ -136,7 +136,8 @@ def drain(bench):
             for associations in ASSOCIATIONS:
                 bulk = _bulk(network, line, paths)
                 box = bench.box(network, line, paths, **_several(associations))
-                with _archive(line):
+                with _archive(line), contextlib.ExitStack() as stack:
+                    stack.callback(box.kill)
                     sent = line.octets_out()
                     with network.near():
                         box.start()
@@ -146,7 +147,6 @@ def drain(bench):
                     seconds = time.perf_counter() - begun
                     sent = line.octets_out() - sent
                     peak = measure.memory(box.pid).peak_bytes
-                    box.kill()
                 rows.append(
                     Row(
                         "drain",
@@ -176,7 +176,8 @@ def cap(bench):
     with Network() as network:
         line = network.line(rate_bit_per_s=10**8, round_trip_ms=ROUND_TRIP_MS)
         box = bench.box(network, line, paths, rate_bytes_per_s=CAP_BYTES_PER_S, **_several(4))
-        with _archive(line), network.near():
+        with _archive(line), network.near(), contextlib.ExitStack() as stack:
+            stack.callback(box.kill)
             box.start()
             process.wait_until(lambda: line.octets_out() > CAP_BYTES_PER_S, 60, "the box to send")
             looks = []
@@ -184,7 +185,6 @@ def cap(bench):
             while time.monotonic() < end:
                 looks.append((time.monotonic(), line.octets_out()))
                 time.sleep(0.2)
-            box.kill()
     worst = 0.0
     for at, before in looks:
         later = next((look for look in looks if look[0] >= at + WINDOW_S), None)

@@ -72,8 +72,9 @@ def points(calls, chance, quick):
 def test_a_box_killed_at_any_point_delivers_everything_and_nothing_confirmed_once_more(tmp_path):
     chance, state, sent = dice(), tmp_path / "state", {}
     confirmed, looked, kills = set(), 0, 0
-    with Receiver(tmp_path) as receiver:
+    with Receiver(tmp_path) as receiver, contextlib.ExitStack() as stack:
         box = to(tmp_path, receiver.port)
+        stack.callback(box.kill)
 
         def look_again():
             again = [uid for uid, _ in receiver.arrived()[looked:] if uid in confirmed]

@@ -68,3 +68,14 @@ def test_an_object_that_the_archive_has_and_never_answers_is_held_after_its_trie
         assert stock.job_of(spool, "there", silent).tries == stock.TRIES
         assert "did not answer" in stock.job_of(spool, "there", silent).why
         assert stock.job_of(spool, "there", other).tries == 1
+
+
+def test_an_object_that_a_thin_line_takes_long_for_is_not_given_up_while_it_moves(network, tmp_path):
+    line = network.line(rate_bit_per_s=48_000, round_trip_ms=20)
+    with stock.opened(tmp_path / "state") as spool:
+        (made,) = stock.slices(1, size=128)
+        number = stock.put(spool, made, "there")
+        with sending(network, line, spool) as archive:
+            stock.await_count(spool, "there", "delivered", 1)
+        assert len(archive.received) == 1
+        assert stock.job_of(spool, "there", number).tries == 1

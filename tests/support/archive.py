@@ -1,5 +1,6 @@
 """An archive made of pynetdicom: it keeps every data set as the octets that came, and answers as a test tells it to."""
 
+import socket
 import threading
 from collections import namedtuple
 
@@ -21,6 +22,14 @@ def _make_known(sop_class):
     """Let pynetdicom serve a storage SOP Class that is retired, private or newer than it: it would abort."""
     if uid_to_service_class(sop_class) is not StorageServiceClass:
         register_uid(sop_class, "Class" + sop_class.replace(".", "x"), StorageServiceClass)
+
+
+def _notice_silence(event):
+    """Let a connection end whose other end went without a word: pynetdicom's thread would wait for ever."""
+    connected = event.assoc.dul.socket.socket
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 2), (socket.TCP_KEEPCNT, 3)):
+        connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class Archive:
@@ -57,7 +66,12 @@ class Archive:
         self._server = None
 
     def __enter__(self):
-        handlers = [(evt.EVT_C_STORE, self._store), (evt.EVT_ACCEPTED, self._accepted), (evt.EVT_C_ECHO, self._echo)]
+        handlers = [
+            (evt.EVT_CONN_OPEN, _notice_silence),
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_ACCEPTED, self._accepted),
+            (evt.EVT_C_ECHO, self._echo),
+        ]
         self._server = self._ae.start_server((self.address, self.port), block=False, evt_handlers=handlers)
         return self
 

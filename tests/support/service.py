@@ -147,6 +147,11 @@ class Service:
         """Send SIGKILL to the service, and to what it runs under."""
         if self.process is None or self.process.returncode is not None:
             return
+        if self.pid is None and self.wrap:  # it was not ready yet; what traces it would leave it alone if it went first
+            try:
+                self.pid = self._find_pid(self.process.pid)
+            except (FileNotFoundError, IndexError):
+                pass
         for pid in (self.pid, self.process.pid):
             if pid is not None:
                 try:
