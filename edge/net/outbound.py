@@ -11,12 +11,11 @@ where system calls cost more than copying, go out together with their command se
 
 import errno
 import os
-import socket
 from collections import namedtuple
 
 from edge.dicom import uid
 from edge.dicom.errors import DicomError
-from edge.net import channel, transport
+from edge.net import channel, reach, transport
 from edge.net.tls import Unusable
 from edge.protocol import association, command, contexts, dimse, echo, items, pdu, status, store
 
@@ -89,7 +88,10 @@ def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None
 
 
 def _connect(host, port, terms, tls):
-    connected = _reach(host, port, terms.connect_ms)
+    try:
+        connected = reach.connect(host, port, terms.connect_ms)
+    except reach.Unreachable as failed:
+        raise LinkFailure(NAME if failed.is_name else TCP, str(failed)) from failed
     if tls is None:
         return transport.Wire(connected, terms.dimse_ms)
     try:
@@ -98,32 +100,6 @@ def _connect(host, port, terms, tls):
         connected.close()
         words = str(failed) if isinstance(failed, Unusable) else "no TLS with %s port %d: %s" % (host, port, failed)
         raise LinkFailure(TLS, words) from failed
-
-
-def _reach(host, port, connect_ms):
-    try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise LinkFailure(NAME, "the name %s was not found: check the spelling and the box's DNS" % host) from error
-    failure = None
-    for family, kind, protocol, _, address in addresses:
-        connected = socket.socket(family, kind, protocol)
-        try:
-            connected.settimeout(connect_ms / 1000)
-            connected.connect(address)
-            return connected
-        except OSError as error:
-            connected.close()
-            failure = error
-    raise LinkFailure(TCP, "no connection to %s port %d: %s" % (host, port, _why(failure))) from failure
-
-
-def _why(error):
-    if isinstance(error, ConnectionRefusedError):
-        return "refused, so nothing listens there; check that the peer's DICOM service runs, and its port"
-    if isinstance(error, TimeoutError):
-        return "no answer in time; check the address, cable and firewall"
-    return (error.strerror or str(error)).lower()
 
 
 class Link:
@@ -211,7 +187,7 @@ class Link:
 
     def _hang_up(self):
         """Close the transport after the association's last word, if it has one and the peer still takes it."""
-        self._peer_had_all = not self._wire.unacknowledged()
+        self._peer_had_all = not transport.unacknowledged(self._wire.socket)
         octets = self._association.outgoing()
         if octets:
             try:
@@ -359,7 +335,7 @@ class Link:
 
     def _broken(self, error):
         """Return the LinkFailure for a send that failed: the peer may have said why before it closed."""
-        failure = LinkFailure(DIMSE, "the link to %s broke while sending: %s" % (self.peer, _why(error)))
+        failure = LinkFailure(DIMSE, "the link to %s broke while sending: %s" % (self.peer, reach.why(error)))
         if not isinstance(error, BlockingIOError):
             try:
                 self._wait(association.Released)
@@ -422,14 +398,14 @@ class Link:
         engine = self._association
         limit_ms = self._limit_ms()
         deadline_ms = transport.now_ms() + limit_ms
-        under_way = self._wire.unacknowledged()
+        under_way = transport.unacknowledged(self._wire.socket)
         while True:
             event = engine.next_event()
             if event is None:
                 if engine.finished():
                     raise self._failure(association.Lost())
                 if not self._receive(deadline_ms):
-                    before, under_way = under_way, self._wire.unacknowledged()
+                    before, under_way = under_way, transport.unacknowledged(self._wire.socket)
                     if under_way >= before:
                         raise self._silent()
                     deadline_ms = transport.now_ms() + limit_ms
@@ -463,8 +439,8 @@ class Link:
         """Give the association up, and return the LinkFailure for that."""
         self._association.abort("no answer")
         failure = LinkFailure(self._layer(), "%s did not answer within %d s" % (self.peer, self._limit_ms() // 1000))
-        if self._wire.unacknowledged():
-            self._wire.forget()
+        if transport.unacknowledged(self._wire.socket):
+            transport.forget(self._wire.socket)
         self._hang_up()
         return failure
 

@@ -36,6 +36,19 @@ def interval(milliseconds):
     return struct.pack("ll", milliseconds // 1000, milliseconds % 1000 * 1000)
 
 
+def unacknowledged(connected):
+    """Return how many octets sent over a socket its other end has not acknowledged; also after it broke."""
+    try:
+        return struct.unpack("i", fcntl.ioctl(connected, termios.TIOCOUTQ, bytes(4)))[0]
+    except OSError:
+        return 0
+
+
+def forget(connected):
+    """Let the close of a socket reset its connection: what the line has not taken yet is not sent any more."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 class Wire:
     """One connected stream socket with deadlines.
 
@@ -133,17 +146,6 @@ class Wire:
         except OSError:
             pass
         return False
-
-    def unacknowledged(self):
-        """Return how many of the octets sent the peer's end has not acknowledged; also after the connection broke."""
-        try:
-            return struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]
-        except OSError:
-            return 0
-
-    def forget(self):
-        """Let `close` reset the connection: what the line has not taken yet is not sent any more."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def cut(self):
         """Make a receive or send that blocks in another thread fail."""

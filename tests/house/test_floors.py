@@ -46,7 +46,7 @@ ORDER = {
     " jobs shelf quota files compare compaction intake examine scrub adopt recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "pace transport tls certificate alerts channel half inbound listener outbound",
+    "net": "pace transport reach tls certificate alerts channel half inbound listener outbound",
     "box": "sameness admission values section encryption config rules positions load reference",
     "forward": "target reencode alter offer parcel dicom route window tray worker",
     "demo": "canvas pictures phantom link archive modality proof view box day",
