@@ -190,9 +190,9 @@ def cap(bench):
         later = next((look for look in looks if look[0] >= at + WINDOW_S), None)
         if later:
             rate = (later[1] - before) / (later[0] - at)
-            worst = max(worst, abs(rate / CAP_BYTES_PER_S - 1), key=abs)
-    what = f"rate cap of {CAP_BYTES_PER_S / 1e6} MB/s: worst deviation over {WINDOW_S} s, IP packets counted"
-    return [Row("cap", what, "", "", None, worst, CAP_WITHIN, False, "")]
+            worst = max(worst, rate / CAP_BYTES_PER_S - 1, key=abs)
+    what = f"rate cap of {CAP_BYTES_PER_S / 1e6} MB/s: worst deviation over {WINDOW_S} s, frames counted"
+    return [Row("cap", what, "", "", None, abs(worst), CAP_WITHIN, False, f"{worst:+.3f}")]
 
 
 def waste(bench):

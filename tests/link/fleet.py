@@ -18,6 +18,7 @@ from edge.spool import jobs
 from tests.forward import stock
 
 FIRST_S, CAP_S, ATTEMPTS = 5, 600, 12  # as a destination has them that says nothing else
+BATCH = 128
 OUTAGES_S = (60, 600, 3600, 86400)
 
 # How the archive is. outage_s: away from the first second on; associations: at a time; service_s: for one object
@@ -60,7 +61,7 @@ class Fleet:
                     queue.settle(job, jobs.SENT, now, 0, schedule=self._object_schedule)
                 is_open -= 1
                 last = now
-            batch = queue.claim(name, now, worker.BATCH, self._object_schedule)
+            batch = queue.claim(name, now, BATCH, self._object_schedule)
             if not batch:
                 continue
             if now >= back:

@@ -21,7 +21,7 @@ OF_THE_ARCHIVE = ("accept4", "recvfrom", "sendto", "write", None)
 LAST = {"connect": 1, "accept4": 1, "fdatasync": 2, "write": 2}  # of those that are made less than six times
 IN_FLIGHT = 2  # one on its way, and one that was answered and of which that is not put down yet
 LIMIT_S = 60
-ROUND_S = 10
+ROUND_S = 30
 PER_ROUND = 5
 RETRY = {"retry_first_s": 0.1, "retry_cap_s": 1, "attempts": 1000}
 

@@ -259,7 +259,7 @@ class Line:
     # What passed
 
     def octets_out(self):
-        """How many octets, with all headers but Ethernet's, the box has sent into the line; lost ones count."""
+        """How many octets, with the headers of all frames, the box has sent into the line; lost ones count."""
         (link,) = json.loads(_run("ip", "-n", self._router, "-s", "-j", "link", "show", "dev", "in"))
-        return link["stats64"]["rx"]["bytes"] - 14 * link["stats64"]["rx"]["packets"]
+        return link["stats64"]["rx"]["bytes"]
 
