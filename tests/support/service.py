@@ -113,10 +113,13 @@ class Service:
         ready.set()
 
     def _find_pid(self, pid):
-        """The service's own process: strace's child, or the one started."""
+        """The service's own process: strace's child, or the one started; None when it is dead already."""
         if not self.wrap or not Path(self.wrap[0]).name == "strace":
             return pid
-        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])
+        try:
+            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])
+        except (FileNotFoundError, IndexError):
+            return None
 
     def write_config(self):
         """Write the configuration file: for commands that need no running service."""
@@ -148,10 +151,7 @@ class Service:
         if self.process is None or self.process.returncode is not None:
             return
         if self.pid is None and self.wrap:  # it was not ready yet; what traces it would leave it alone if it went first
-            try:
-                self.pid = self._find_pid(self.process.pid)
-            except (FileNotFoundError, IndexError):
-                pass
+            self.pid = self._find_pid(self.process.pid)
         for pid in (self.pid, self.process.pid):
             if pid is not None:
                 try:
