@@ -6,7 +6,7 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 
 from collections import namedtuple
 
-from edge.box import encryption
+from edge.box import commitment, encryption
 from edge.box.section import REQUIRED, Section
 from edge.box.section import key as _key
 from edge.box.values import (
@@ -265,6 +265,7 @@ DESTINATION = Section(
             "dropped.",
             example="24",
         ),
+        *commitment.OF_DESTINATIONS,
     ),
 )
 

@@ -3,7 +3,7 @@
 import os
 from collections import namedtuple
 
-from edge.box import config, encryption, rules
+from edge.box import commitment, config, encryption, rules
 from edge.box.section import REQUIRED
 from edge.box.values import ItemError, toml
 from edge.pixels import registry
@@ -271,7 +271,7 @@ def _warnings(found, places):
     if not found.dicom.accept_calling and not encryption.is_closed(found):
         words = "it is empty, so anyone who reaches the port may send; name those who should"
         yield Mistake(places.line("dicom", "accept_calling"), "[dicom] accept_calling", words)
-    for place, words in encryption.warnings(found):
+    for place, words in [*encryption.warnings(found), *commitment.warnings(found)]:
         yield Mistake(places.line(*place), _key_at(found, place), words)
     if not found.destinations:
         yield Mistake(None, "[[destination]]", "there is none, so all that is received is kept here and held")

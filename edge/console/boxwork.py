@@ -17,7 +17,7 @@ from edge.spool.jobs import OPEN
 
 _UID_COLUMNS = 64  # of a valid one; a longer one is shortened in a table
 _TEXT_COLUMNS = 16
-_STATES = ("waiting", "held", "delivered")
+_STATES = ("waiting", "sent", "held", "delivered")
 
 
 def run(asked, loaded):
@@ -157,10 +157,13 @@ def _queue(asked, loaded):
     lines = []
     for row in answer:
         next_try = ahead(row["next_try"], now) if row["next_try"] and row["state"] == "waiting" else "-"
+        why = row["error"] or ""
+        if row["transaction"]:
+            why += ", asked %s" % ago(row["since"], now)
         lines.append(
             (
                 str(row["object"]), row["destination"], _state(row), str(row["attempts"]), next_try,
-                shortened(row["sop_instance"], _UID_COLUMNS), row["error"] or "",
+                shortened(row["sop_instance"], _UID_COLUMNS), why,
             )
         )  # fmt: skip
     if lines:
@@ -189,7 +192,11 @@ _QUEUE_COLUMNS = ("object", "destination", "state", "attempts", "next try", "SOP
 
 def _destination_words(each, now):
     """Return "archive: 3 waiting, 1 held, 20 delivered; the way there fails: ..."."""
-    jobs = ["%d %s" % (number, state) for state, number in each["jobs"].items() if number or state == "waiting"]
+    jobs = [
+        "%d %s" % (number, "sent, awaiting commitment" if state == "sent" else state)
+        for state, number in each["jobs"].items()
+        if number or state == "waiting"
+    ]
     words = "%s: %s" % (each["name"], ", ".join(jobs))
     is_wanted = each["jobs"]["waiting"] + each["jobs"]["sending"] > 0
     if not each["up"] and is_wanted:

@@ -69,7 +69,7 @@ COMMANDS = (
         0,
         (
             Option("--destination", "NAME", "Only those for this destination."),
-            Option("--state", "STATE", "Only those that are waiting, held or delivered; waiting counts sending, too."),
+            Option("--state", "STATE", "Only those waiting (with those being sent), sent, held or delivered."),
             Option("--all", None, "Those that were delivered, too; --json always has them."),
             JSON,
             CONFIG,

@@ -95,6 +95,8 @@ def queue(box, request):
                 opens_at = shut[row.destination]
                 if opens_at is not None:
                     due, why = max(due, opens_at), _SHUT
+            elif row.state == "sent":
+                why = _commitment_words(box, row)
             yield {
                 "object": row.object_id,
                 "sop_instance": row.uid,
@@ -104,11 +106,22 @@ def queue(box, request):
                 "next_try": due or None,
                 "since": row.since,
                 "status": None if row.status is None else "%04X" % row.status,
-                "cause": row.cause,
+                "cause": row.cause if row.state != "sent" else None,
+                "transaction": row.cause if row.state == "sent" else None,
                 "error": why,
             }
         if after is None:
             return {"destinations": _destinations(box)}
+
+
+def _commitment_words(box, row):
+    """Say what a job waits for whose object was sent, and is not committed to yet."""
+    link = box.spool.commitments.link(row.destination)
+    if link.failures:
+        return "commitment cannot be asked for: " + link.why
+    if not row.asks:
+        return "commitment is asked for soon"
+    return "awaiting commitment" if row.asks == 1 else "awaiting commitment, asked for %d times" % row.asks
 
 
 def _destinations(box):
@@ -123,7 +136,7 @@ def _destinations(box):
             {
                 "name": name,
                 "configured": known is not None,
-                "jobs": {state: jobs.get(state, 0) for state in ("waiting", "sending", "held", "delivered")},
+                "jobs": {state: jobs.get(state, 0) for state in ("waiting", "sending", "sent", "held", "delivered")},
                 "up": not link.failures,
                 "failures": link.failures,
                 "next_try": link.until or None,
@@ -153,6 +166,8 @@ def troubles(spool, settings):
             found += _stranded(spool, name, states)
         else:
             found += _held_jobs(spool, name, states["held"][0])
+            if states["sent"][0]:
+                found += _overdue(spool, config.destination(settings, name))
     for each in settings.destinations:
         found += _refusing(spool, each)
         found += _aged(spool, each)
@@ -205,9 +220,23 @@ def _aged(spool, destination):
         yield Trouble("old for " + destination.name, since + hours * 3600, words)
 
 
+def _overdue(spool, destination):
+    """Yield the Trouble of a destination that does not commit to what it was sent for longer than it may take."""
+    name, known, now = destination.name, spool.commitments, spool.now()
+    since = known.overdue_since(name, now, destination.commitment_wait_s)
+    if since is not None:
+        link = known.link(name)
+        reason = "it cannot be asked: " + link.why if link.failures else "it was asked, and does not answer"
+        words = (
+            "%s does not commit to what it was sent: %s; see `edge queue --destination %s --state sent`, look there, "
+            "and whether it reaches this box; `edge release --destination %s` asks again"
+        )
+        yield Trouble("uncommitted " + name, since, words % (name, reason, name, name))
+
+
 def _stranded(spool, name, states):
     """Yield the Trouble of jobs for a destination that the configuration does not have."""
-    number = sum([states[state][0] for state in ("waiting", "sending", "held")])
+    number = sum([states[state][0] for state in ("waiting", "sending", "sent", "held")])
     if number:
         words = (
             "%s left for %s, which is not in the configuration: put it back there, or give them up with "
@@ -309,6 +338,9 @@ def release(box, request):
     for each in box.config.destinations:
         if name in (None, each.name):
             spool.jobs.wake(each.name)  # whoever releases has mended something: see at once whether it works
+            if name is not None and number is None and each.commitment:
+                released += spool.commitments.ask_again(name, spool.now())
+            spool.commitments.wake(each.name)
     return {"released": released}
     yield  # a verb without rows is a generator all the same
 
@@ -363,7 +395,7 @@ def _open_jobs(spool, number, name):
             row for row in spool.jobs.of_object(number) if name in (None, row.destination) and row.state != "delivered"
         ]
         return
-    for state in ("waiting", "held"):
+    for state in ("waiting", "sent", "held"):
         after = None
         while True:
             rows, after = spool.jobs.listing(state, name, after, _PAGE)

@@ -53,6 +53,7 @@ class DicomTarget(Target):
         self._transcoding = None  # the one under way
         self._closed_ways = set()  # (object number, transfer syntax) that failed in the middle: not tried again
         self._pairs = set()  # (SOP Class, transfer syntax) that the association was opened for
+        self._sent_as = None  # the UID of a changed object that is under way
         self._interrupted = False
 
     def probe(self):
@@ -125,7 +126,7 @@ class DicomTarget(Target):
             if before is not None:
                 yield before
             following = next(parcels, None) if self._link.is_open else None
-            before = job, refused or self._end()
+            before = job, refused or self._end(self._sent_as)
             took_s = time.monotonic() - begun
             parcel = following
         if before is not None:
@@ -140,6 +141,7 @@ class DicomTarget(Target):
         except DicomError as error:
             words = "it cannot be changed as it has to be for this destination: %s; change the configuration, and"
             return Refused(True, True, UNCHANGEABLE, (words + " release the object") % error, None, "")
+        self._sent_as = parcel.job.uid if isinstance(parcel, alter.Altered) else None
         job = parcel.job
         failed = []
         for context_id, target in offer.choices(self._link.context_for, job.sop_class, job.syntax, self._compress):
@@ -210,8 +212,8 @@ class DicomTarget(Target):
             parts.close()  # ends the threads at work, too, where it was broken off
             self._transcoding = None
 
-    def _end(self):
-        """Wait for the answer to what was sent, and judge it."""
+    def _end(self, sent_as):
+        """Wait for the answer to what was sent, and judge it; `sent_as`: as Delivered has it."""
         try:
             reply = self._link.reply()
         except outbound.LinkFailure as failure:
@@ -219,7 +221,7 @@ class DicomTarget(Target):
         verdict = status.judge(reply.code)
         comment = _printable(reply.comment)
         if verdict == status.DONE:
-            return Delivered(reply.code, comment)
+            return Delivered(reply.code, comment, sent_as)
         why = "%s answered: %s" % (self._called, status.words(reply.code))
         return Refused(verdict == status.NEVER, False, "%04X" % reply.code, why, reply.code, comment)
 

@@ -6,8 +6,9 @@ there is an exception: it concerns the destination, spends no object's tries, an
 
 from collections import namedtuple
 
-# The destination has the object. status: its code, None where the kind has none; comment: its own words, "" for none
-Delivered = namedtuple("Delivered", ("status", "comment"))
+# The destination has the object. status: its code, None where the kind has none; comment: its own words, "" for none;
+# sent_as: the SOP Instance UID that it went under when that was another, which is asked for by storage commitment
+Delivered = namedtuple("Delivered", ("status", "comment", "sent_as"), defaults=(None,))
 # It was refused. lasting: whether the same object would be refused again until somebody changes something; needless:
 # whether that is certain, so that not even a second try is worth it; cause: a word by which a person picks all failures
 # of a kind; why: what happened and what to do, in words; status, comment: as above. A comment is the peer's and may say

@@ -58,12 +58,14 @@ class Worker:
     """The work for the destination called `name`; `targets`: the ways to it that may be open at a time.
 
     spool: where jobs and objects are; object_schedule, link_schedule: see schedules(); window: window.Window, when
-    anything may be begun; linger_s: how long what is open waits for the next object; now: function, the time in s.
+    anything may be begun; linger_s: how long what is open waits for the next object; now: function, the time in s;
+    commits: whether the destination has to commit to what it has, before that counts as delivered.
     """
 
     def __init__(
-        self, spool, name, targets, object_schedule, link_schedule, window=Window(), linger_s=LINGER_S, now=time.time
-    ):
+        self, spool, name, targets, object_schedule, link_schedule, window=Window(), linger_s=LINGER_S, now=time.time,
+        commits=False,
+    ):  # fmt: skip
         self.spool = spool
         self.jobs = spool.jobs
         self.name = name
@@ -72,6 +74,7 @@ class Worker:
         self.window = window
         self.linger_s = linger_s
         self.now = now
+        self.sent = outcomes.UNCOMMITTED if commits else outcomes.SENT
         self.stopping = False
         self.stopped = threading.Event()
         self.cuts = {}  # object number -> how often the line broke within it
@@ -431,7 +434,8 @@ class Hand:
     def _delivered(self, job, outcome):
         now = self._now()
         schedule = self._worker.schedule
-        self._jobs.settle(job, outcomes.SENT, now, outcome.status, None, outcome.comment or None, schedule)
+        comment = outcome.comment or None
+        self._jobs.settle(job, self._worker.sent, now, outcome.status, None, comment, schedule, outcome.sent_as)
         self._worker.cuts.pop(job.object_id, None)
         self._worker.delivered()
         self._failures = self._worker.failures

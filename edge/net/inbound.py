@@ -10,7 +10,7 @@ from collections import namedtuple
 
 from edge.dicom.errors import DicomError
 from edge.net import transport
-from edge.protocol import association, command, dimse, echo, status, store
+from edge.protocol import association, command, commitment, dimse, echo, status, store
 from edge.spool.errors import Degraded, Mismatch, NoSpace, Unreadable
 
 WINDOW_BYTES = 262144  # two of the longest PDUs that DCMTK sends: a receive rarely finds less than it has room for
@@ -58,16 +58,18 @@ class Inbound:
     wire: transport.Wire; engine: association.Association, established or about to be; intake: the spool's, of which
     `begin(sop_class, sop_instance, transfer_syntax, source)` and `keep_up()` are called; source: what the spool keeps
     of where objects came from; route: what `Arrival.commit` asks where an object goes; object_limit: octets of the
-    longest data set taken.
+    longest data set taken; reports: report.Reports, or None where nobody commits to anything.
     """
 
-    def __init__(self, wire, engine, peer, intake, source, route, object_limit):
+    def __init__(self, wire, engine, peer, intake, source, route, object_limit, reports=None):
         self._wire = wire
         self._engine = engine
         self._intake = intake
         self._source = source
         self._route = route
         self._object_limit = object_limit
+        self._reports = reports
+        self._report = None  # the one under way
         self._messages = dimse.Messages()
         self._asked = None  # the request whose data set is coming
         self._arrival = None  # where it goes; None when it has been refused
@@ -183,6 +185,10 @@ class Inbound:
         self._asked = message
         if field == command.C_STORE_RQ:
             self._open_store(context, store.asked(message))
+        elif field == command.N_EVENT_REPORT_RQ and context.abstract_syntax == commitment.SOP_CLASS:
+            self._report = self._reports.begin(self.summary.peer.calling, message.elements, context.transfer_syntax)
+            if not command.has_data_set(message.elements):
+                self._end_report()
         elif field == command.C_ECHO_RQ and context.abstract_syntax == echo.SOP_CLASS:
             self.summary.echoes += 1
         elif field & command.RESPONSE:
@@ -208,10 +214,18 @@ class Inbound:
                 self._arrival.write_all(payload.views)
             except (DicomError, OSError) as error:
                 self._refuse_for(error)
+        if self._report is not None:
+            self._report.feed(payload.views)
         if payload.is_last:
             if self._arrival is not None:
                 self._commit()
+            if self._report is not None:
+                self._end_report()
             self._answer()
+
+    def _end_report(self):
+        self._status, self._comment = self._report.finish()
+        self._report = None
 
     def _open_store(self, context, asked):
         if asked.sop_class != context.abstract_syntax:

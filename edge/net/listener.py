@@ -23,7 +23,7 @@ from collections import namedtuple
 from edge.dicom import uid
 from edge.net import channel, inbound, tls, transport
 from edge.net.half import Half, Mistaken
-from edge.protocol import association, contexts, echo, items, pdu
+from edge.protocol import association, commitment, contexts, echo, items, pdu
 
 _log = logging.getLogger("edge.net")
 
@@ -79,15 +79,16 @@ class Listener:
     """The listening socket, the half-open connections, and the threads of the associations that were accepted.
 
     intake: the spool's; has_room: function, whether the spool takes new objects; source_of: function of an
-    inbound.Peer, what the spool keeps as the source; route: what Arrival.commit asks.
+    inbound.Peer, what the spool keeps as the source; route: what Arrival.commit asks; reports: report.Reports, or None.
     """
 
-    def __init__(self, settings, intake, has_room, source_of, route):
+    def __init__(self, settings, intake, has_room, source_of, route, reports=None):
         self._settings = settings
         self._intake = intake
         self._has_room = has_room
         self._source_of = source_of
         self._route = route
+        self._reports = reports
         self._selector = selectors.DefaultSelector()
         self._half = {}
         self._lock = threading.Condition()
@@ -406,8 +407,9 @@ class Listener:
         else:
             wire = channel.Wire(half.socket, _SEND_TIMEOUT_MS, half.channel)
         served = inbound.Inbound(
-            wire, half.engine, peer, self._intake, self._source_of(peer), self._route, settings.object_limit
-        )
+            wire, half.engine, peer, self._intake, self._source_of(peer), self._route, settings.object_limit,
+            self._reports,
+        )  # fmt: skip
         work = (served, half.engine, request, settings.manner_of(request.calling, half.address))
         thread = threading.Thread(target=self._run, args=work, name="association", daemon=True)
         with self._lock:
@@ -440,13 +442,14 @@ class Listener:
         if manner is not None:
             longest = min(longest, manner.max_pdu_bytes)
             policy = manner.policy
+        reports = self._reports is not None and self._reports.expects(request.calling)
         user = items.user_information(
             longest,
             uid.IMPLEMENTATION_CLASS_UID,
             uid.IMPLEMENTATION_VERSION_NAME,
-            roles=[items.Role(role.sop_class, role.scu, False) for role in request.user.roles],
+            roles=commitment.roles(request.user.roles, reports),
         )
-        engine.accept(contexts.answer(request.proposals, policy), user)
+        engine.accept(commitment.answer(request.proposals, policy, reports), user)
 
     # The end
 
@@ -479,6 +482,6 @@ def _shown(holder):
 
 def _wants_storage(request):
     for proposal in request.proposals:
-        if proposal.abstract_syntax != echo.SOP_CLASS:
+        if proposal.abstract_syntax not in (echo.SOP_CLASS, commitment.SOP_CLASS):
             return True
     return False

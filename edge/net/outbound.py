@@ -68,8 +68,8 @@ Terms = namedtuple("Terms", ("connect_ms", "dimse_ms", "max_pdu_bytes", "pace"),
 DEFAULT_TERMS = Terms(10000, 60000, 131072)
 
 
-def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None):
-    """Open an association and return its Link.
+def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None, kind=None):
+    """Open an association and return its Link, or one of the `kind` (a class) given.
 
     wanted: list of (abstract syntax, tuple of transfer syntaxes), one presentation context each, at most 128; tls: the
     tls.Client to meet the peer with, None to do it without encryption. Raises LinkFailure.
@@ -78,7 +78,7 @@ def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None
     request = pdu.request(called, calling, contexts.propose(wanted), user)
     wire = _connect(host, port, terms, tls)
     wire = wire if terms.pace is None else transport.Paced(wire, terms.pace)
-    link = Link(wire, request, terms, "%s:%d" % (host, port))
+    link = (kind or Link)(wire, request, terms, "%s:%d" % (host, port))
     try:
         link.open()
     except BaseException:
@@ -214,15 +214,6 @@ class Link:
         self.begin_store(context_id, sop_class, sop_instance, fd, offset, length)
         return self.reply()
 
-    def store_from(self, context_id, sop_class, sop_instance, chunks):
-        """Send the data set that `chunks`, an iterator of bytes-like objects, makes up; return its Reply.
-
-        Raises LinkFailure when the link breaks. What the iterator raises goes through, after the association has been
-        aborted, since a data set cannot be taken back half sent.
-        """
-        self.begin_store_from(context_id, sop_class, sop_instance, chunks)
-        return self.reply()
-
     # The same in two steps: what a sender has to do besides, it does while the peer works on what was sent
 
     def begin_store(self, context_id, sop_class, sop_instance, fd, offset, length):
@@ -241,8 +232,16 @@ class Link:
         self._send_parts(parts)
 
     def begin_store_from(self, context_id, sop_class, sop_instance, chunks):
-        """Send a C-STORE as `store_from` does, without waiting for its reply."""
-        held = bytearray(self._store_command(context_id, sop_class, sop_instance))
+        """Send a C-STORE whose data set `chunks`, an iterator of bytes-like objects, makes up, without its reply.
+
+        Raises LinkFailure when the link breaks. What the iterator raises goes through, after the association has been
+        aborted, since a data set cannot be taken back half sent.
+        """
+        self._begin_from(self._store_command(context_id, sop_class, sop_instance), context_id, chunks)
+
+    def _begin_from(self, command_octets, context_id, chunks):
+        """Send a command set and the data set that `chunks` makes up."""
+        held = bytearray(command_octets)
         limit = self._payload_limit()
         payload = bytearray()
         try:

@@ -20,7 +20,7 @@ from collections import namedtuple
 from edge.dicom import reader, syntax, uid, writer
 from edge.dicom.errors import LimitError, PeerError
 from edge.dicom.octets import get_numbers
-from edge.protocol import command, contexts, items
+from edge.protocol import command, contexts, items, status
 
 SOP_CLASS = "1.2.840.10008.1.20.1"
 SOP_INSTANCE = "1.2.840.10008.1.20.1.1"  # the well-known one: there is no other (PS3.4 J.3.5)
@@ -105,13 +105,13 @@ def request_data_set(known, transaction, instances):
 def report_fault(elements):
     """Return (status, comment) of why an N-EVENT-REPORT-RQ cannot be one of this service, or None when it can."""
     if elements.get(command.AFFECTED_SOP_CLASS) != SOP_CLASS:
-        return 0x0118, "not an event of storage commitment"
+        return status.NO_SUCH_CLASS, "not an event of storage commitment"
     if elements.get(command.AFFECTED_SOP_INSTANCE) != SOP_INSTANCE:
-        return 0x0112, "storage commitment has one SOP instance only"
+        return status.NO_SUCH_INSTANCE, "storage commitment has one SOP instance only"
     if elements.get(command.EVENT_TYPE) not in (ALL_COMMITTED, SOME_FAILED):
-        return 0x0113, "no such event of storage commitment"
+        return status.NO_SUCH_EVENT, "no such event of storage commitment"
     if not command.has_data_set(elements):
-        return 0x0115, "an event without its data set"
+        return status.INVALID_ARGUMENT, "an event without its data set"
     return None
 
 

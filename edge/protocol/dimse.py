@@ -84,6 +84,9 @@ def answer_to(elements, status, comment=""):
     instance = elements.get(command.AFFECTED_SOP_INSTANCE) or elements.get(command.REQUESTED_SOP_INSTANCE)
     if instance:
         answer[command.AFFECTED_SOP_INSTANCE] = instance
+    for number in (command.EVENT_TYPE, command.ACTION_TYPE):
+        if number in elements:
+            answer[number] = elements[number]
     if comment:
         answer[command.ERROR_COMMENT] = _cut(comment)
     return answer

@@ -121,7 +121,7 @@ class _Service:
 
     def _serve(self, settings, spool):
         listener = wiring.make_listener(settings, spool)
-        workers = wiring.make_workers(settings, spool)
+        workers = [*wiring.make_workers(settings, spool), *wiring.make_committers(settings, spool)]
         server = control.Server(verbs.Box(settings, spool, listener.associations))
         housekeeping = Housekeeping(
             spool,

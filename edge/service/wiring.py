@@ -2,7 +2,7 @@
 
 import os
 
-from edge.box import admission, encryption, rules
+from edge.box import admission, commitment, encryption, rules
 from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
@@ -37,6 +37,7 @@ def make_listener(settings, spool):
         spool.quota.has_room,
         lambda peer: Source(peer.calling, peer.called, peer.address),
         router,
+        make_reports(settings, spool),
     )
 
 
@@ -126,12 +127,7 @@ def make_workers(settings, spool):
 def make_worker(settings, spool, destination):
     """Return the Worker of one config.Destination."""
     rate = destination.rate_bytes_per_s
-    terms = outbound.Terms(
-        _ms(destination.connect_timeout_s),
-        _ms(destination.dimse_timeout_s),
-        destination.max_pdu_bytes,
-        None if rate is None else Pace(rate),
-    )
+    terms = _terms(destination, None if rate is None else Pace(rate))
     calling = destination.calling_ae_title or settings.box.ae_title
     compress = destination.compress and registry.named(destination.compress).uid
     stages = make_stages(settings, destination)
@@ -142,7 +138,57 @@ def make_worker(settings, spool, destination):
     ]
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     opening = Window(destination.hours, destination.weekdays)
-    return worker.Worker(spool, destination.name, targets, *schedules, opening, destination.linger_s)
+    return worker.Worker(
+        spool, destination.name, targets, *schedules, opening, destination.linger_s, commits=destination.commitment
+    )
+
+
+def _terms(destination, pace=None):
+    """Return the outbound.Terms of a config.Destination; pace: pace.Pace or None."""
+    return outbound.Terms(
+        _ms(destination.connect_timeout_s), _ms(destination.dimse_timeout_s), destination.max_pdu_bytes, pace
+    )
+
+
+def make_reports(settings, spool):
+    """Return the report.Reports of the destinations that have to commit to what they were sent; None without any."""
+    answering = {}
+    for each in settings.destinations:
+        if each.commitment:
+            answering.setdefault(commitment.provider(each).ae_title, []).append(each.name)
+    if not answering:
+        return None
+    from edge.net import report  # only a box that asks for commitment pays for it
+
+    return report.Reports(spool.commitments, answering, spool.now)
+
+
+def make_committers(settings, spool):
+    """Return a Committer for each destination that has to commit to what it was sent, not started.
+
+    What was sent to one that does not have to any more counts as delivered.
+    """
+    reports = make_reports(settings, spool)
+    counts = spool.jobs.counts()
+    found = []
+    for each in settings.destinations:
+        if each.commitment:
+            found.append(_make_committer(settings, spool, each, reports))
+        elif each.name in counts and counts[each.name]["sent"][0]:
+            spool.commitments.wave_through(each.name, spool.now())
+    return found
+
+
+def _make_committer(settings, spool, destination, reports):
+    from edge.forward.commitment import Committer, Provider
+
+    title, host, port = commitment.provider(destination)
+    calling = destination.calling_ae_title or settings.box.ae_title
+    times = destination.commitment_wait_s, destination.commitment_linger_s
+    how = _terms(destination), tls_client(settings, destination)
+    schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.commitment_tries)
+    who = Provider(host, port, title, calling, *how, *times)
+    return Committer(spool, destination.name, who, reports, *schedules)
 
 
 def tls_client(settings, destination):

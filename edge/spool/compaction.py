@@ -5,12 +5,14 @@ The theory. What lives is every object that is in the spool, with its jobs as th
 (`Journal.compose`), a page of objects at a time, from an index that has applied all lines before. Whoever replays the
 journal takes from it what no earlier line has told.
 
-A study goes in the place of its first object, even when that one is gone: a line "study" keeps its number then.
+A study goes in the place of its first object, even when that one is gone: a line "study" keeps its number then. A
+transaction of storage commitment lives until it is forgotten (see pledges): a line "transaction" says what is left.
 """
 
 from _thread import allocate_lock
 
-from edge.spool import errors
+from edge.spool import errors, pledges
+from edge.spool.tables import TRANSACTIONS
 
 LIVE_LINE_BYTES = 700  # what an object with its outcome takes in the journal, about
 _AT_ONCE = 50
@@ -54,15 +56,18 @@ class Compaction:
             self._finish(upto, aside)
 
     def _retire(self, number):
-        numbers, damages = {}, []
+        numbers, transactions, damages = {}, {}, []
         for line in self._journal.lines_of(number, damages):
             if line.kind in ("object", "kept", "study"):
                 numbers[line.record["id"]] = None
+            elif line.kind in ("asked", "transaction"):
+                transactions[line.record["transaction"]] = None
         if damages:
             self._health.report("journal", damages[0] + "; the index knew what stood there, nothing is lost")
             self._carry_all()
         else:
             self._carry(list(numbers))
+            self._carry_transactions(list(transactions))
         self._finish(number)
 
     def _carry_all(self):
@@ -73,12 +78,21 @@ class Compaction:
                 break
             self._carry(page)
             after = page[-1]
+        self._carry_transactions([row[0] for row in self._index.look(TRANSACTIONS)])
 
     def _carry(self, numbers):
         for start in range(0, len(numbers), _AT_ONCE):
             page = numbers[start : start + _AT_ONCE]
             with self._index.lock:  # before the journal's lead, never behind it
                 self._journal.compose(lambda page=page: self._living(page))
+
+    def _carry_transactions(self, uids):
+        for start in range(0, len(uids), _AT_ONCE):
+            page = uids[start : start + _AT_ONCE]
+            with self._index.lock:
+                self._journal.compose(
+                    lambda page=page: [("transaction", record) for record in pledges.records(self._index.look, page)]
+                )
 
     def _living(self, numbers):
         """Return the lines that say what there is of these objects, and of the studies that they began."""

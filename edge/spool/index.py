@@ -310,7 +310,7 @@ class Index:
         if row is None:
             return None
         stored = StoredObject._make(row)
-        jobs = [self._job_row(job) for job in ledger.execute(JOB + "j.object = ?", (number,))]
+        jobs = [self._kept_job(job, ledger) for job in ledger.execute(JOB + "j.object = ?", (number,)).fetchall()]
         record = {
             "id": stored.id, "at": stored.received, "uid": stored.uid, "copy": stored.copy, "class": stored.sop_class,
             "syntax": stored.syntax, "path": stored.path, "offset": stored.offset, "size": stored.size,
@@ -318,11 +318,20 @@ class Index:
             "source": [stored.calling, stored.called, stored.address],
             "study": [getattr(stored, field) for field in STUDY_FIELDS], "study_id": stored.study_id,
             "series": stored.series, "modality": stored.modality, "number": stored.number,
-            "jobs": [[job.destination, job.priority, job.state, *job[4:10]] for job in jobs],
+            "jobs": jobs,
         }  # fmt: skip
         if stored.hold is not None:
             record["hold"] = [stored.hold, stored.why]
         return record
+
+    def _kept_job(self, row, ledger):
+        """Return what a "kept" line says of a job."""
+        job = self._job_row(row)
+        kept = [job.destination, job.priority, job.state, *job[4:10]]
+        if job.sends:
+            of_job = "SELECT sent_as FROM jobs WHERE object = ? AND destination = ?"
+            kept += [job.sends, job.asks, *ledger.execute(of_job, row[:2]).fetchone()]
+        return kept
 
     def studies_of_removed(self, numbers):
         """Return the records of the "study" lines of studies that live, and whose first object was one of these."""
@@ -430,8 +439,8 @@ class Index:
         """Return (a page of JobRows, where the next page begins or None).
 
         Destination by destination; of each the ready ones in the order in which they go, the deferred ones in the order
-        in which they are due, the held and the delivered ones in the order of arrival. `states`: which of READY,
-        DEFERRED, HELD, DELIVERED; `after`: what the page before returned.
+        in which they are due, the sent ones in that in which they wait, the held and the delivered ones in the order
+        of arrival. `states`: which of READY, DEFERRED, HELD, DELIVERED, SENT; `after`: what the page before returned.
         """
         rows = []
         with self.lock:

@@ -13,6 +13,7 @@ from threading import Condition
 
 from edge.spool import age, errors, retry
 from edge.spool.tables import DEFERRED, DELIVERED, HELD, READY
+from edge.spool.tables import SENT as AWAITING
 
 # Priorities, as the DIMSE command counts urgency the other way round: the lowest goes first
 URGENT, NORMAL, LOW = 0, 1, 2
@@ -22,12 +23,14 @@ _PAGE = 500
 _REFUSED_S = 5.0
 
 
-def _roll():
+def roll():
+    """Return a random number of at least 0, below 1."""
     return int.from_bytes(os.urandom(4), "little") / (1 << 32)
 
 
 # What became of an attempt
 SENT = "delivered"
+UNCOMMITTED = "sent"  # the destination has it, and has to commit to it yet
 RETRY = "retry"  # the destination refused this object for now: one of its tries is spent
 REFUSED = "held"  # it will never take it like this: a person has to look
 RETURNED = "returned"  # the link failed, or it was not this object's turn after all: nothing is spent
@@ -41,10 +44,12 @@ OF_OBJECTS = (CONFLICT, UNROUTED, FOUND, ROTTEN)
 
 # What the listing calls a state, and the index's states that are meant
 WAITING, SENDING = "waiting", "sending"
-SHOWN = {"waiting": (READY, DEFERRED), "sending": (), "held": (HELD,), "delivered": (DELIVERED,)}
+SHOWN = {
+    "waiting": (READY, DEFERRED), "sending": (), "sent": (AWAITING,), "held": (HELD,), "delivered": (DELIVERED,),
+}  # fmt: skip
 OPEN = "open"  # all that are not delivered
-SHOWN[OPEN] = (READY, DEFERRED, HELD)
-_SHOWN_AS = {"ready": WAITING, "deferred": WAITING, "held": "held", "delivered": "delivered"}
+SHOWN[OPEN] = (READY, DEFERRED, AWAITING, HELD)
+_SHOWN_AS = {"ready": WAITING, "deferred": WAITING, "sent": "sent", "held": "held", "delivered": "delivered"}
 
 
 class _Lane:
@@ -66,7 +71,7 @@ class _Lane:
 class Jobs:
     """Hands out jobs, takes their outcomes, and answers what waits where; for any number of threads."""
 
-    def __init__(self, journal, index, roll=_roll):
+    def __init__(self, journal, index, roll=roll):
         self._journal = journal
         self._index = index
         self._roll = roll
@@ -102,18 +107,21 @@ class Jobs:
         """Return the most urgent priority of what came in since the last claim; one behind all when nothing did."""
         return self._lane(destination).foremost
 
-    def settle(self, job, outcome, now, status=None, cause=None, why=None, schedule=retry.OBJECT):
+    def settle(self, job, outcome, now, status=None, cause=None, why=None, schedule=retry.OBJECT, sent_as=None):
         """Put down what became of a claimed job; return the state it is in now.
 
-        `outcome`: SENT, RETRY, REFUSED or RETURNED; `status`: of the response; `cause`: a word by which a person
-        may pick all jobs of a kind; `why`: the reason in words, without a patient. A job that has spent its tries
-        is held with them. Never raises for a disk that refuses: the outcome is kept in memory until it takes it.
+        `outcome`: SENT, UNCOMMITTED, RETRY, REFUSED or RETURNED; `status`: of the response; `cause`: a word by which
+        a person may pick all jobs of a kind; `why`: the reason in words, without a patient; `sent_as`: the SOP Instance
+        UID that the object went under, when that was another. A job that has spent its tries is held with them. Never
+        raises for a disk that refuses: the outcome is kept in memory until it takes it.
         """
         lane = self._lane(job.destination)
         state = "ready"
         if outcome != RETURNED:
             record = {"id": job.object_id, "to": job.destination, "at": now, "tries": job.tries + 1}
             state = self._outcome(record, outcome, now, status, cause, why, schedule)
+            if sent_as is not None and outcome == UNCOMMITTED:
+                record["as"] = sent_as
             self._journal.append("job", record, durable=False)
         lane.claimed.pop(job.object_id, None)
         self._index.keep_up()
@@ -122,8 +130,8 @@ class Jobs:
     def _outcome(self, record, outcome, now, status, cause, why, schedule):
         if status is not None:
             record["status"] = status
-        if outcome == SENT:
-            state = "delivered"
+        if outcome in (SENT, UNCOMMITTED):
+            state = outcome
             if why is not None:
                 record["why"] = why
         else:
@@ -237,7 +245,9 @@ class Jobs:
             record = line.record
             if line.kind == "job":
                 continue
-            if line.kind in ("object", "jobs"):
+            if line.kind == "uncommitted":
+                self._arrived(record["to"])
+            elif line.kind in ("object", "jobs"):
                 if "hold" not in record:
                     for name, priority in record["jobs"]:
                         self._arrived(name, priority)
@@ -268,7 +278,7 @@ class Jobs:
     # For people
 
     def counts(self):
-        """Return {destination: {"waiting" | "sending" | "held" | "delivered": (jobs, octets)}}."""
+        """Return {destination: {"waiting" | "sending" | "sent" | "held" | "delivered": (jobs, octets)}}."""
         with self._index.lock:
             found = {}
             for destination, states in self._index.counts().items():
@@ -278,6 +288,7 @@ class Jobs:
                 found[destination] = {
                     WAITING: (max(0, jobs - sending[0]), max(0, octets - sending[1])),
                     SENDING: sending,
+                    "sent": states["sent"],
                     "held": states["held"],
                     "delivered": states["delivered"],
                 }
@@ -286,10 +297,10 @@ class Jobs:
     def listing(self, state=None, destination=None, after=None, limit=100):
         """Return (JobRows, where the next page begins or None), the state of each as people know it.
 
-        `state`: "waiting" (with those being sent), "held", "delivered", OPEN or None for all; pages are cut alike
-        whatever their length, and none needs longer than another.
+        `state`: "waiting" (with those being sent), "sent", "held", "delivered", OPEN or None for all; pages are cut
+        alike whatever their length, and none needs longer than another.
         """
-        states = (READY, DEFERRED, HELD, DELIVERED) if state is None else SHOWN[state]
+        states = (READY, DEFERRED, HELD, DELIVERED, AWAITING) if state is None else SHOWN[state]
         rows, after = self._index.jobs(states, destination, after, limit)
         return [self._shown(row) for row in rows], after
 

@@ -8,9 +8,10 @@ the rows, in the same transaction too: nobody ever counts a queue by going throu
 import os
 import sqlite3
 
-from edge.spool import errors
+from edge.spool import errors, pledges
 from edge.spool.disk import FILE_MODE
-from edge.spool.tables import DEFERRED, DELIVERED, HELD, HOLDS, READY, SCHEMA, STATES, TABLES
+from edge.spool.tables import DEFERRED, DELIVERED, HELD, HOLDS, READY, SCHEMA, SENT, STATES, TABLES
+from edge.spool.transaction import Transaction
 
 # Counts of objects stand under a destination that cannot be: all, those on hold, those that every destination has
 OF_OBJECTS = 0
@@ -181,7 +182,8 @@ class Ledger:
         elif jobs and not still_open:
             self.count(OF_OBJECTS, DONE, sign, sign * size)
 
-    def _destination(self, name):
+    def destination(self, name):
+        """Return the number of a destination, a new one for a name that is."""
         number = self.destinations.get(name)
         if number is None:
             number = self.execute("INSERT INTO destinations(name) VALUES(?)", (name,)).lastrowid
@@ -350,10 +352,10 @@ class Ledger:
     # Jobs
 
     def _insert_job(self, number, name, state, priority, study, rest, size):
-        destination = self._destination(name)
+        destination = self.destination(name)
         self.execute(
-            "INSERT INTO jobs VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, destination, state, priority, study, *rest),
+            "INSERT INTO jobs VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, destination, state, priority, study, *(*rest, 0, 0, None)[:9]),
         )
         self.count(destination, state, 1, size)
 
@@ -366,13 +368,13 @@ class Ledger:
         size, study = row
         added = 0
         for name, priority in record["jobs"]:
-            if self._state(number, self._destination(name)) is None:
+            if self.state_of(number, self.destination(name)) is None:
                 self._insert_job(number, name, READY, priority, study, _NEVER_TRIED, size)
                 added += 1
         if added or record.get("unhold"):
             self._change_object(number, added, added, None if record.get("unhold") else False)
 
-    def _state(self, number, destination):
+    def state_of(self, number, destination):
         """Return (state of a job; size, hold, open and jobs of its object), or None when there is no such job."""
         return self.execute(
             "SELECT j.state, o.size, o.hold, o.open, o.jobs FROM jobs j JOIN objects o ON o.id = j.object"
@@ -381,11 +383,10 @@ class Ledger:
 
     def _job(self, record):
         """Set the state of one job."""
-        number, destination = record["id"], self._destination(record["to"])
-        row = self._state(number, destination)
+        number, destination = record["id"], self.destination(record["to"])
+        row = self.state_of(number, destination)
         if row is None:
             return
-        had, size, hold, still_open, jobs = row
         state = STATES[record["state"]]
         self.execute(
             "UPDATE jobs SET state = ?, tries = ?, due = ?, since = ?, status = ?, cause = ?, why = ?"
@@ -395,6 +396,13 @@ class Ledger:
                 record.get("why"), number, destination,
             ),
         )  # fmt: skip
+        if state == SENT:
+            pledges.sent(self, number, destination, record.get("as"))
+        self.enter(number, destination, row, state, record["at"])
+
+    def enter(self, number, destination, row, state, at):
+        """Count a job, of which `state_of` said `row`, as being in `state` since `at`."""
+        had, size, hold, still_open, jobs = row
         if had != state:
             self.count(destination, had, -1, -size)
             self.count(destination, state, 1, size)
@@ -403,17 +411,18 @@ class Ledger:
                 self._count_object(-1, size, hold, still_open, jobs)
                 self._count_object(1, size, hold, still_open + change, jobs)
                 sql = "UPDATE objects SET open = ?, done = ? WHERE id = ?"
-                self.execute(sql, (still_open + change, record["at"], number))
+                self.execute(sql, (still_open + change, at, number))
 
     def _released(self, record):
         """Let jobs go again with all their tries, whatever kept them."""
         for number, name in record["jobs"]:
             self._job({"id": number, "to": name, "state": "ready", "tries": 0, "at": record["at"]})
+            pledges.begin_again(self, number, self.destination(name))
 
     def _dropped(self, record):
         """Forget one job."""
-        number, destination = record["id"], self._destination(record["to"])
-        row = self._state(number, destination)
+        number, destination = record["id"], self.destination(record["to"])
+        row = self.state_of(number, destination)
         if row is not None:
             state, size = row[:2]
             self.execute("DELETE FROM jobs WHERE object = ? AND destination = ?", (number, destination))
@@ -424,7 +433,7 @@ class Ledger:
         for number, name in record["jobs"]:
             self.execute(
                 "UPDATE jobs SET priority = ? WHERE object = ? AND destination = ?",
-                (record["priority"], number, self._destination(name)),
+                (record["priority"], number, self.destination(name)),
             )
 
     def bury(self, paths):
@@ -452,35 +461,12 @@ class Ledger:
                         self.count(destination, READY, 1, size)
 
 
-class Transaction:
-    """What is done within it is done as a whole, counts included, or not at all."""
-
-    __slots__ = ("_ledger",)
-
-    def __init__(self, ledger):
-        self._ledger = ledger
-
-    def __enter__(self):
-        self._ledger.begin()
-
-    def __exit__(self, kind, error, trace):
-        if kind is None:
-            try:
-                self._ledger.commit()
-            except BaseException:
-                self._ledger.roll_back()
-                raise
-        else:
-            self._ledger.roll_back()
-
-
 def _no_database(sql, arguments=()):
     """Stand in for `execute` while there is no database: what is asked of it makes its holder make one."""
     raise sqlite3.DatabaseError("there is no database")
 
 
 _NEVER_TRIED = (0, 0, None, None, None, None)  # tries, due, since, status, cause, why
-
 
 _APPLY = {
     "object": Ledger._object,
@@ -496,4 +482,5 @@ _APPLY = {
     "moved": Ledger._moved,
     "folder": Ledger._folder,
     "study": Ledger._study,
+    **pledges.APPLY,
 }

@@ -16,6 +16,7 @@ from collections import namedtuple
 
 from edge.spool import errors, jobs
 from edge.spool.adopt import Adoption
+from edge.spool.commitments import Commitments
 from edge.spool.compaction import Compaction
 from edge.spool.compare import Comparison
 from edge.spool.disk import FILE_MODE, Disk
@@ -51,8 +52,9 @@ _ROOM_FOR_AN_INDEX = 32 << 20
 class Spool:
     """What was received and is to be sent, in one state directory, for any number of threads.
 
-    `intake` takes objects in, `jobs` hands them out, `index` answers what there is, `journal` what happened, `health`
-    what is wrong; `quota`, `scrub`, `compaction` keep house when `tidy` is called now and then.
+    `intake` takes objects in, `jobs` hands them out, `commitments` knows who has to commit to what was sent, `index`
+    answers what there is, `journal` what happened, `health` what is wrong; `quota`, `scrub`, `compaction` keep house
+    when `tidy` is called now and then.
     """
 
     @classmethod
@@ -146,12 +148,14 @@ class Spool:
         )
         index.journal = journal
         self.jobs = jobs.Jobs(journal, index)
+        self.commitments = Commitments(journal, index, jobs.roll)
         index.replay(survey.lines(*index.place))
         self._survey = survey
 
     def _accept(self, lines):
         self.index.accept(lines)
         self.jobs.announce(lines)
+        self.commitments.announce(lines)
 
     def _names(self):
         """Yield the names of the files below objects/."""
@@ -264,6 +268,7 @@ class Spool:
         When it did not, the next opening looks for what it would after a crash.
         """
         self.jobs.close()
+        self.commitments.close()
         try:
             self.journal.sync()
             self.index.drain()

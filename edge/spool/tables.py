@@ -2,6 +2,7 @@
 
 A job that is waiting is READY when it may be sent now, or DEFERRED until a time; both are "waiting" to everyone else.
 That a job is being sent is not written anywhere: a crash makes it wait again, which is what "at least once" means.
+Where a destination has to commit to what it was sent, a job is SENT from its answer until it has done so.
 
 Every question that matters is answered from the head of an index of its own, so that it takes no longer in a queue of
 200,000 than in one of ten. The indexes of jobs are partial: a job is in that of its state alone, a held one also in
@@ -10,10 +11,10 @@ that of those that are held by themselves, not with their object.
 
 from collections import namedtuple
 
-SCHEMA = 3
+SCHEMA = 4
 
-READY, DEFERRED, HELD, DELIVERED = 0, 1, 2, 3
-STATES = {"ready": READY, "deferred": DEFERRED, "held": HELD, "delivered": DELIVERED}
+READY, DEFERRED, HELD, DELIVERED, SENT = 0, 1, 2, 3, 4
+STATES = {"ready": READY, "deferred": DEFERRED, "held": HELD, "delivered": DELIVERED, "sent": SENT}
 STATE_NAMES = {number: name for name, number in STATES.items()}
 
 # Why an object as a whole is held, and under which number the tallies count those that are for this reason
@@ -33,10 +34,13 @@ OBJECT_FIELDS = (
 # hold: a word for why it is held or None; why: the same in words; study_id orders the studies
 StoredObject = namedtuple("StoredObject", OBJECT_FIELDS + ("study_id",) + STUDY_FIELDS)
 
-# One object on its way to one destination. state: "ready", "deferred", "held" or "delivered"; due: when a deferred
-# one may be tried again; since: when it came into this state; status: of the last response, or None; cause: a word;
-# why: words
-JobRow = namedtuple("JobRow", "object_id destination state priority tries due since status cause why uid study_id")
+# One object on its way to one destination. state: "ready", "deferred", "held", "sent" or "delivered"; due: when a
+# deferred one may be tried again; since: when it came into this state, of a sent one when commitment was last asked
+# for; status: of the last response, or None; cause: a word, of a sent one the UID of the last transaction; why: words;
+# sends: how often it was sent without being committed to; asks: how often commitment was asked for since
+JobRow = namedtuple(
+    "JobRow", "object_id destination state priority tries due since status cause why uid study_id sends asks"
+)
 
 # What a worker needs to send one object to one destination; the fields as in StoredObject, study: Study Instance UID
 Job = namedtuple(
@@ -63,13 +67,19 @@ CREATE INDEX objects_done ON objects(done) WHERE open = 0 AND jobs > 0 AND hold 
 CREATE TABLE destinations(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE jobs(object INTEGER NOT NULL, destination INTEGER NOT NULL, state INTEGER NOT NULL,
     priority INTEGER NOT NULL, study INTEGER NOT NULL, tries INTEGER NOT NULL, due REAL NOT NULL, since REAL,
-    status INTEGER, cause TEXT, why TEXT, PRIMARY KEY(object, destination)) WITHOUT ROWID;
+    status INTEGER, cause TEXT, why TEXT, sends INTEGER NOT NULL, asks INTEGER NOT NULL, sent_as TEXT,
+    PRIMARY KEY(object, destination)) WITHOUT ROWID;
 CREATE INDEX jobs_ready ON jobs(destination, priority, study, object) WHERE state = 0;
 CREATE INDEX jobs_deferred ON jobs(destination, due) WHERE state = 1;
 CREATE INDEX jobs_held ON jobs(destination, object) WHERE state = 2;
 CREATE INDEX jobs_alone ON jobs(destination, object)
     WHERE state = 2 AND coalesce(cause, '') NOT IN ('conflict', 'unrouted', 'found', 'rotten');
 CREATE INDEX jobs_delivered ON jobs(destination, object) WHERE state = 3;
+CREATE INDEX jobs_sent ON jobs(destination, asks, since, object) WHERE state = 4;
+CREATE TABLE transactions(id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, destination INTEGER NOT NULL,
+    asked REAL NOT NULL, answered REAL);
+CREATE INDEX transactions_asked ON transactions(asked);
+CREATE TABLE members(ask INTEGER NOT NULL, object INTEGER NOT NULL, PRIMARY KEY(ask, object)) WITHOUT ROWID;
 CREATE TABLE tallies(destination INTEGER NOT NULL, state INTEGER NOT NULL, jobs INTEGER NOT NULL,
     octets INTEGER NOT NULL, PRIMARY KEY(destination, state)) WITHOUT ROWID;
 CREATE TABLE folders(name TEXT PRIMARY KEY, first_id INTEGER NOT NULL, used_id INTEGER NOT NULL) WITHOUT ROWID;
@@ -83,7 +93,7 @@ OBJECTS = (
 )
 JOBS = (
     "SELECT j.object, j.destination, j.state, j.priority, j.tries, j.due, j.since, j.status, j.cause, j.why, o.uid,"
-    " j.study FROM jobs j %s CROSS JOIN objects o ON o.id = j.object WHERE "
+    " j.study, j.sends, j.asks FROM jobs j %s CROSS JOIN objects o ON o.id = j.object WHERE "
 )
 JOB = JOBS % ""
 
@@ -103,6 +113,11 @@ LANES = {
         JOBS % "INDEXED BY jobs_held" + "j.destination = ? AND j.state = 2 AND j.object > ?"
         " ORDER BY j.object LIMIT ?",
         (0,),
+    ),
+    SENT: (
+        JOBS % "INDEXED BY jobs_sent" + "j.destination = ? AND j.state = 4 AND (j.asks, j.since, j.object) > (?, ?, ?)"
+        " ORDER BY j.asks, j.since, j.object LIMIT ?",
+        (13, 6, 0),
     ),
     DELIVERED: (
         JOBS % "INDEXED BY jobs_delivered" + "j.destination = ? AND j.state = 3 AND j.object > ?"
@@ -125,4 +140,25 @@ CLAIM = (
     " s.uid, o.calling, o.called, o.address, o.received"
     " FROM jobs j INDEXED BY jobs_ready CROSS JOIN objects o ON o.id = j.object JOIN studies s ON s.id = j.study"
     " WHERE j.destination = ? AND j.state = 0 ORDER BY j.priority, j.study, j.object LIMIT ?"
+)
+
+# What is to be known of a job that is SENT, to ask for commitment: in the order in which it waits. uid: as it was sent
+Sent = namedtuple("Sent", "object_id sop_class uid since sends")
+SENT_JOBS = (
+    "SELECT j.object, o.sop_class, coalesce(j.sent_as, o.uid), j.since, j.sends FROM jobs j INDEXED BY jobs_sent"
+    " CROSS JOIN objects o ON o.id = j.object WHERE j.destination = (SELECT id FROM destinations WHERE name = ?)"
+    " AND j.state = 4 AND j.asks = ? AND %s ORDER BY j.since, j.object LIMIT ?"
+)
+FIRST_SENT = (
+    "SELECT min(since) FROM jobs INDEXED BY jobs_sent WHERE destination = (SELECT id FROM destinations WHERE name = ?)"
+    " AND state = 4 AND asks = ?"
+)
+TRANSACTIONS = "SELECT uid FROM transactions ORDER BY id"
+TRANSACTION = (
+    "SELECT t.id, d.name, t.answered FROM transactions t JOIN destinations d ON d.id = t.destination WHERE t.uid = ?"
+)
+MEMBERS = (
+    "SELECT m.object, coalesce(j.sent_as, o.uid) FROM members m JOIN objects o ON o.id = m.object"
+    " JOIN transactions t ON t.id = m.ask JOIN jobs j ON j.object = m.object AND j.destination = t.destination"
+    " WHERE m.ask = ? ORDER BY m.object"
 )

@@ -310,6 +310,9 @@ def test_the_reference_file_is_valid_with_its_comments_taken_away():
             "key": "/etc/edge/cloud.key",
             "authorities": "system",
             "server_name": "pacs.example.org",
+            "commitment_ae_title": "KEEPER",
+            "commitment_host": "10.0.0.10",
+            "commitment_port": 104,
         },
     )
     assert [(each.calling, each.to) for each in found.routes] == [(("CT1", "MR*"), ("archive",))]
@@ -364,3 +367,29 @@ def test_low_water_lies_below_high_water():
 
 def test_no_reserve_is_warned_of():
     assert [words for words in warned("[limits]\nreserve_bytes = 0\n") if "until the disk is full" in words]
+
+
+def test_a_provider_of_commitment_that_may_not_call_is_warned_of():
+    text = """
+[dicom]
+accept_calling = ["CT1", "PACS@10.0.0.9"]
+
+[[destination]]
+name = "good"
+ae_title = "PACS"
+host = "10.0.0.9"
+commitment = true
+
+[[destination]]
+name = "bad"
+ae_title = "PACS"
+host = "10.0.0.9"
+commitment = true
+commitment_ae_title = "KEEPER"
+
+[[route]]
+to = ["good", "bad"]
+"""
+    warnings = [each for each in load.parse(text, "edge.toml").warnings if "commitment" in each.key]
+    assert [(each.line, each.key) for each in warnings] == [(15, '[[destination]] "bad", commitment')]
+    assert "KEEPER is not in accept_calling" in warnings[0].words

@@ -146,7 +146,7 @@ def test_echo_says_what_failed_and_where():
         (("echo", "archive"), "no destination is called archive; the configuration has none; was --config left out?"),
         (("echo", "127.0.0.1", "x"), "PORT: expected a whole number from 1 to 65535, found x"),
         (("echo", "127.0.0.1", "104", "--called", "A" * 17), "--called AAAAAAAAAAAAAAAAA: expected an AE title"),
-        (("queue", "--state", "lost"), "--state: expected waiting, held or delivered, found lost"),
+        (("queue", "--state", "lost"), "--state: expected waiting, sent, held or delivered, found lost"),
         (("release", "--object", "x"), "--object: expected the number that `edge objects` shows as id, found x"),
     ],
 )

@@ -6,7 +6,7 @@ Every line on standard output is written in one piece, after the fact it tells:
 
     ready                       the spool is open
     stored UID SHA-256 SIZE     commit returned: the object may be acknowledged; of its data set
-    delivered UID               settled, and claimed since: the outcome is durable
+    delivered UID               settled, and claimed since: the outcome is durable; with --commit: committed to
     refused UID REASON          commit or begin raised, by the name of the error
     done                        all objects were sent
     closed IN-ORDER             the spool was closed, and whether the disk took that
@@ -55,7 +55,21 @@ def send(spool, number, dice, longest, again):
         spool.intake.keep_up()
 
 
-def deliver(spool, stop):
+def commit(spool):
+    """Ask for the commitment of what was sent, have all of it committed to, and say so when that is durable."""
+    known = spool.commitments
+    try:
+        due = known.due("PACS", 0, time.time(), 0, 3)
+        if due:
+            found = known.transaction(known.ask("PACS", due, time.time()))
+            known.answer(found, set(found.instances), {}, time.time())
+            for uid in found.instances:
+                say("delivered", uid)
+    except (NoSpace, Degraded):
+        pass  # nobody was told
+
+
+def deliver(spool, stop, commits):
     """Deliver what waits, and say so when it is durable, until told to stop and nothing is left."""
     told = []
     while True:
@@ -67,9 +81,11 @@ def deliver(spool, stop):
             continue
         for uid in told:
             say("delivered", uid)
-        told = [job.uid for job in claimed]
+        told = [] if commits else [job.uid for job in claimed]
         for job in claimed:
-            spool.jobs.settle(job, jobs.SENT, time.time(), 0)
+            spool.jobs.settle(job, jobs.UNCOMMITTED if commits else jobs.SENT, time.time(), 0)
+        if commits:
+            commit(spool)
         if not claimed:
             if stop.is_set():
                 break
@@ -86,6 +102,7 @@ def main():
     parser.add_argument("--longest", type=int, default=60000)
     parser.add_argument("--again", type=float, default=0.1)
     parser.add_argument("--deliver", action="store_true")
+    parser.add_argument("--commit", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     spool = Spool.open(asked.state, LIMITS)
@@ -98,7 +115,7 @@ def main():
             send(spool, asked.first + at * asked.senders + sender, dice, asked.longest, asked.again)
 
     senders = [threading.Thread(target=work, args=(sender,)) for sender in range(asked.senders)]
-    worker = threading.Thread(target=deliver, args=(spool, stop))
+    worker = threading.Thread(target=deliver, args=(spool, stop, asked.commit))
     for thread in senders + ([worker] if asked.deliver else []):
         thread.start()
     for thread in senders:

@@ -82,7 +82,7 @@ class Oracle:
     def judge(self, is_full=False):
         """Open the spool as after a crash and hold it against what was acknowledged; return it closed again.
 
-        Each acknowledged object is there once, with the data set that was sent, waiting or delivered; what was
+        Each acknowledged object is there once, with the data set that was sent, waiting, sent or delivered; what was
         said to be delivered is not due again; nothing that is stored is torn; nothing is left of what was not finished;
         and nothing is reported. `is_full`: but that there is no room.
         """
@@ -131,6 +131,6 @@ class Oracle:
                 octets = file.read()
             assert (len(octets), hashlib.sha256(octets).hexdigest()) == (size, digest), "%s has changed" % uid
             (row,) = spool.jobs.of_object(stored.id)
-            assert row.state in ("waiting", "delivered"), "%s is %s" % (uid, row.state)
+            assert row.state in ("waiting", "sent", "delivered"), "%s is %s" % (uid, row.state)
             if uid in self.delivered:
                 assert row.state == "delivered", "%s was delivered, and is due again" % uid

@@ -3,20 +3,23 @@
 import shutil
 import time
 
+import pytest
+
 from tests.crash.ext4 import Ext4
 from tests.crash.oracle import Oracle, dice, rounds
 
 CUTS_PER_SPOOL = 6
 
 
-def test_nothing_acknowledged_is_lost_by_a_power_cut(tmp_path):
+@pytest.mark.parametrize("how", [("--deliver",), ("--deliver", "--commit")], ids=["delivered", "committed"])
+def test_nothing_acknowledged_is_lost_by_a_power_cut(tmp_path, how):
     chance = dice()
     with Ext4(tmp_path / "disk", 256) as disk:
         for number in rounds(quick=6):
             if number % CUTS_PER_SPOOL == 0:
                 shutil.rmtree(tmp_path / "disk" / "state", ignore_errors=True)
                 oracle = Oracle(tmp_path / "disk" / "state")
-            driver = oracle.drive("--deliver", senders=4)
+            driver = oracle.drive(*how, senders=4)
             assert driver.heard.wait(30)
             time.sleep(chance.random() * 0.4)  # no waiting for anything: the moment of the cut
             disk.cut()

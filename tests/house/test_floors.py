@@ -42,13 +42,13 @@ FOREIGN_IN = {"pixels/child"}
 ORDER = {
     "dicom": "errors octets ascii text syntax uid tags keywords element reader writer part10 skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment",
-    "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables ledger index age"
-    " jobs shelf quota files compare compaction intake examine scrub adopt recovery spool",
+    "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables transaction pledges"
+    " ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "pace transport reach tls certificate alerts channel half inbound listener outbound",
-    "box": "sameness admission values section encryption config rules positions load reference",
-    "forward": "target reencode alter offer parcel dicom route window tray worker",
+    "net": "pace transport reach tls certificate alerts channel half report inbound listener outbound committing",
+    "box": "sameness admission values section commitment encryption config rules positions load reference",
+    "forward": "target reencode alter offer parcel dicom route window tray worker commitment",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 

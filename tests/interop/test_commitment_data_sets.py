@@ -14,6 +14,7 @@ from edge.dicom import syntax
 from edge.dicom.errors import LimitError, PeerError
 from edge.protocol import commitment
 from edge.protocol.commitment import Committed, Failed, Transaction
+from tests.support.committing import item
 
 KNOWN = [syntax.lookup(each) for each in (syntax.EXPLICIT_LITTLE, syntax.IMPLICIT_LITTLE, syntax.EXPLICIT_BIG)]
 UIDS = st.integers(1, 10**30).map("2.25.{}".format)
@@ -44,13 +45,6 @@ def outcome(octets, known, cuts):
 
 def written_by_pydicom(known, transaction, committed, failed):
     """The octets of a report as pydicom writes it, with sequences of explicit length."""
-
-    def item(sop_class, instance, code=None):
-        made = Dataset()
-        made.ReferencedSOPClassUID, made.ReferencedSOPInstanceUID = sop_class, instance
-        if code is not None:
-            made.FailureReason = code
-        return made
 
     report = Dataset()
     report.TransactionUID = transaction

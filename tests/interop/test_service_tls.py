@@ -6,12 +6,14 @@ import ssl
 import subprocess
 
 import pydicom
+import pydicom.data
 import pytest
 from pynetdicom import AE, evt
 
 from tests.bench import material, measure
 from tests.support import dcmtk, process
 from tests.support.certificates import dcmtk_options, tables
+from tests.support.committing import CommittingArchive, report_later
 from tests.support.service import Service, destination, route
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -151,6 +153,20 @@ def test_storescp_receives_over_tls(tmp_path, authority, files):
 
     with dcmtk.Storescp(folder, options=dcmtk_options(authority, archive)) as peer:
         forwarding(tmp_path / "box", authority, own, peer.port, files, received)
+
+
+def test_commitment_is_asked_for_and_reported_over_tls(tmp_path, authority):
+    keeper = authority.issue("archive")
+    port = process.free_port()
+    settings = tables(authority, authority.issue("edge"), port, titles=[{"ae_title": "ARCHIVE", "name": "archive"}])
+    with CommittingArchive(ssl_context=context(authority, keeper, server=True)) as archive:
+        there = destination("archive", archive.port, tls=True, commitment=True, commitment_linger_s=0)
+        with Service(tmp_path, [there], [route("archive")], **settings) as box:
+            box.edge("send", "archive", pydicom.data.get_testdata_file("CT_small.dcm"))
+            asked = archive.await_requests(1)[0]
+            assert report_later(box.port, *asked) is None  # the title is kept for the holder of a certificate
+            assert report_later(port, *asked, tls_args=(context(authority, keeper), "127.0.0.1")) == 0
+            assert [job["state"] for job in box.queue()] == ["delivered"]
 
 
 def test_pynetdicom_receives_over_tls(tmp_path, authority, files):

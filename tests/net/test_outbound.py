@@ -78,7 +78,8 @@ def test_a_data_set_from_chunks_arrives_whole(size):
     with Provider(keep, max_pdu=4096) as peer:
         link = outbound.associate("127.0.0.1", peer.port, "US", "THEM", WANTED)
         chunks = (payload[begin : begin + 777] for begin in range(0, size, 777))
-        assert link.store_from(link.accepted[1].id, CT, "1.2.3.4", chunks).code == 0
+        link.begin_store_from(link.accepted[1].id, CT, "1.2.3.4", chunks)
+        assert link.reply().code == 0
         link.release()
     assert received == [payload]
 
@@ -176,7 +177,7 @@ def test_an_error_while_chunks_are_made_aborts_the_association():
     with Provider(on_store=lambda event: received.append(event) or 0) as peer:
         link = outbound.associate("127.0.0.1", peer.port, "US", "THEM", WANTED)
         with pytest.raises(ValueError):
-            link.store_from(link.accepted[1].id, CT, "1.2.3.4", chunks())
+            link.begin_store_from(link.accepted[1].id, CT, "1.2.3.4", chunks())
         assert not link.is_open
     assert received == []
 

@@ -131,7 +131,8 @@ def test_a_data_set_that_goes_by_a_pace_arrives_whole_and_takes_its_time(tmp_pat
         with open(large, "rb") as file:
             assert link.store(context_id, CT, "1.2.3.4", file.fileno(), 4, len(payload)).code == 0
         chunks = (payload[begin : begin + 777] for begin in range(0, len(payload), 777))
-        assert link.store_from(context_id, CT, "1.2.3.5", chunks).code == 0
+        link.begin_store_from(context_id, CT, "1.2.3.5", chunks)
+        assert link.reply().code == 0
         link.release()
     assert received == [payload, payload]
     assert clock.now - 1000 == pytest.approx(600_000 / 500_000, rel=0.1)

@@ -149,12 +149,16 @@ def picture(spool):
     objects = {stored.id: stored for stored in spool.index.objects(0, 100000)}
     jobs = {(row.object_id, row.destination): row for number in objects for row in spool.index.jobs_of(number)}
     counts = {
-        name: {"waiting": add(states["ready"], states["deferred"]), "held": states["held"], "done": states["delivered"]}
+        name: {
+            "waiting": add(states["ready"], states["deferred"]), "held": states["held"], "sent": states["sent"],
+            "done": states["delivered"],
+        }
         for name, states in spool.index.counts().items()
         if any(tally != (0, 0) for tally in states.values())
     }
     totals = tuple(spool.index.total(what) for what in range(3))
-    return objects, jobs, counts, totals
+    uids = [row[0] for row in spool.index.look("SELECT uid FROM transactions ORDER BY uid")]
+    return objects, jobs, counts, (totals, [spool.commitments.transaction(uid) for uid in uids])
 
 
 def add(one_tally, other):

@@ -50,8 +50,10 @@ def busy_day(spool, seed, steps=120):
             receive(spool, uid, octets, to=to, priority=dice.randrange(3))
         elif deed < 0.8:
             for job in spool.jobs.claim(dice.choice(destinations), now, dice.randrange(1, 6)):
-                outcome = dice.choice([jobs.SENT, jobs.SENT, jobs.SENT, jobs.RETRY, jobs.REFUSED, jobs.RETURNED])
+                sent = dice.choice([jobs.SENT, jobs.UNCOMMITTED])
+                outcome = dice.choice([sent, sent, sent, jobs.RETRY, jobs.REFUSED, jobs.RETURNED])
                 spool.jobs.settle(job, outcome, now, 0xA700, "full", "the archive is full", PLAIN)
+            commit(spool, dice, dice.choice(destinations), now)
         elif deed < 0.85:
             spool.jobs.release(now, dice.choice(destinations + [None]))
         elif deed < 0.88:
@@ -74,6 +76,25 @@ def busy_day(spool, seed, steps=120):
                 spool.jobs.prioritise(now, number, row.destination, dice.randrange(3))
 
 
+def commit(spool, dice, destination, now):
+    """Ask a destination to commit to some of what was sent, answer some of what was asked."""
+    known = spool.commitments
+    due = known.due(destination, dice.randrange(3), now, 0, dice.randrange(1, 9))
+    if due and due[0].sends > 2:
+        known.give_up(destination, due, now, "no answer came")
+    elif due:
+        made = known.ask(destination, due, now)
+        if dice.random() < 0.2:
+            known.unask(made, destination, due, now)
+    for (made,) in spool.index.look("SELECT uid FROM transactions ORDER BY id"):
+        if dice.random() < 0.2:
+            found = known.transaction(made)
+            answered = {uid: dice.choice("crn") for uid in found.instances}
+            committed = {uid for uid in answered if answered[uid] == "c"}
+            refused = {uid: ("it does not have it", False) for uid in answered if answered[uid] == "r"}
+            known.answer(found, committed, refused, now)
+
+
 def settled(picture_before):
     """A picture with nothing in it that only a running process knows: what is being sent, or has become due."""
     objects, rows, counts, totals = picture_before
@@ -86,6 +107,7 @@ def settled(picture_before):
 def test_counts_are_what_counting_would_find(spool):
     for seed in range(3):
         busy_day(spool, seed)
+    spool.index.drain()
     execute = spool.index._ledger.execute
     counted = {
         (destination, state): (number, octets)
