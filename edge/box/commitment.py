@@ -8,6 +8,8 @@ from edge.box.values import AE_TITLE, HOST, TRUTH, seconds, whole
 # A night, for archives that write their tapes then; asked for twice, that is a day until an object is sent again
 _WAIT_S = 12 * 3600
 
+_ONLY = ("dicom",)
+
 OF_DESTINATIONS = (
     key(
         "commitment",
@@ -15,6 +17,7 @@ OF_DESTINATIONS = (
         False,
         "Whether it is asked for storage commitment: what it was sent counts as delivered only once it has said that "
         "it keeps it.",
+        only=_ONLY,
     ),
     key(
         "commitment_wait_s",
@@ -22,13 +25,21 @@ OF_DESTINATIONS = (
         _WAIT_S,
         "How long an answer about commitment may take; then it is asked again, and after as long again the object is "
         "sent again.",
+        only=_ONLY,
     ),
-    key("commitment_tries", whole(1, 100), 3, "How often an object is sent that is not committed to; then it is held."),
+    key(
+        "commitment_tries",
+        whole(1, 100),
+        3,
+        "How often an object is sent that is not committed to; then it is held.",
+        only=_ONLY,
+    ),
     key(
         "commitment_linger_s",
         seconds(0, 3600),
         10,
         "How long the association of a request waits for the answer, which may also come on a later one.",
+        only=_ONLY,
     ),
     key(
         "commitment_ae_title",
@@ -36,9 +47,10 @@ OF_DESTINATIONS = (
         None,
         "Who is asked for commitment, and whose answers count, when that is not `ae_title`.",
         example='"KEEPER"',
+        only=_ONLY,
     ),
-    key("commitment_host", HOST, None, "Where that is, when that is not `host`.", example='"10.0.0.10"'),
-    key("commitment_port", whole(1, 65535), None, "Its TCP port, when that is not `port`.", example="104"),
+    key("commitment_host", HOST, None, "Where that is, when that is not `host`.", example='"10.0.0.10"', only=_ONLY),
+    key("commitment_port", whole(1, 65535), None, "Its TCP port, when that is not `port`.", example="104", only=_ONLY),
 )
 
 # Who commits for a destination

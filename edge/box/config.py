@@ -7,36 +7,29 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 from collections import namedtuple
 
 from edge.box import commitment, encryption
-from edge.box.section import REQUIRED, Section
+from edge.box.rule_keys import CHANGE, DEIDENTIFY, ROUTE
+from edge.box.section import REQUIRED, Kind, Section, is_for, kind_of
 from edge.box.section import key as _key
 from edge.box.values import (
     ADDRESS,
     AE_TITLE,
     CALLER,
-    FILE,
     FOLDER,
     HOST,
     HOURS,
     NAME,
     NETWORK,
-    PATH,
     PATTERN,
-    PRIVATE,
-    SCALAR,
-    SOP_CLASS,
     TRANSFER_SYNTAX,
     TRUTH,
     UID,
-    VR,
     WEEKDAYS,
-    WHERE,
     choice,
     seconds,
     several,
     size,
     whole,
 )
-from edge.morph import profile
 from edge.pixels import registry
 
 _KIB = 1 << 10
@@ -189,31 +182,48 @@ LIMITS = Section(
     ),
 )
 
+# What `kind` of a [[destination]] may be; edge/service/targets.py says how each is made
+KINDS = (Kind("dicom", "C-STORE", "{ae_title} at {host} port {port}", "archive"),)
+
 DESTINATION = Section(
     "destination",
     True,
     "Where objects go; one table for each.",
     (
         _key("name", NAME, REQUIRED, "What routes, `edge send` and the queue call it.", example='"archive"'),
-        _key("kind", choice("dicom"), "dicom", 'The kind of destination: "dicom" is C-STORE.'),
-        _key("ae_title", AE_TITLE, REQUIRED, "Its AE title.", example='"PACS"'),
-        _key("host", HOST, REQUIRED, "Where it is.", example='"10.0.0.9"'),
-        _key("port", whole(1, 65535), 104, "Its TCP port."),
+        _key(
+            "kind",
+            choice(*[each.name for each in KINDS]),
+            KINDS[0].name,
+            "What it is, which says which other keys it has: %s."
+            % ", ".join(['"%s" (%s)' % (each.name, each.meaning) for each in KINDS]),
+        ),
+        _key("ae_title", AE_TITLE, REQUIRED, "Its AE title.", example='"PACS"', only=("dicom",)),
+        _key("host", HOST, REQUIRED, "Where it is.", example='"10.0.0.9"', only=("dicom",)),
+        _key("port", whole(1, 65535), 104, "Its TCP port.", only=("dicom",)),
         _key(
             "calling_ae_title",
             AE_TITLE,
             None,
             "What the box calls itself there; without it, the `ae_title` of [box].",
             example='"EDGE"',
+            only=("dicom",),
         ),
         *encryption.OF_DESTINATIONS,
-        _key("connect_timeout_s", seconds(1, 300), 10, "How long a connection, and an association, may take."),
-        _key("dimse_timeout_s", seconds(1, 3600), 60, "How long an answer to a request may take."),
+        _key(
+            "connect_timeout_s",
+            seconds(1, 300),
+            10,
+            "How long a connection, and an association, may take.",
+            only=("dicom",),
+        ),
+        _key("dimse_timeout_s", seconds(1, 3600), 60, "How long an answer to a request may take.", only=("dicom",)),
         _key(
             "max_pdu_bytes",
             size(4 * _KIB, 16 * _MIB),
             128 * _KIB,
             "The longest PDU to send, and to take, even where it allows longer ones.",
+            only=("dicom",),
         ),
         _key(
             "compress",
@@ -247,6 +257,7 @@ DESTINATION = Section(
             "The most that is sent there in a second, by all associations together and with the headers of their "
             "frames. Without it, as much as the line takes.",
             example='"1 MB"',
+            only=("dicom",),
         ),
         _key(
             "hours",
@@ -267,143 +278,7 @@ DESTINATION = Section(
         ),
         *commitment.OF_DESTINATIONS,
     ),
-)
-
-# What an object has to be for a rule to apply; `rules` makes conditions of them
-CONDITIONS = (
-    _key(
-        "from",
-        several(AE_TITLE, 1),
-        (),
-        "The calling AE titles that it is for, as patterns: * stands for any characters, ? for one. Without it: "
-        "everyone.",
-        field="calling",
-        example='["CT1", "MR*"]',
-    ),
-    _key("called", several(PATTERN, 1), (), "The AE titles that were called, as patterns.", example='["TEACHING"]'),
-    _key("address", several(NETWORK, 1), (), "Where the sender is.", example='["10.0.1.0/24"]'),
-    _key(
-        "sop_class",
-        several(SOP_CLASS, 1),
-        (),
-        "The SOP Classes, by UID or name.",
-        example='["CT Image Storage", "1.2.840.10008.5.1.4.1.1.4"]',
-    ),
-    _key("modality", several(PATTERN, 1), (), "Modality (0008,0060), as patterns.", example='["CT", "MR"]'),
-    _key("body_part", several(PATTERN, 1), (), "Body Part Examined (0018,0015), as patterns.", example='["CHEST*"]'),
-    _key("station", several(PATTERN, 1), (), "Station Name (0008,1010), as patterns.", example='["ROOM?"]'),
-    _key(
-        "where",
-        several(WHERE, 1),
-        (),
-        "What other elements have to be: each a table of a `tag` (as the `tag` of a [[change]], in items too) and one "
-        "or more of `is`, `is_not`, `like`, `unlike` (values or patterns, of which one is enough), `present` (true or "
-        "false), `at_least`, `at_most` (numbers). All tables have to hold.",
-        example='[{ tag = "Rows", at_least = 512 }, { tag = \'(0019,"ACME 1.1",10)\', present = true }]',
-    ),
-    _key(
-        "hours", several(HOURS, 1), (), "The times of the day, of the box's clock and zone.", example='["18:00-07:30"]'
-    ),
-    _key("weekdays", several(WEEKDAYS, 1), (), "The days of the week.", example='["mon-fri"]'),
-)
-
-ROUTE = Section(
-    "route",
-    True,
-    "Which objects go where; one table for each. A route applies to an object that fulfils all of its conditions; each "
-    "is fulfilled by one of the things it lists. An object goes to the destinations of every route that applies, or of "
-    "those up to the first `final` one, and is held when none does. `edge route FILE` shows which apply to a file.",
-    (
-        *CONDITIONS,
-        _key("to", several(NAME, 1), REQUIRED, "The names of its destinations.", example='["archive"]'),
-        _key(
-            "priority",
-            choice("sender", "urgent", "normal", "low"),
-            "sender",
-            "How urgent its objects are: what the sender says, or one of the others.",
-        ),
-        _key("final", TRUTH, False, "Whether no later route is looked at for an object that this one applies to."),
-    ),
-)
-
-CHANGE = Section(
-    "change",
-    True,
-    "What is changed in objects on their way to a destination, never in what is stored; one table for each change, "
-    "applied in their order. A change applies to objects that fulfil all of its conditions, which are those of a "
-    "route. An object whose change would make a value illegal is not sent, but held with the reason.",
-    (
-        _key("for", several(NAME, 1), REQUIRED, "The names of the destinations.", field="to", example='["archive"]'),
-        _key(
-            "tag",
-            PATH,
-            REQUIRED,
-            "The element: a keyword, a number, or a private one by its creator; in the items of a sequence as "
-            "SEQUENCE.KEYWORD, in its second item as SEQUENCE[2].KEYWORD, at any depth as **.KEYWORD.",
-            example="""'(0019,"ACME 1.1",10)'""",
-        ),
-        _key(
-            "do",
-            choice("set", "default", "delete", "copy", "replace", "prefix", "suffix"),
-            REQUIRED,
-            "What is done: set to `value`; the same only where it is absent or empty; delete; copy the element that "
-            "`value` names; replace what fits `pattern` by `value`; put `value` before or behind each value.",
-            example='"replace"',
-        ),
-        _key("value", several(SCALAR), None, "What it takes; see `do`.", example='""'),
-        _key(
-            "pattern",
-            PATTERN,
-            None,
-            "For replace: a regular expression of Python; `value` may refer to its groups as \\1.",
-            example='"^0+"',
-        ),
-        _key("vr", VR, None, "The VR of a private element that is made; without it LO.", example='"LO"'),
-        _key("record", TRUTH, True, "Whether what it was is put into Original Attributes Sequence (0400,0561)."),
-        *CONDITIONS,
-    ),
-)
-
-DEIDENTIFY = Section(
-    "deidentify",
-    True,
-    "Which destinations get objects de-identified, by the Basic Application Level Confidentiality Profile (PS3.15 E); "
-    "what is stored stays as it came. A [[change]] for such a destination is made afterwards. An object that cannot be "
-    "made safe is not sent, but held with the reason.",
-    (
-        _key("for", several(NAME, 1), REQUIRED, "The names of the destinations.", field="to", example='["archive"]'),
-        _key(
-            "key_file",
-            FILE,
-            REQUIRED,
-            "The file of the key by which UIDs and patients are mapped and dates shifted, the same wherever it is the "
-            "same: at least 16 random octets that nobody else can read. Relative to this file's folder.",
-            example='"/etc/edge/research.key"',
-        ),
-        _key(
-            "options",
-            several(choice(*profile.OPTIONS)),
-            (),
-            "The profile's options: what is kept, or with clean-descriptors cleaned, instead of left out. "
-            "safe-private keeps the private elements of `safe_private`, declared-private also those that the object "
-            "says identify nobody (0008,0300), which is for its maker to know.",
-            example='["shifted-dates", "device"]',
-        ),
-        _key(
-            "safe_private",
-            several(PRIVATE),
-            (),
-            "For the option safe-private: the private elements that are known to identify nobody.",
-            example="""['(0019,"ACME 1.1",10)']""",
-        ),
-        _key(
-            "burned_in",
-            choice("hold", "send"),
-            "hold",
-            "What happens to pixels of a kind that often has annotation burned in (ultrasound, secondary capture, "
-            "visible light) and that do not say they have none. Those that say they have some are always held.",
-        ),
-    ),
+    KINDS,
 )
 
 MODALITY = Section(
@@ -475,13 +350,27 @@ _SHAPES = dict(
 
 
 def build(section, values):
-    """Return the named tuple of `section`, of `values` ({field: value}), with defaults for those it does not have."""
-    return _SHAPES[section.name](*[values.get(each.field, each.default) for each in section.keys])
+    """Return the named tuple of `section`, of `values` ({field: value}), with defaults for those it does not have.
+
+    What is for other kinds than its own is None.
+    """
+    kind = kind_of(section, values)
+    return _SHAPES[section.name](
+        *[values.get(each.field, each.default) if is_for(each, kind) else None for each in section.keys]
+    )
 
 
 def defaults():
     """Return the Config of an empty file: no destination, no route, everything else at its default."""
     return Config(build(BOX, {}), build(DICOM, {}), build(encryption.TLS, {}), build(LIMITS, {}), (), (), (), (), ())
+
+
+def where(destination):
+    """Return in words where a Destination is: "PACS at 10.0.0.9 port 104", "... with TLS"."""
+    for kind in KINDS:
+        if kind.name == destination.kind:
+            return kind.where.format_map(destination._asdict()) + (" with TLS" if destination.tls else "")
+    raise ValueError(destination.kind)
 
 
 def destination(config, name):

@@ -82,15 +82,22 @@ TLS = Section(
 
 # What a [[destination]] says of TLS
 OF_DESTINATIONS = (
-    key("tls", TRUTH, False, "Whether the connection is encrypted, as [tls] says and the next keys may override."),
+    key(
+        "tls",
+        TRUTH,
+        False,
+        "Whether the connection is encrypted, as [tls] says and the next keys may override.",
+        only=("dicom",),
+    ),
     key(
         "certificate",
         FILE,
         None,
         "What the box shows there instead of the `certificate` of [tls].",
         example='"/etc/edge/cloud.pem"',
+        only=("dicom",),
     ),
-    key("key", FILE, None, "The key of this `certificate`.", example='"/etc/edge/cloud.key"'),
+    key("key", FILE, None, "The key of this `certificate`.", example='"/etc/edge/cloud.key"', only=("dicom",)),
     key(
         "authorities",
         FILE,
@@ -98,6 +105,7 @@ OF_DESTINATIONS = (
         'Whom the box believes there instead of the `authorities` of [tls]; "system" for those of the operating '
         "system.",
         example='"system"',
+        only=("dicom",),
     ),
     key(
         "server_name",
@@ -105,6 +113,7 @@ OF_DESTINATIONS = (
         None,
         "The name that its certificate is for, where that is not `host`.",
         example='"pacs.example.org"',
+        only=("dicom",),
     ),
 )
 

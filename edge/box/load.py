@@ -4,7 +4,7 @@ import os
 from collections import namedtuple
 
 from edge.box import commitment, config, encryption, rules
-from edge.box.section import REQUIRED
+from edge.box.section import REQUIRED, is_for, kind_of
 from edge.box.values import ItemError, toml
 from edge.pixels import registry
 
@@ -177,12 +177,13 @@ class _Reading:
         return tuple(found)
 
     def _table(self, section, table, path, header):
-        known = {key.name: key for key in section.keys}
+        kind = self._kind(section, table)
+        known = {key.name: key for key in section.keys if is_for(key, kind)}
         values = {}
         for name, value in table.items():
             key = known.get(name)
             if key is None:
-                self._wrong((*path, name), header, 'no such key: "%s"%s' % (name, _suggestion(name, list(known))))
+                self._unknown(section, kind, name, (*path, name), header, known)
                 continue
             try:
                 values[key.field] = key.kind.read(value)
@@ -191,10 +192,25 @@ class _Reading:
                     self._misfit((*path, name), _key(header, name), key.kind, toml(item) + " among them", reason)
             except ValueError as unfit:
                 self._misfit((*path, name), _key(header, name), key.kind, toml(value), str(unfit))
-        for key in section.keys:
-            if key.default is REQUIRED and key.name not in table:
+        for key in known.values():
+            if key.default is REQUIRED and key.name not in table and (kind or key.only is None):
                 self._wrong(path, _key(header, key.name), "it is missing; expected " + key.kind.expected)
         return config.build(section, values)
+
+    def _kind(self, section, table):
+        """Return the name of the kind of a table; None where the section has none, or that is itself a mistake."""
+        kind = kind_of(section, table)
+        return kind if kind in [each.name for each in section.kinds] else None
+
+    def _unknown(self, section, kind, name, path, header, known):
+        """Note a key that does not belong where it is: one of another kind, or one that there is not."""
+        for key in section.keys:
+            if key.name == name:
+                kinds = " or ".join([toml(each) for each in key.only])
+                words = 'a %s of the kind "%s" has no %s, only those of the kind %s have; there are: %s'
+                self._wrong(path, _key(header, name), words % (section.name, kind, name, kinds, ", ".join(known)))
+                return
+        self._wrong(path, header, 'no such key: "%s"%s' % (name, _suggestion(name, list(known))))
 
     def cross_check(self, found):
         """Note what is wrong between keys that are right each by itself."""
@@ -285,7 +301,8 @@ def _warnings(found, places):
             words = "this cannot be written here, so objects go as they were received: %s" % reason
             header = _header(config.DESTINATION, number, each.name)
             yield Mistake(places.line("destination", number, "compress"), _key(header, "compress"), words)
-        if each.port in (found.dicom.port, found.dicom.tls_port) and _is_here(each.host, found.dicom.bind):
+        ports = (found.dicom.port, found.dicom.tls_port)
+        if each.host and each.port in ports and _is_here(each.host, found.dicom.bind):
             words = "this is the address and port of the box itself: what it forwards there it sends to itself"
             header = _header(config.DESTINATION, number, each.name)
             yield Mistake(places.line("destination", number, "host"), _key(header, "host"), words)

@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 from edge.box import config
-from edge.box.section import REQUIRED
+from edge.box.section import REQUIRED, is_for
 
 BEGIN = "<!-- configuration: written by python -m edge.box.reference README.md -->"
 END = "<!-- configuration: end -->"
@@ -22,10 +22,27 @@ def file():
     parts = ["# Every key there is. A line that is commented out shows the default, or an example where it says so.\n"]
     for section in config.SECTIONS:
         header = ("# [[%s]]" if section.repeated else "[%s]") % section.name
-        parts.append("\n\n%s\n%s\n" % (_comment(section.meaning), header))
-        for key in section.keys:
-            parts.append("\n%s\n# %s = %s\n" % (_comment(_about(key)), key.name, _shown(key)))
+        parts.append("\n\n%s\n" % _comment(section.meaning))
+        for kind in section.kinds or (None,):
+            parts.append("%s\n" % header)
+            for name, value, words in _example(section, kind):
+                parts.append("\n%s\n# %s = %s\n" % (_comment(words), name, value))
+            parts.append("\n")
+        parts.pop()
     return "".join(parts)
+
+
+def _example(section, kind):
+    """Yield (name, value, words) of the keys of one example: all of them, or what is of a Kind after the first."""
+    for key in section.keys:
+        if kind is None or kind is section.kinds[0] and is_for(key, kind.name):
+            yield key.name, _shown(key), _about(key)
+        elif key.name == "name":
+            yield key.name, '"%s"' % kind.example, "And another, of the kind %s." % kind.name
+        elif key.name == "kind":
+            yield key.name, '"%s"' % kind.name, "Its kind: %s. What is not shown here is as above." % kind.meaning
+        elif key.only and kind.name in key.only:
+            yield key.name, _shown(key), _about(key)
 
 
 def tables():
@@ -34,11 +51,15 @@ def tables():
     for section in config.SECTIONS:
         header = ("`[[%s]]`" if section.repeated else "`[%s]`") % section.name
         meaning = "\n".join(textwrap.wrap("%s %s" % (header, section.meaning), _README_WIDTH))
-        parts.append("%s\n\n| key | default | meaning |\n|---|---|---|\n" % meaning)
+        columns = ("key", "default", "kind", "meaning") if section.kinds else ("key", "default", "meaning")
+        parts.append("%s\n\n| %s |\n%s|\n" % (meaning, " | ".join(columns), "|---" * len(columns)))
         for key in section.keys:
             default = "`%s`" % key.kind.show(key.default) if _has_default(key) else _absence(key)
             meaning = "%s (%s)" % (key.meaning, key.kind.brief)
-            parts.append("| `%s` | %s | %s |\n" % (key.name, default, meaning.replace("|", "\\|")))
+            cells = ["`%s`" % key.name, default, meaning.replace("|", "\\|")]
+            if section.kinds:
+                cells.insert(2, ", ".join(key.only) if key.only else "any")
+            parts.append("| %s |\n" % " | ".join(cells))
         parts.append("\n")
     return "".join(parts)
 

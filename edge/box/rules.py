@@ -1,6 +1,6 @@
 """What the rules of the configuration come to: the conditions of routes and changes, and the changes, as morph's."""
 
-from edge.box import config
+from edge.box import rule_keys
 from edge.box.values import toml
 from edge.morph import match, path
 
@@ -9,7 +9,7 @@ _BODY_PART = path.read("BodyPartExamined")
 _STATION = path.read("StationName")
 
 _MAKE = {
-    # field of config.CONDITIONS: function of its value, the match.Conditions for it
+    # field of rule_keys.CONDITIONS: function of its value, the match.Conditions for it
     "calling": lambda patterns: [match.like("calling AE title", "calling", patterns)],
     "called": lambda patterns: [match.like("called AE title", "called", patterns)],
     "address": lambda networks: [match.address(networks)],
@@ -42,9 +42,9 @@ def _tests(table):
 
 
 def conditions(rule):
-    """Return the match.Conditions of a rule, a named tuple that has the fields of config.CONDITIONS."""
+    """Return the match.Conditions of a rule, a named tuple that has the fields of rule_keys.CONDITIONS."""
     found = []
-    for key in config.CONDITIONS:
+    for key in rule_keys.CONDITIONS:
         value = getattr(rule, key.field)
         if value:
             found += _MAKE[key.field](value)

@@ -58,7 +58,7 @@ def summary(settings):
         "keeps     in %s" % settings.box.state_dir,
     ]
     for each in settings.destinations:
-        lines.append("sends     to %s: %s" % (each.name, address_words(each)))
+        lines.append("sends     to %s: %s" % (each.name, config.where(each)))
     for each in settings.routes:
         conditions = [condition.words for condition in rules.conditions(each)]
         lines.append("routes    %s to %s" % (_whose(each.calling, conditions), text.listing(each.to)))
@@ -83,19 +83,15 @@ def _whose(calling, conditions):
     return "what comes when %s" % text.listing(conditions)
 
 
-def address_words(destination):
-    """Return "PACS at 10.0.0.9 port 104", with TLS or without."""
-    where = "%s at %s port %d" % (destination.ae_title, destination.host, destination.port)
-    return where + " with TLS" if destination.tls else where
-
-
-def echo(asked, loaded):
-    """Send C-ECHO to what was named and say what came back."""
+def echo(asked, loaded, reach):
+    """Send C-ECHO to what was named and say what came back; see, by `reach`, whether another kind can be reached."""
     from edge.net import outbound
     from edge.protocol import status
 
     target = _echo_target(asked, loaded.config)
-    peer = "%s at %s port %d" % (target.ae_title, target.host, target.port)
+    if target.kind != "dicom":
+        return _reached(asked, loaded.config, target, reach)
+    peer = config.where(target)
     began = time.monotonic()
     try:
         code, encryption_words = _verify(target, _client(target, loaded.config))
@@ -116,6 +112,27 @@ def echo(asked, loaded):
     else:
         text.complain("%s answered, but with status %04X: %s" % (peer, code, status.words(code)), FAILED)
     return DONE if code == status.SUCCESS else FAILED
+
+
+def _reached(asked, settings, destination, reach):
+    """Say whether a destination that knows no C-ECHO can be delivered to."""
+    from edge.forward.target import LinkFailure
+
+    began = time.monotonic()
+    try:
+        reach(settings, destination)
+    except LinkFailure as failure:
+        if "json" in asked.options:
+            text.print_json({"answered": False, "layer": failure.layer, "reason": failure.reason})
+        else:
+            text.complain("%s cannot be delivered to: %s" % (destination.name, failure.reason), FAILED)
+        return FAILED
+    took_ms = round((time.monotonic() - began) * 1000)
+    if "json" in asked.options:
+        text.print_json({"answered": True, "status": None, "milliseconds": took_ms})
+    else:
+        print("%s can be delivered to: %s, in %d ms" % (destination.name, config.where(destination), took_ms))
+    return DONE
 
 
 def _verify(target, client):
@@ -151,6 +168,11 @@ def _echo_target(asked, settings):
         target = config.build(config.DESTINATION, values)
     else:
         target = named(settings, asked.arguments[0])
+        if target.kind != "dicom":
+            if "called" in asked.options or "calling" in asked.options:
+                words = "%s is of the kind %s, which has no AE titles: leave out --called and --calling"
+                raise UsageError(words % (target.name, target.kind))
+            return target
     called = asked.options.get("called", target.ae_title)
     calling = asked.options.get("calling", target.calling_ae_title or settings.box.ae_title)
     for option, title in (("--called", called), ("--calling", calling)):

@@ -164,7 +164,8 @@ COMMANDS = (
         "ask another DICOM device whether it answers",
         (
             "Opens an association, sends C-ECHO and says what came back, or which layer failed: the name, the "
-            "connection, TLS, the association or the answer.",
+            "connection, TLS, the association or the answer. Of a destination of another kind it says whether objects "
+            "could be delivered there.",
         ),
         1,
         2,

@@ -44,7 +44,8 @@ class Target:
     def open(self, jobs):
         """Get ready to deliver spool.index.Jobs; return for how many of them, from the first on, at least one.
 
-        What is open from before is used again when it can be. Raises LinkFailure.
+        What is open from before is used again when it can be. Without any jobs, only see that objects could be
+        delivered. Raises LinkFailure.
         """
         raise NotImplementedError
 

@@ -7,7 +7,7 @@ import struct
 import sys
 
 from edge import VERSION
-from edge.box import encryption
+from edge.box import config, encryption
 
 _SIOCGIFADDR = 0x8915
 _LOOPBACK = "127.0.0.1"
@@ -64,13 +64,7 @@ def _forwards(settings, waiting):
     words = []
     for each in settings.destinations:
         count = waiting.get(each.name, 0)
-        words.append(
-            "%s (%s at %s port %d%s%s)"
-            % (
-                *(each.name, each.ae_title, each.host, each.port, " with TLS" if each.tls else ""),
-                ", %d waiting" % count if count else "",
-            )
-        )
+        words.append("%s (%s%s)" % (each.name, config.where(each), ", %d waiting" % count if count else ""))
     return ", ".join(words)
 
 

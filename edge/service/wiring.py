@@ -6,13 +6,12 @@ from edge.box import admission, commitment, encryption, rules
 from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
-from edge.forward.dicom import DicomTarget
 from edge.forward.window import Window
 from edge.morph import match
-from edge.net import listener, outbound, tls
-from edge.net.pace import Pace
-from edge.pixels import registry
+from edge.net import listener, tls
 from edge.protocol import association, contexts, echo
+from edge.service import targets
+from edge.service.targets import milliseconds
 from edge.spool import errors
 from edge.spool.inflate import inflater
 from edge.spool.intake import Source
@@ -21,10 +20,6 @@ from edge.spool.intake import Source
 _ASSOCIATION_FILES = 4  # its socket, the object, the folder that is synced, and one to compare with
 _DESTINATION_FILES = 4  # its connection, the object under way, the next one, and a look-up of its name
 _OTHER_FILES = 128  # journal, index, folders, the control socket with its conversations, the log
-
-
-def _ms(seconds):
-    return round(seconds * 1000)
 
 
 def make_listener(settings, spool):
@@ -57,11 +52,11 @@ def listener_settings(settings):
         object_limit=settings.limits.object_bytes,
         limits=association.DEFAULT_LIMITS._replace(
             max_pdu_bytes=dicom.max_pdu_bytes,
-            artim_ms=_ms(dicom.artim_s),
-            idle_ms=_ms(dicom.idle_timeout_s),
-            pdu_ms=_ms(dicom.pdu_s),
+            artim_ms=milliseconds(dicom.artim_s),
+            idle_ms=milliseconds(dicom.idle_timeout_s),
+            pdu_ms=milliseconds(dicom.pdu_s),
         ),
-        drain_ms=_ms(dicom.drain_s),
+        drain_ms=milliseconds(dicom.drain_s),
         manner_of=_manners(settings),
         tls_port=dicom.tls_port,
         server=None if dicom.tls_port is None else tls.Server(encryption.server_terms(settings)),
@@ -126,27 +121,11 @@ def make_workers(settings, spool):
 
 def make_worker(settings, spool, destination):
     """Return the Worker of one config.Destination."""
-    rate = destination.rate_bytes_per_s
-    terms = _terms(destination, None if rate is None else Pace(rate))
-    calling = destination.calling_ae_title or settings.box.ae_title
-    compress = destination.compress and registry.named(destination.compress).uid
-    stages = make_stages(settings, destination)
-    tls_of = tls_client(settings, destination)
-    peer = (destination.host, destination.port, destination.ae_title)
-    targets = [
-        DicomTarget(*peer, calling, terms, compress, stages, tls_of) for _ in range(destination.associations)
-    ]
+    ways = targets.make(settings, destination, make_stages(settings, destination))
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     opening = Window(destination.hours, destination.weekdays)
     return worker.Worker(
-        spool, destination.name, targets, *schedules, opening, destination.linger_s, commits=destination.commitment
-    )
-
-
-def _terms(destination, pace=None):
-    """Return the outbound.Terms of a config.Destination; pace: pace.Pace or None."""
-    return outbound.Terms(
-        _ms(destination.connect_timeout_s), _ms(destination.dimse_timeout_s), destination.max_pdu_bytes, pace
+        spool, destination.name, ways, *schedules, opening, destination.linger_s, commits=destination.commitment
     )
 
 
@@ -185,16 +164,10 @@ def _make_committer(settings, spool, destination, reports):
     title, host, port = commitment.provider(destination)
     calling = destination.calling_ae_title or settings.box.ae_title
     times = destination.commitment_wait_s, destination.commitment_linger_s
-    how = _terms(destination), tls_client(settings, destination)
+    how = targets.terms(destination), targets.tls_client(settings, destination)
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.commitment_tries)
     who = Provider(host, port, title, calling, *how, *times)
     return Committer(spool, destination.name, who, reports, *schedules)
-
-
-def tls_client(settings, destination):
-    """Return the tls.Client for a config.Destination; None when it is met without TLS."""
-    terms = encryption.client_terms(settings, destination)
-    return None if terms is None else tls.Client(terms)
 
 
 def make_stages(settings, destination):

@@ -47,7 +47,7 @@ ORDER = {
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport reach tls certificate alerts channel half report inbound listener outbound committing",
-    "box": "sameness admission values section commitment encryption config rules positions load reference",
+    "box": "sameness admission values section commitment encryption rule_keys config rules positions load reference",
     "forward": "target reencode alter offer parcel dicom route window tray worker commitment",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
