@@ -14,15 +14,19 @@ from edge.box.values import (
     ADDRESS,
     AE_TITLE,
     CALLER,
+    FILE,
     FOLDER,
     HOST,
     HOURS,
+    LAYOUT,
     NAME,
     NETWORK,
     PATTERN,
+    TEXT,
     TRANSFER_SYNTAX,
     TRUTH,
     UID,
+    URL,
     WEEKDAYS,
     choice,
     seconds,
@@ -30,6 +34,7 @@ from edge.box.values import (
     size,
     whole,
 )
+from edge.morph import layout
 from edge.pixels import registry
 
 _KIB = 1 << 10
@@ -183,7 +188,12 @@ LIMITS = Section(
 )
 
 # What `kind` of a [[destination]] may be; edge/service/targets.py says how each is made
-KINDS = (Kind("dicom", "C-STORE", "{ae_title} at {host} port {port}", "archive"),)
+KINDS = (
+    Kind("dicom", "C-STORE", "{ae_title} at {host} port {port}", "archive"),
+    Kind("stow", "STOW-RS of DICOMweb", "{url.words}", "cloud"),
+    Kind("folder", "Part 10 files in a folder or mounted share", "the folder {path}", "share"),
+)
+_LAYOUT = layout.read("{PatientID}/{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm")
 
 DESTINATION = Section(
     "destination",
@@ -209,21 +219,84 @@ DESTINATION = Section(
             example='"EDGE"',
             only=("dicom",),
         ),
+        _key(
+            "url",
+            URL,
+            REQUIRED,
+            "Its service's base URL, to which /studies is added. With https as [tls] and the next keys say.",
+            example='"https://pacs.example.org/dicom-web"',
+            only=("stow",),
+        ),
         *encryption.OF_DESTINATIONS,
+        _key(
+            "token_file",
+            FILE,
+            None,
+            "The file of a token that is shown as Bearer; read anew for each request. Nobody else may be able to read "
+            "it.",
+            example='"/etc/edge/cloud.token"',
+            only=("stow",),
+        ),
+        _key("user", TEXT, None, "The user to log in as, with `password_file`.", example='"edge"', only=("stow",)),
+        _key(
+            "password_file",
+            FILE,
+            None,
+            "The file of the password; likewise.",
+            example='"/etc/edge/cloud.password"',
+            only=("stow",),
+        ),
+        _key(
+            "objects_per_request",
+            whole(1, 1000),
+            32,
+            "How many objects go in one request, where they are short: 4 MiB of them at most.",
+            only=("stow",),
+        ),
         _key(
             "connect_timeout_s",
             seconds(1, 300),
             10,
             "How long a connection, and an association, may take.",
-            only=("dicom",),
+            only=("dicom", "stow"),
         ),
         _key("dimse_timeout_s", seconds(1, 3600), 60, "How long an answer to a request may take.", only=("dicom",)),
+        _key(
+            "answer_timeout_s",
+            seconds(1, 3600),
+            120,
+            "How long an answer to a request may take, and how long one may stand still while it is sent.",
+            only=("stow",),
+        ),
         _key(
             "max_pdu_bytes",
             size(4 * _KIB, 16 * _MIB),
             128 * _KIB,
             "The longest PDU to send, and to take, even where it allows longer ones.",
             only=("dicom",),
+        ),
+        _key(
+            "path",
+            FOLDER,
+            REQUIRED,
+            "The folder, which has to be there. Relative to this file's folder.",
+            example='"/mnt/share/incoming"',
+            only=("folder",),
+        ),
+        _key(
+            "layout",
+            LAYOUT,
+            _LAYOUT,
+            "The folders and names of the files: text, and elements as {Keyword}. A file that is there is never "
+            "overwritten: another one of its name gets a number.",
+            only=("folder",),
+        ),
+        _key(
+            "must_be_mounted",
+            TRUTH,
+            False,
+            "Whether `path` is a mount point, below which nothing is written while nothing is mounted there.",
+            only=("folder",),
         ),
         _key(
             "compress",
@@ -257,7 +330,7 @@ DESTINATION = Section(
             "The most that is sent there in a second, by all associations together and with the headers of their "
             "frames. Without it, as much as the line takes.",
             example='"1 MB"',
-            only=("dicom",),
+            only=("dicom", "stow"),
         ),
         _key(
             "hours",

@@ -95,9 +95,9 @@ OF_DESTINATIONS = (
         None,
         "What the box shows there instead of the `certificate` of [tls].",
         example='"/etc/edge/cloud.pem"',
-        only=("dicom",),
+        only=("dicom", "stow"),
     ),
-    key("key", FILE, None, "The key of this `certificate`.", example='"/etc/edge/cloud.key"', only=("dicom",)),
+    key("key", FILE, None, "The key of this `certificate`.", example='"/etc/edge/cloud.key"', only=("dicom", "stow")),
     key(
         "authorities",
         FILE,
@@ -105,7 +105,7 @@ OF_DESTINATIONS = (
         'Whom the box believes there instead of the `authorities` of [tls]; "system" for those of the operating '
         "system.",
         example='"system"',
-        only=("dicom",),
+        only=("dicom", "stow"),
     ),
     key(
         "server_name",
@@ -113,7 +113,7 @@ OF_DESTINATIONS = (
         None,
         "The name that its certificate is for, where that is not `host`.",
         example='"pacs.example.org"',
-        only=("dicom",),
+        only=("dicom", "stow"),
     ),
 )
 
@@ -128,7 +128,7 @@ def server_terms(settings):
 
 def client_terms(settings, destination):
     """Return the tls.Terms for a config.Destination of a config.Config; None when it is met without TLS."""
-    if not destination.tls:
+    if not _is_encrypted(destination):
         return None
     own = settings.tls
     shown = destination if destination.certificate is not None else own
@@ -170,6 +170,10 @@ def _is_holder(title, holder):
     return any([match.is_like(name.lower(), title["name"].lower()) for name in (holder.subject, *holder.names)])
 
 
+def _is_encrypted(destination):
+    return destination.url.is_encrypted if destination.kind == "stow" else destination.tls
+
+
 def anchored(settings, anchor):
     """Return a config.Config with each path of TLS files as the function `anchor` has it."""
     return settings._replace(
@@ -209,7 +213,7 @@ def mistakes(settings):
     if own.key is not None and own.certificate is None:
         yield ("tls", "key"), "there is no certificate that it would be the key of"
     for number, each in enumerate(settings.destinations):
-        if each.tls and each.key is not None and each.certificate is None:
+        if each.key is not None and each.certificate is None:
             yield ("destination", number, "key"), "there is no certificate that it would be the key of"
 
 
@@ -217,8 +221,9 @@ def warnings(settings):
     """Yield (path of keys, words) for what can be meant, but is dangerous or of no effect."""
     for number, each in enumerate(settings.destinations):
         for field in ("certificate", "key", "authorities", "server_name"):
-            if getattr(each, field) is not None and not each.tls:
-                yield ("destination", number, field), "it is of no effect without tls = true: nothing is encrypted"
+            if getattr(each, field) is not None and not _is_encrypted(each):
+                cure = "https" if each.kind == "stow" else "tls = true"
+                yield ("destination", number, field), "it is of no effect without %s: nothing is encrypted" % cure
     if settings.dicom.tls_port is not None and settings.tls.client_certificates != tls.REQUIRED:
         yield ("tls", "client_certificates"), "who shows no certificate is let in, too; expected \"required\""
 

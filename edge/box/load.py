@@ -81,14 +81,22 @@ def _syntax_mistake(text, words):
 
 
 def _anchored(found, folder):
+    """Return the Config with every path in it absolute, those that were relative from `folder` on."""
+
     def anchor(path):
         return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 
-    identities = [each._replace(key_file=anchor(each.key_file)) for each in found.identities]
     found = encryption.anchored(found, anchor)
     return found._replace(
-        box=found.box._replace(state_dir=anchor(found.box.state_dir)), identities=tuple(identities)
+        box=found.box._replace(state_dir=anchor(found.box.state_dir)),
+        destinations=tuple([_anchored_files(each, anchor) for each in found.destinations]),
+        identities=tuple([each._replace(key_file=anchor(each.key_file)) for each in found.identities]),
     )
+
+
+def _anchored_files(destination, anchor):
+    paths = {field: getattr(destination, field) for field in ("path", "token_file", "password_file")}
+    return destination._replace(**{field: path and anchor(path) for field, path in paths.items()})
 
 
 class _Places:
@@ -225,6 +233,9 @@ class _Reading:
             if each.retry_first_s > each.retry_cap_s:
                 words = "expected at most retry_cap_s (%g), found %g" % (each.retry_cap_s, each.retry_first_s)
                 self._wrong(("destination", number, "retry_first_s"), _key(header, "retry_first_s"), words)
+            if (each.user is None) != (each.password_file is None):
+                words = "user and password_file go together; expected both, or neither"
+                self._wrong(("destination", number), header, words)
         for place, words in encryption.mistakes(found):
             self._wrong(place, _key_at(found, place), words)
         known = [name for name in names if name is not REQUIRED]
@@ -301,6 +312,14 @@ def _warnings(found, places):
             words = "this cannot be written here, so objects go as they were received: %s" % reason
             header = _header(config.DESTINATION, number, each.name)
             yield Mistake(places.line("destination", number, "compress"), _key(header, "compress"), words)
+        if each.token_file is not None and each.user is not None:
+            header = _header(config.DESTINATION, number, each.name)
+            words = "the token is shown, and user and password_file are of no effect"
+            yield Mistake(places.line("destination", number, "user"), _key(header, "user"), words)
+        if each.url and not each.url.is_encrypted and (each.token_file or each.user):
+            words = "the credentials go there for everybody on the way to read, and the objects too; use https"
+            header = _header(config.DESTINATION, number, each.name)
+            yield Mistake(places.line("destination", number, "url"), _key(header, "url"), words)
         ports = (found.dicom.port, found.dicom.tls_port)
         if each.host and each.port in ports and _is_here(each.host, found.dicom.bind):
             words = "this is the address and port of the box itself: what it forwards there it sends to itself"

@@ -8,11 +8,15 @@ from collections import namedtuple
 
 from edge.box import admission
 from edge.dicom import element, syntax, tags, uid
-from edge.morph import match, path
+from edge.morph import layout, match, path
 
 # brief: words for a table; expected: words that follow "expected"; read: function of the TOML value; show: function
 # that turns a value as the box uses it back into what a person writes
 Kind = namedtuple("Kind", ("brief", "expected", "read", "show"))
+
+
+# words: as it was written; is_encrypted: whether it is of https; host: str; port: int; path: without a slash at its end
+Url = namedtuple("Url", ("words", "is_encrypted", "host", "port", "path"))
 
 
 class ItemError(ValueError):
@@ -173,6 +177,16 @@ FOLDER = Kind("folder", "a folder", _read_folder, toml)
 FILE = Kind("file", "a file", _read_folder, toml)
 
 
+def _read_line(value):
+    if not _text(value) or len(value) > 256 or not value.isprintable() or ":" in value:
+        raise ValueError
+    return value
+
+
+TEXT = Kind("text", "text without a colon", _read_line, toml)
+LAYOUT = Kind("layout", layout.EXPECTED, layout.read, lambda each: toml(each.words))
+
+
 def _read_host(value):
     host = _text(value)
     if admission.parse_address(host) is not None:
@@ -185,6 +199,26 @@ def _read_host(value):
 
 
 HOST = Kind("host name or address", "a host name or an IP address", _read_host, toml)
+
+
+def _read_url(value):
+    from urllib.parse import urlsplit  # only a configuration with a URL pays for it
+
+    parts = urlsplit(_text(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a password has no place in it; see user and password_file")
+    if parts.query or parts.fragment or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("it may have a path, and nothing behind that")
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    path = parts.path.rstrip("/").removesuffix("/studies")
+    return Url(value, parts.scheme == "https", _read_host(parts.hostname), port, path)
+
+
+URL = Kind(
+    "URL", 'the base URL of a DICOMweb service, "https://HOST/dicom-web"', _read_url, lambda each: toml(each.words)
+)
 
 
 def _read_address(value):

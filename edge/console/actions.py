@@ -115,7 +115,7 @@ def echo(asked, loaded, reach):
 
 
 def _reached(asked, settings, destination, reach):
-    """Say whether a destination that knows no C-ECHO can be delivered to."""
+    """Say whether a destination that knows no C-ECHO is there."""
     from edge.forward.target import LinkFailure
 
     began = time.monotonic()
@@ -131,7 +131,7 @@ def _reached(asked, settings, destination, reach):
     if "json" in asked.options:
         text.print_json({"answered": True, "status": None, "milliseconds": took_ms})
     else:
-        print("%s can be delivered to: %s, in %d ms" % (destination.name, config.where(destination), took_ms))
+        print("%s is there: %s, found in %d ms" % (destination.name, config.where(destination), took_ms))
     return DONE
 
 

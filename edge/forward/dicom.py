@@ -8,26 +8,19 @@ read.
 """
 
 import itertools
-import os
 import time
 
 from edge.dicom import syntax, uid
-from edge.dicom.errors import DicomError, LocalError
-from edge.forward import alter, offer, reencode
-from edge.forward.parcel import SHORT_BYTES
+from edge.dicom.errors import DicomError
+from edge.forward import alter, offer, outgoing, reencode
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
 from edge.net import outbound
-from edge.pixels import registry, transcode
+from edge.pixels import registry
 from edge.pixels.binding import Stopped
 from edge.protocol import contexts, echo, status
 from edge.spool.errors import Rotten
-from edge.spool.inflate import inflater
 
-# Causes that are no status
-NO_CONTEXT = "no-context"
-UNREADABLE = "unreadable"
-UNREAD = "unread"
-UNCHANGEABLE = "unchangeable"
+NO_CONTEXT = "no-context"  # a cause that is no status
 
 _ECHO = ((echo.SOP_CLASS, contexts.PREFERENCE[:2]),)
 _LONG_S = 0.05  # of an object, from its first octet to its answer: putting down an outcome is nothing beside that
@@ -134,13 +127,9 @@ class DicomTarget(Target):
 
     def _begin(self, parcel):
         """Send a parcel; return None when the peer now has it to answer, otherwise why it was not sent, a Refused."""
-        try:
-            parcel = alter.altered(self._stages, parcel)
-        except (Rotten, OSError) as error:
-            return Refused(False, False, UNREAD, "the stored file could not be read: %s" % error, None, "")
-        except DicomError as error:
-            words = "it cannot be changed as it has to be for this destination: %s; change the configuration, and"
-            return Refused(True, True, UNCHANGEABLE, (words + " release the object") % error, None, "")
+        parcel = outgoing.changed(self._stages, parcel)
+        if isinstance(parcel, Refused):
+            return parcel
         self._sent_as = parcel.job.uid if isinstance(parcel, alter.Altered) else None
         job = parcel.job
         failed = []
@@ -155,14 +144,14 @@ class DicomTarget(Target):
             except Stopped:
                 raise LinkFailure(outbound.DIMSE, "it was broken off here") from None
             except (Rotten, OSError) as error:
-                return Refused(False, False, UNREAD, "the stored file could not be read: %s" % error, None, "")
+                return outgoing.unread(error)
             except DicomError as error:
                 failed.append("not as %s: %s" % (syntax.lookup(target).name, error))
                 if not self._link.is_open:
                     return self._broken_off(job, target, failed)
         if failed:
             words = "%s takes the object in no way it can be sent: %s" % (self._called, "; ".join(failed))
-            return Refused(True, True, UNREADABLE, words, None, "")
+            return Refused(True, True, outgoing.UNREADABLE, words, None, "")
         return Refused(True, True, NO_CONTEXT, self._no_way(job), None, "")
 
     def _broken_off(self, job, target, failed):
@@ -171,7 +160,7 @@ class DicomTarget(Target):
         ways = offer.ways(job.syntax, self._compress)
         others = [way for way in ways if (job.object_id, way) not in self._closed_ways]
         words = "the object cannot be sent %s" % "; ".join(failed)
-        return Refused(True, not others, UNREADABLE, words, None, "")
+        return Refused(True, not others, outgoing.UNREADABLE, words, None, "")
 
     def _send(self, parcel, context_id, target):
         """Send a parcel in the transfer syntax `target`; raises DicomError where it cannot be turned into that."""
@@ -195,12 +184,7 @@ class DicomTarget(Target):
 
     def _send_transcoded(self, parcel, context_id, target):
         job, link = parcel.job, self._link
-        threads = os.cpu_count() or 1 if job.size > SHORT_BYTES else 1
-        name = registry.of(target).name
-        made = transcode.Transcoding(parcel.chunks, syntax.lookup(job.syntax), name, inflater, threads=threads)
-        if made.target.uid != target:
-            raise LocalError("its pixels are too long for that")
-        self._transcoding = made
+        self._transcoding = made = outgoing.transcoding(parcel, target)
         parts = made.parts()
         try:
             if max(job.size, made.most_octets) <= _TRIED_OUT_BYTES:

@@ -21,15 +21,16 @@ class LinkFailure(Exception):
 
     layer: where, a word ("name", "tcp", "association", ...); reason: in words, with the next step; by_peer: whether the
     peer broke off because of, or in the middle of, what it was given, rather than the line; lasting: whether it refuses
-    us until a person changes something at either end.
+    us until a person changes something at either end; retry_after_s: how long it asks to be left alone, at least.
     """
 
-    def __init__(self, layer, reason, by_peer=False, lasting=False):
+    def __init__(self, layer, reason, by_peer=False, lasting=False, retry_after_s=0.0):
         super().__init__(reason)
         self.layer = layer
         self.reason = reason
         self.by_peer = by_peer
         self.lasting = lasting
+        self.retry_after_s = retry_after_s
 
 
 class Target:
@@ -44,8 +45,7 @@ class Target:
     def open(self, jobs):
         """Get ready to deliver spool.index.Jobs; return for how many of them, from the first on, at least one.
 
-        What is open from before is used again when it can be. Without any jobs, only see that objects could be
-        delivered. Raises LinkFailure.
+        What is open from before is used again when it can be. Raises LinkFailure.
         """
         raise NotImplementedError
 

@@ -203,8 +203,11 @@ class Worker:
             self.got_through = 0
             self._pioneer = None
 
-    def back_off(self, why, known_failures, lasting=False):
-        """Leave the destination alone for a while, unless that was done since `known_failures` of them were counted."""
+    def back_off(self, why, known_failures, lasting=False, least_s=0.0):
+        """Leave the destination alone for a while, unless that was done since `known_failures` of them were counted.
+
+        least_s: how long at least, as far as the cap allows.
+        """
         with self._lock:
             if known_failures != self.failures:
                 return
@@ -212,7 +215,7 @@ class Worker:
             self.got_through = 0
             self._pioneer = None
             self._most, self._most_until = len(self._hands), 0.0
-        link = self.jobs.link_failed(self.name, self.now(), why, self._link_schedule, lasting)
+        link = self.jobs.link_failed(self.name, self.now(), why, self._link_schedule, lasting, least_s)
         level = logging.DEBUG
         if link.failures == 1 or time.monotonic() - self._reminded >= _REMIND_S:
             level = logging.WARNING
@@ -478,7 +481,7 @@ class Hand:
         if is_blamed and worker.got_through:
             worker.forget()
         else:
-            worker.back_off(failure.reason, self._failures, failure.lasting)
+            worker.back_off(failure.reason, self._failures, failure.lasting, failure.retry_after_s)
 
     def _is_cut_again(self, object_id):
         """Count a cut within an object, if others got through meanwhile; say whether it has become one of its tries."""

@@ -33,7 +33,7 @@ def connect(host, port, connect_ms):
 def why(error):
     """Return what an OSError of a connection means, in words."""
     if isinstance(error, ConnectionRefusedError):
-        return "refused, so nothing listens there; check that the peer's DICOM service runs, and its port"
+        return "refused, so nothing listens there; check that the peer's service runs, and its port"
     if isinstance(error, TimeoutError):
         return "no answer in time; check the address, cable and firewall"
     return (error.strerror or str(error)).lower()

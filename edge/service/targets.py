@@ -64,5 +64,37 @@ def _dicom(settings, destination, shared):
     return DicomTarget(*peer, calling, how, shared.compress, shared.stages, shared.tls)
 
 
+def _stow(settings, destination, shared):
+    from edge.forward.stow import StowTarget
+    from edge.net import web
+
+    url = destination.url
+    terms = web.Terms(milliseconds(destination.connect_timeout_s), milliseconds(destination.answer_timeout_s))
+    connection = web.Connection(url.host, url.port, terms, shared.tls, shared.pace)
+    if destination.token_file is not None:
+        authorize = web.bearer(destination.token_file)
+    elif destination.user is not None:
+        authorize = web.basic(destination.user, destination.password_file)
+    else:
+        authorize = _nobody
+    title, most = settings.box.ae_title, destination.objects_per_request
+    return StowTarget(connection, url.path, title, authorize, most, shared.compress, shared.stages)
+
+
+def _nobody():
+    """There is nothing to say of who we are."""
+
+
+def _folder(settings, destination, shared):
+    import os
+
+    from edge.forward.folder import FolderTarget
+
+    title = settings.box.ae_title
+    mark = "%s-%s-%s" % (os.uname().nodename, title, destination.name)
+    shape = (destination.path, destination.layout)
+    return FolderTarget(*shape, title, mark, destination.must_be_mounted, shared.compress, shared.stages)
+
+
 # kind: function of (config.Config, config.Destination, _Shared)
-_MAKERS = {"dicom": _dicom}
+_MAKERS = {"dicom": _dicom, "stow": _stow, "folder": _folder}

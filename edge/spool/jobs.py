@@ -152,12 +152,15 @@ class Jobs:
         for job in jobs:
             self.settle(job, RETURNED, now)
 
-    def link_failed(self, destination, now, why, schedule=retry.LINK, lasting=False):
-        """Put down that the way to a destination failed; return its Link: nothing is claimed until `until`."""
+    def link_failed(self, destination, now, why, schedule=retry.LINK, lasting=False, least_s=0.0):
+        """Put down that the way to a destination failed; return its Link: nothing is claimed until `until`.
+
+        lasting, least_s: see retry.link_failed.
+        """
         lane = self._lane(destination)
         was_up = lane.link.failures == 0
         lane.schedule = schedule
-        lane.link = retry.link_failed(lane.link, now, self._roll(), why, schedule, lasting)
+        lane.link = retry.link_failed(lane.link, now, self._roll(), why, schedule, lasting, least_s)
         if was_up:
             self._journal.append("link", {"to": destination, "at": now, "up": False, "why": why}, durable=False)
         return lane.link

@@ -40,13 +40,17 @@ def is_spent(schedule, tries):
     return 0 < schedule.tries <= tries
 
 
-def link_failed(link, now, roll, why, schedule=LINK, lasting=False):
-    """Return the Link after one more failure at the time `now`; one that is `lasting` has the longest wait at once."""
+def link_failed(link, now, roll, why, schedule=LINK, lasting=False, least_s=0.0):
+    """Return the Link after one more failure at the time `now`; one that is `lasting` has the longest wait at once.
+
+    least_s: the least wait, where the cap allows it.
+    """
     failures = link.failures + 1
     since = now if link.failures == 0 else link.since
     if lasting:
         schedule = schedule._replace(first_s=schedule.cap_s)
-    return Link(failures, now + delay_s(schedule, failures, roll), since, why, lasting)
+    wait_s = max(delay_s(schedule, failures, roll), min(least_s, schedule.cap_s))
+    return Link(failures, now + wait_s, since, why, lasting)
 
 
 def link_wait_s(link, now, schedule=LINK):

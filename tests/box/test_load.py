@@ -282,6 +282,72 @@ def test_positions_survive_a_file_without_a_last_line_end_and_windows_line_ends(
     assert positions.find("a = 1\r\n[b]\r\nc = 2") == {("a",): 1, ("b",): 2, ("b", "c"): 3}
 
 
+FOLDER = '[[destination]]\nname = "share"\nkind = "folder"\n'
+
+
+def test_a_destination_has_the_keys_of_its_kind_and_none_of_others():
+    found = load.parse(FOLDER + 'path = "out"\n', "/etc/edge/edge.toml").config.destinations[0]
+    assert (found.path, found.layout.words[:11], found.must_be_mounted) == ("/etc/edge/out", "{PatientID}", False)
+    assert (found.host, found.port, found.ae_title, found.attempts) == (None, None, None, 12)
+    assert config.where(found) == "the folder /etc/edge/out"
+
+
+def test_a_key_of_another_kind_is_a_mistake_that_says_whose_it_is_on_its_line():
+    line = only_mistake(FOLDER + 'path = "/out"\nhost = "10.0.0.9"\n')
+    assert line.startswith(
+        'edge.toml, line 5: [[destination]] "share", host: a destination of the kind "folder" has no host, only those '
+        'of the kind "dicom" have; there are: name, kind, path, layout,'
+    )
+
+
+def test_a_missing_key_that_its_kind_needs_is_a_mistake_and_one_that_others_need_is_none():
+    assert only_mistake(FOLDER) == 'edge.toml, line 1: [[destination]] "share", path: it is missing; expected a folder'
+
+
+def test_of_a_kind_that_there_is_not_only_that_is_a_mistake():
+    line = only_mistake('[[destination]]\nname = "x"\nkind = "floder"\npath = "/out"\nhost = "h"\n')
+    assert 'line 3: [[destination]] "x", kind: expected one of "dicom", "stow", "folder"' in line
+
+
+STOW = '[[destination]]\nname = "cloud"\nkind = "stow"\n'
+
+
+def test_a_url_is_taken_apart_and_says_where_the_destination_is():
+    url = load.parse(STOW + 'url = "https://[2001:db8::7]:8443/pacs/rs/"\n', "e.toml").config.destinations[0].url
+    assert url[1:] == (True, "2001:db8::7", 8443, "/pacs/rs")
+    url = load.parse(STOW + 'url = "http://pacs/dicom-web/studies"\n', "e.toml").config.destinations[0].url
+    assert url[1:] == (False, "pacs", 80, "/dicom-web")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("ftp://pacs/", "expected the base URL"),
+        ("https:///x", "expected the base URL"),
+        ("https://me:secret@pacs/", "a password has no place in it"),
+        ("https://pacs/x?token=1", "it may have a path, and nothing behind that"),
+        ("https://pacs/a b", "it may have a path, and nothing behind that"),
+        ("https://pacs:99999/", "expected the base URL"),
+    ],
+)
+def test_what_is_no_base_url_is_a_mistake(url, reason):
+    assert reason in only_mistake(STOW + 'url = "%s"\n' % url)
+
+
+def test_a_user_without_a_password_is_a_mistake_and_credentials_in_plain_text_are_warned_of():
+    assert "user and password_file go together" in only_mistake(STOW + 'url = "https://pacs"\nuser = "edge"\n')
+    assert [each for each in warned(STOW + 'url = "http://pacs"\ntoken_file = "t"\n') if "use https" in each]
+    assert not [each for each in warned(STOW + 'url = "https://pacs"\ntoken_file = "t"\n') if "use https" in each]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [("../{PatientID}", "none is . or .."), ("{PatientIdd}.dcm", "{PatientIdd} is no keyword of an element with text")],
+)
+def test_a_layout_that_is_none_is_a_mistake_with_the_reason(words, reason):
+    assert reason in only_mistake(FOLDER + 'path = "/out"\nlayout = "%s"\n' % words)
+
+
 def test_the_reference_file_means_the_same_as_an_empty_file():
     assert load.parse(reference.file(), os.getcwd() + "/edge.toml").config == load.load().config
 
@@ -315,6 +381,7 @@ def test_the_reference_file_is_valid_with_its_comments_taken_away():
             "commitment_port": 104,
         },
     )
+    assert [each.kind for each in found.destinations] == [each.name for each in config.KINDS]
     assert [(each.calling, each.to) for each in found.routes] == [(("CT1", "MR*"), ("archive",))]
     assert found.limits == config.defaults().limits
 

@@ -165,6 +165,22 @@ def test_echo_reaches_a_running_box(box):
     assert said.stdout.startswith("EDGE at 127.0.0.1 port %d answered in " % box.port)
 
 
+def test_a_folder_is_sent_to_like_any_destination_and_asked_whether_it_can_be(tmp_path):
+    share = {"name": "share", "kind": "folder", "path": str(tmp_path / "share"), "layout": "{SOPInstanceUID}.dcm"}
+    with Service(tmp_path / "box", [share]) as box:
+        said = box.edge("echo", "share", check=False)
+        assert (said.returncode, said.stdout) == (1, "")
+        assert "share cannot be delivered to: there is no folder" in said.stderr
+        (tmp_path / "share").mkdir()
+        assert "share is there: the folder %s, found in" % share["path"] in box.edge("echo", "share").stdout
+        assert "has no AE titles" in box.edge("echo", "share", "--called", "X", check=False).stderr
+        assert box.edge("send", "share", CT, MR).stdout == "2 objects queued for share\n"
+        process.wait_until(lambda: {job["state"] for job in box.queue()} == {"delivered"}, 20, "two outcomes")
+        assert "destination   share" in box.edge("status").stdout
+    arrived = {path.name for path in (tmp_path / "share").glob("*.dcm")}
+    assert arrived == {uid_of(CT) + ".dcm", uid_of(MR) + ".dcm"}
+
+
 def test_files_are_sent_through_the_box_to_their_destination(tmp_path):
     arrived = tmp_path / "arrived"
     with Storescp(arrived) as archive, Service(tmp_path / "box", [destination("archive", archive.port)]) as box:

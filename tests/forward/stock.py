@@ -41,6 +41,20 @@ def slices(count, seed=1, size=32, **options):
     return [phantom.ct(head, number + 1, count, size=size, **options) for number in range(count)]
 
 
+def put_long(spool, octets, *names):
+    """Take in a CT whose pixels are so many octets long that no phantom is; return the UID it has."""
+    made = phantom.ct(phantom.study("CT", 9), size=32)
+    head = made.data_set[: made.pixels.start - 4] + octets.to_bytes(4, "little")
+    arrival = spool.intake.begin(
+        made.sop_class, made.sop_instance, made.transfer_syntax, Source("CT1", "EDGE", "127.0.0.1")
+    )
+    arrival.write(head)
+    for at in range(0, octets, 1 << 20):
+        arrival.write((at >> 20).to_bytes(2, "little") * (min(1 << 20, octets - at) // 2))
+    arrival.commit(lambda facts: list(names))
+    return made.sop_instance
+
+
 @contextmanager
 def working(spool, name, *targets, first_s=FIRST_S, cap_s=CAP_S, tries=TRIES, **manner):
     """A Worker for the destination `name` while the block lasts, with as many associations as targets."""

@@ -8,7 +8,8 @@ import pytest
 from edge.demo import phantom
 from edge.dicom import part10, syntax
 from edge.forward import alter
-from edge.forward.dicom import UNCHANGEABLE, DicomTarget
+from edge.forward.dicom import DicomTarget
+from edge.forward.outgoing import UNCHANGEABLE
 from edge.forward.parcel import Desk
 from edge.morph import change, match
 from edge.morph.path import read as path

@@ -45,10 +45,11 @@ ORDER = {
     "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables transaction pledges"
     " ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
-    "morph": "path match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "pace transport reach tls certificate alerts channel half report inbound listener outbound committing",
+    "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
+    "net": "pace transport reach tls certificate alerts channel half report inbound listener outbound committing web",
     "box": "sameness admission values section commitment encryption rule_keys config rules positions load reference",
-    "forward": "target reencode alter offer parcel dicom route window tray worker commitment",
+    "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder route window tray worker"
+    " commitment",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 

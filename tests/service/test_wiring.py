@@ -2,10 +2,13 @@
 
 import logging
 
-from edge.box import load
+import pytest
+
+from edge.box import config, load, reference
 from edge.dicom import syntax
+from edge.forward.target import Target
 from edge.protocol import contexts
-from edge.service import greeting, wiring
+from edge.service import greeting, targets, wiring
 from edge.service.housekeeping import Housekeeping
 from edge.spool.health import Health
 
@@ -70,6 +73,20 @@ def test_addresses_of_this_machine_are_found_with_loopback_last():
     assert "127.0.0.1" in found
     assert [address.startswith("127.") for address in found] == sorted(address.startswith("127.") for address in found)
     assert greeting.addresses("10.1.2.3") == ["10.1.2.3"]
+
+
+@pytest.mark.parametrize("kind", [each.name for each in config.KINDS])
+def test_every_kind_of_destination_has_words_and_a_target(kind):
+    text = "".join(
+        line.removeprefix("# ") + "\n"
+        for line in reference.file().splitlines()
+        if " = " in line.removeprefix("# ")[:30] or line.removeprefix("# ").startswith("[")
+    )
+    found = settings(text)
+    (one,) = [each for each in found.destinations if each.kind == kind]
+    assert [isinstance(each, Target) for each in targets.make(found, one)] == [True]
+    loaded = load.parse(text, "/etc/edge.toml")
+    assert config.where(one) in [line for line in greeting.lines(loaded, 104, {}, {}) if "forwards" in line][0]
 
 
 def test_a_path_with_spaces_is_shown_as_it_is_typed(monkeypatch):

@@ -1,5 +1,6 @@
 """Orthanc, a foreign archive with an index, a storage folder and a web interface, while a `with` block lasts."""
 
+import base64
 import json
 import subprocess
 import urllib.request
@@ -8,6 +9,8 @@ from pathlib import Path
 from tests.support import process
 
 ORTHANC = "/usr/sbin/Orthanc"
+PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
+USER, PASSWORD = "edge", "a pass word"
 
 
 class Orthanc:
@@ -56,9 +59,26 @@ class Orthanc:
 
     def get(self, path):
         """Return what a GET of its web interface answers, as bytes."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=20) as answer:
+        login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}")
+        asked.add_header("Authorization", f"Basic {login}")
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=20) as answer:
             return answer.read()
 
     def instances(self):
         """Return the Part 10 files of all that it has, as bytes."""
         return [self.get(f"/instances/{name}/file") for name in json.loads(self.get("/instances"))]
+
+
+class DicomwebOrthanc(Orthanc):
+    """The same with its DICOMweb plug-in, at `url`, for the USER with the PASSWORD alone."""
+
+    def __init__(self, folder):
+        super().__init__(
+            folder,
+            Plugins=[PLUGIN],
+            AuthenticationEnabled=True,
+            RegisteredUsers={USER: PASSWORD},
+            DicomWeb={"Enable": True, "Root": "/dicom-web/"},
+        )
+        self.url = f"http://localhost:{self.http_port}/dicom-web"
