@@ -3,6 +3,7 @@
     state_dir/
       objects/2026-11-23/<SOP Instance UID>.dcm   what was received (Part 10); `.2.dcm`: other octets of that UID
       partial/                                    what is being received; emptied when the spool is opened
+      uploads/                                    what boxes send in pieces: as far as it has come
       quarantine/                                 what stands for nothing any more, for a person to look at
       journal/0000000001.log ...                  what happened: the truth, beside the files themselves
       index.db                                    a cache of the journal; may be deleted while the spool is closed
@@ -31,6 +32,7 @@ from edge.spool.recovery import Recovered, Recovery
 from edge.spool.scrub import Scrub
 from edge.spool.shelf import FOLDER_ENTRIES, Shelf
 from edge.spool.turns import Turns
+from edge.spool.uploads import Uploads
 
 # reserve_bytes: free space below which nothing new is taken; reserve_files: the same for file names; quota_bytes: what
 # all objects may take, 0 for no limit; keep_delivered_s: how long delivered objects are safe from removal; conflict:
@@ -53,8 +55,8 @@ class Spool:
     """What was received and is to be sent, in one state directory, for any number of threads.
 
     `intake` takes objects in, `jobs` hands them out, `commitments` knows who has to commit to what was sent, `index`
-    answers what there is, `journal` what happened, `health` what is wrong; `quota`, `scrub`, `compaction` keep house
-    when `tidy` is called now and then.
+    answers what there is, `journal` what happened, `health` what is wrong, `uploads` has what comes in pieces; `quota`,
+    `scrub`, `compaction` keep house when `tidy` is called now and then.
     """
 
     @classmethod
@@ -177,6 +179,7 @@ class Spool:
         self.quota = Quota(self)
         self.intake = Intake(self)
         self.adopt = Adoption(disk, self.intake).adopt
+        self.uploads = Uploads(self)
         self.scrub = Scrub(index, self.files)
         last = journal.last
         self.quota.bury()
@@ -253,6 +256,7 @@ class Spool:
         try:
             self.journal.sync()
             self.index.drain()
+            self.uploads.tidy()
             self.quota.keep()
             self.compaction.keep_up()
             if self.quota.free()[0] >= _ROOM_FOR_AN_INDEX:
@@ -280,5 +284,6 @@ class Spool:
             self.index.close()
             self.journal.let_go()
             self.shelf.close()
+            self.uploads.close()
             self._close_folders()
         return True
