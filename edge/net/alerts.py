@@ -58,6 +58,13 @@ _REASONS = {
 }
 
 
+def words_of(error):
+    """Return the words for whatever went wrong with a connection that may speak TLS: an OSError, or `words`."""
+    if hasattr(error, "reason"):
+        return words(error)
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+
+
 def words(error):
     """Return the words for an ssl.SSLError of a handshake, or of the records after it; "it" is the other side."""
     code = getattr(error, "verify_code", None)
