@@ -38,18 +38,18 @@ class Parcel:
         self._desk = desk
         self._buffer = buffer
 
-    def chunks(self):
-        """Yield the data set in pieces; each is good until the next.
+    def chunks(self, start=0):
+        """Yield the data set from its octet `start` on, in pieces; each is good until the next.
 
         Raises Rotten when the file has become too short, OSError when it cannot be read.
         """
         if self.octets is not None:
-            yield self.octets
+            yield self.octets[start:]
             return
         buffer = self._desk.take()
         try:
-            at = self.job.offset
-            end = at + self.job.size
+            at = self.job.offset + start
+            end = self.job.offset + self.job.size
             while at < end:
                 count = os.preadv(self.fd, [buffer[: end - at]], at)
                 if not count:

@@ -21,16 +21,18 @@ class LinkFailure(Exception):
 
     layer: where, a word ("name", "tcp", "association", ...); reason: in words, with the next step; by_peer: whether the
     peer broke off because of, or in the middle of, what it was given, rather than the line; lasting: whether it refuses
-    us until a person changes something at either end; retry_after_s: how long it asks to be left alone, at least.
+    us until a person changes something at either end; retry_after_s: how long it asks to be left alone, at least;
+    progress: whether it broke after it had brought an object further, from where that goes on.
     """
 
-    def __init__(self, layer, reason, by_peer=False, lasting=False, retry_after_s=0.0):
+    def __init__(self, layer, reason, by_peer=False, lasting=False, retry_after_s=0.0, progress=False):
         super().__init__(reason)
         self.layer = layer
         self.reason = reason
         self.by_peer = by_peer
         self.lasting = lasting
         self.retry_after_s = retry_after_s
+        self.progress = progress
 
 
 class Target:

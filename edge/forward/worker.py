@@ -12,6 +12,7 @@ look like one and may be the other, and must neither block the queue nor condemn
 
 - The peer breaks off, or falls silent, over an object: a try of this object is spent. If nothing was delivered since
   the last such failure, the destination is the likelier cause and backs off too.
+- The line breaks, but an object got further, which is kept: nothing is spent, and the backoff begins anew.
 - The line breaks within an object: nothing is spent, but the object goes behind the others of its batch. When that has
   happened to it again and again while others got through, a try is spent.
 - Several objects in a row are refused for now (a full archive): the destination backs off.
@@ -472,7 +473,9 @@ class Hand:
         self._close()
         worker = self._worker
         is_blamed = False
-        if self._taken:
+        if failure.progress:
+            self._jobs.link_works(self._name, self._now())  # the backoff begins anew
+        elif self._taken:
             object_id = next(iter(self._taken))
             is_blamed = failure.by_peer or self._is_cut_again(object_id)
             if is_blamed:
