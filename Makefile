@@ -14,6 +14,7 @@ MINUTES ?= 60
 WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 VENV := .venv
+TUS := tests/interop/tus
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install $(PIP_FLAGS)
 NATIVE := setup.py native/build.py native/bound/build.py \
@@ -45,7 +46,7 @@ torture: $(VENV)/test.stamp
 	@$(PY) -m tests.torture --minutes $(MINUTES)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info edge/_*.so .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TUS)/node_modules build dist *.egg-info edge/_*.so .pytest_cache .hypothesis
 	find edge tests native -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
@@ -66,8 +67,12 @@ $(VENV)/setup.stamp: $(VENV)/pyvenv.cfg pyproject.toml $(NATIVE)
 	@$(PY) native/bound/build.py
 	@touch $@
 
-$(VENV)/test.stamp: $(VENV)/setup.stamp .ci/debian-packages
+# npm comes with some builds of node, with which Debian's package of it cannot be installed.
+$(VENV)/test.stamp: $(VENV)/setup.stamp .ci/debian-packages $(TUS)/package-lock.json
 	@sh .ci/debian "make test" $$(sed -e 's/ .*//' -e '/^#/d' .ci/debian-packages)
+	@command -v npm >/dev/null || sh .ci/debian "make test" npm
+	@echo "installing the tus peers (once)"
+	@cd $(TUS) && npm ci --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error >/dev/null
 	@echo "installing the test packages (once)"
 	@$(PIP) --no-build-isolation -e '.[test]'
 	@touch $@

@@ -6,7 +6,7 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 
 from collections import namedtuple
 
-from edge.box import commitment, encryption
+from edge.box import commitment, encryption, relaying
 from edge.box.rule_keys import CHANGE, DEIDENTIFY, ROUTE
 from edge.box.section import REQUIRED, Kind, Section, is_for, kind_of
 from edge.box.section import key as _key
@@ -192,6 +192,7 @@ KINDS = (
     Kind("dicom", "C-STORE", "{ae_title} at {host} port {port}", "archive"),
     Kind("stow", "STOW-RS of DICOMweb", "{url.words}", "cloud"),
     Kind("folder", "Part 10 files in a folder or mounted share", "the folder {path}", "share"),
+    Kind("relay", "another box with a [relay], in pieces", "the relay at {url.words}", "relay"),
 )
 _LAYOUT = layout.read("{PatientID}/{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm")
 
@@ -223,9 +224,10 @@ DESTINATION = Section(
             "url",
             URL,
             REQUIRED,
-            "Its service's base URL, to which /studies is added. With https as [tls] and the next keys say.",
+            "Its base URL: of a DICOMweb service, to which /studies is added; of a relay, where without a path uploads "
+            "begin at /uploads. With https as [tls] and the next keys say.",
             example='"https://pacs.example.org/dicom-web"',
-            only=("stow",),
+            only=("stow", "relay"),
         ),
         *encryption.OF_DESTINATIONS,
         _key(
@@ -258,7 +260,7 @@ DESTINATION = Section(
             seconds(1, 300),
             10,
             "How long a connection, and an association, may take.",
-            only=("dicom", "stow"),
+            only=("dicom", "stow", "relay"),
         ),
         _key("dimse_timeout_s", seconds(1, 3600), 60, "How long an answer to a request may take.", only=("dicom",)),
         _key(
@@ -266,7 +268,7 @@ DESTINATION = Section(
             seconds(1, 3600),
             120,
             "How long an answer to a request may take, and how long one may stand still while it is sent.",
-            only=("stow",),
+            only=("stow", "relay"),
         ),
         _key(
             "max_pdu_bytes",
@@ -393,7 +395,7 @@ MODALITY = Section(
     ),
 )
 
-SECTIONS = (BOX, DICOM, encryption.TLS, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY)
+SECTIONS = (BOX, DICOM, encryption.TLS, relaying.RELAY, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY)
 
 
 def _fields(section):
@@ -403,6 +405,7 @@ def _fields(section):
 Box = namedtuple("Box", _fields(BOX))
 Dicom = namedtuple("Dicom", _fields(DICOM))
 Tls = namedtuple("Tls", _fields(encryption.TLS))
+Relay = namedtuple("Relay", _fields(relaying.RELAY))
 Limits = namedtuple("Limits", _fields(LIMITS))
 Destination = namedtuple("Destination", _fields(DESTINATION))
 Route = namedtuple("Route", _fields(ROUTE))
@@ -411,13 +414,14 @@ Deidentify = namedtuple("Deidentify", _fields(DEIDENTIFY))
 Modality = namedtuple("Modality", _fields(MODALITY))
 # destinations, routes, changes, identities, modalities: tuples of Destination, Route, Change, Deidentify and Modality
 Config = namedtuple(
-    "Config", ("box", "dicom", "tls", "limits", "destinations", "routes", "changes", "identities", "modalities")
+    "Config",
+    ("box", "dicom", "tls", "relay", "limits", "destinations", "routes", "changes", "identities", "modalities"),
 )
 
 _SHAPES = dict(
     zip(
         [section.name for section in SECTIONS],
-        (Box, Dicom, Tls, Limits, Destination, Route, Change, Deidentify, Modality),
+        (Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality),
     )
 )
 
@@ -435,7 +439,8 @@ def build(section, values):
 
 def defaults():
     """Return the Config of an empty file: no destination, no route, everything else at its default."""
-    return Config(build(BOX, {}), build(DICOM, {}), build(encryption.TLS, {}), build(LIMITS, {}), (), (), (), (), ())
+    tables = [() if section.repeated else build(section, {}) for section in SECTIONS]
+    return Config(*tables)
 
 
 def where(destination):

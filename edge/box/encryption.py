@@ -95,9 +95,16 @@ OF_DESTINATIONS = (
         None,
         "What the box shows there instead of the `certificate` of [tls].",
         example='"/etc/edge/cloud.pem"',
-        only=("dicom", "stow"),
+        only=("dicom", "stow", "relay"),
     ),
-    key("key", FILE, None, "The key of this `certificate`.", example='"/etc/edge/cloud.key"', only=("dicom", "stow")),
+    key(
+        "key",
+        FILE,
+        None,
+        "The key of this `certificate`.",
+        example='"/etc/edge/cloud.key"',
+        only=("dicom", "stow", "relay"),
+    ),
     key(
         "authorities",
         FILE,
@@ -105,7 +112,7 @@ OF_DESTINATIONS = (
         'Whom the box believes there instead of the `authorities` of [tls]; "system" for those of the operating '
         "system.",
         example='"system"',
-        only=("dicom", "stow"),
+        only=("dicom", "stow", "relay"),
     ),
     key(
         "server_name",
@@ -113,7 +120,7 @@ OF_DESTINATIONS = (
         None,
         "The name that its certificate is for, where that is not `host`.",
         example='"pacs.example.org"',
-        only=("dicom", "stow"),
+        only=("dicom", "stow", "relay"),
     ),
 )
 
@@ -171,7 +178,7 @@ def _is_holder(title, holder):
 
 
 def _is_encrypted(destination):
-    return destination.url.is_encrypted if destination.kind == "stow" else destination.tls
+    return destination.url.is_encrypted if destination.url is not None else destination.tls
 
 
 def anchored(settings, anchor):
@@ -222,7 +229,7 @@ def warnings(settings):
     for number, each in enumerate(settings.destinations):
         for field in ("certificate", "key", "authorities", "server_name"):
             if getattr(each, field) is not None and not _is_encrypted(each):
-                cure = "https" if each.kind == "stow" else "tls = true"
+                cure = "https" if each.url is not None else "tls = true"
                 yield ("destination", number, field), "it is of no effect without %s: nothing is encrypted" % cure
     if settings.dicom.tls_port is not None and settings.tls.client_certificates != tls.REQUIRED:
         yield ("tls", "client_certificates"), "who shows no certificate is let in, too; expected \"required\""

@@ -217,7 +217,7 @@ def _read_url(value):
 
 
 URL = Kind(
-    "URL", 'the base URL of a DICOMweb service, "https://HOST/dicom-web"', _read_url, lambda each: toml(each.words)
+    "URL", 'the base URL of a service, "https://HOST/dicom-web"', _read_url, lambda each: toml(each.words)
 )
 
 
@@ -438,3 +438,14 @@ def has_certificate(found):
     """Raise ValueError unless `found`, a title kept for a certificate, says for which."""
     if "name" not in found and "fingerprint" not in found:
         raise ValueError("it says nothing of the certificate; give name or fingerprint")
+
+
+def _read_box(value):
+    if _text(value).lower().startswith("sha256:"):
+        return "sha256:" + _read_fingerprint(value)
+    return _read_pattern(value)
+
+
+BOX = Kind(
+    "name or fingerprint", "a name in a certificate, which may have * and ?, or sha256:FINGERPRINT", _read_box, toml
+)

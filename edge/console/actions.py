@@ -57,6 +57,9 @@ def summary(settings):
         ),
         "keeps     in %s" % settings.box.state_dir,
     ]
+    if settings.relay.port is not None:
+        boxes = text.listing(settings.relay.boxes, "or") or "every box with a certificate of the authorities"
+        lines.append("relays    on port %d for %s" % (settings.relay.port, boxes))
     for each in settings.destinations:
         lines.append("sends     to %s: %s" % (each.name, config.where(each)))
     for each in settings.routes:

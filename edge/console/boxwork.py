@@ -266,6 +266,8 @@ def _status_lines(found, associations):
         yield "association   %s at %s: %d stored, %d refused, %s" % (
             each["calling"] or "(no title)", each["address"], each["stored"], each["refused"], size(each["bytes"]),
         )  # fmt: skip
+    for each in found["uploads"]:
+        yield "upload        " + _upload_words(each, now)
     for each in found["troubles"]:
         yield "trouble       %s (for %s)" % (each["error"], span(max(0, now - each["since"])))
     if not found["troubles"]:
@@ -279,6 +281,54 @@ def _room_words(found):
     if found["full_in_s"] is not None:
         words += ", full in about %s at the present rates" % about(found["full_in_s"])
     return words
+
+
+def _upload_words(each, now):
+    return "%s: %s of %s, last heard of %s" % (
+        each["box"], size(each["offset"]), size(each["bytes"]), ago(each["touched"], now),
+    )  # fmt: skip
+
+
+def _relay(asked, loaded):
+    settings = loaded.config.relay
+    if settings.port is None:
+        for line in _RELAY_HOW:
+            print(line)
+        return FAILED
+    answer = _Answer(_do(loaded, "relay", {}))
+    if "json" in asked.options:
+        _print_rows(answer)
+        return DONE
+    now = time.time()
+    lines = [_upload_words(row, now) for row in answer]
+    found = answer.summary or {"running": False, "boxes": settings.boxes}
+    whose = listing(found["boxes"], "or") or "every box with a certificate of the authorities under [tls]"
+    print("the relay %s port %d, for %s" % ("listens on" if found["running"] else "is to have", settings.port, whose))
+    print("\n".join(lines or ["no upload is under way"]))
+    return DONE
+
+
+_RELAY_HOW = (
+    "This box is no relay. To make it one, so that other boxes upload to it in pieces, put into its configuration:",
+    "",
+    "  [tls]",
+    '  certificate = "relay.pem"      # of this box, for the name that the others call it by',
+    '  key = "relay.key"',
+    '  authorities = "hospital.pem"   # who issued the certificates of the others',
+    "",
+    "  [relay]",
+    "  port = 8443",
+    '  boxes = ["clinic-north"]       # the names in their certificates',
+    "",
+    "and into that of each of the others, beside a [tls] of its own and a [[route]] to it:",
+    "",
+    "  [[destination]]",
+    '  name = "relay"',
+    '  kind = "relay"',
+    '  url = "https://relay.example.org:8443"',
+    "",
+    "`edge check-config` says what is missing, `edge echo relay`, there, whether it works.",
+)
 
 
 def _receiving_words(found, associations):
@@ -394,6 +444,7 @@ _COMMANDS = {
     "queue": _queue,
     "objects": _objects,
     "status": _status,
+    "relay": _relay,
     "release": _release,
     "cancel": _cancel,
     "remove": _remove,

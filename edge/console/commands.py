@@ -101,6 +101,22 @@ COMMANDS = (
         ("edge status",),
     ),
     Command(
+        "relay",
+        "[--json] [--config FILE]",
+        "list what other boxes upload to this one, or say how to make it a relay",
+        (
+            "A box with a port under [relay] is a relay: other boxes, which have a [[destination]] of the kind relay, "
+            "upload objects to it in pieces, and go on where their link was cut. What is complete is routed like "
+            "anything else that was received. `edge serve` runs it.",
+            "Lists the uploads under way: whose, how much of how much has come, and when it was last heard of. Exits "
+            "with 1 where the configuration makes this box no relay, and says how to.",
+        ),
+        0,
+        0,
+        (JSON, CONFIG),
+        ("edge relay",),
+    ),
+    Command(
         "release",
         "[--object ID] [--destination NAME] [--cause WORD] [--json] [--config FILE]",
         "let held objects and jobs go again",

@@ -319,7 +319,27 @@ def status(box, request):
         "full_in_s": spool.quota.full_in_s(),
         "takes_objects": spool.quota.has_room(),
         "destinations": _destinations(box),
+        "uploads": [_upload_row(each) for each in spool.uploads.listing()],
     }
+
+
+def _upload_row(upload):
+    return {
+        "box": upload.box,
+        "offset": upload.offset,
+        "bytes": upload.length,
+        "sop_instance": upload.announced.sop_instance,
+        "began": upload.began,
+        "touched": upload.touched,
+        "expires": upload.expires(),
+    }
+
+
+def relay(box, request):
+    """Yield a row for each upload that is under way; return where the relay listens, and for whom."""
+    yield from [_upload_row(each) for each in box.spool.uploads.listing()]
+    settings = box.config.relay
+    return {"running": box.associations is not None, "port": settings.port, "boxes": list(settings.boxes)}
 
 
 def release(box, request):
@@ -476,6 +496,7 @@ VERBS = {
     "queue": queue,
     "objects": objects,
     "status": status,
+    "relay": relay,
     "release": release,
     "cancel": cancel,
     "remove": remove,

@@ -45,6 +45,9 @@ def lines(loaded, port, waiting, held, tls_port=None):
         yield "  stranded   %d for %s, which is not configured: put it back, or %s cancel --destination %s" % (
             left[name], name, _edge(), _quoted(name),
         )  # fmt: skip
+    if settings.relay.port is not None:
+        boxes = ", ".join(settings.relay.boxes) or "every box with a certificate of the authorities under [tls]"
+        yield "  relay      port %d, for %s" % (settings.relay.port, boxes)
     if port is not None:
         yield "  try it     storescu -aec %s %s %d FILE.dcm" % (_quoted(title), here[0], port)
     command = "%s queue%s" % (_edge(), " --config %s" % _quoted(loaded.path) if loaded.path else "")

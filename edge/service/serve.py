@@ -48,14 +48,16 @@ def run(loaded):
 def _words(error, settings):
     """Say in words what a system call refused on the way to being ready, and what to do."""
     number = error.port if isinstance(error, CannotListen) else settings.dicom.port
-    port = "port %d on %s" % (number, settings.dicom.bind)
+    table = settings.relay if number == settings.relay.port else settings.dicom
+    port = "port %d on %s" % (number, table.bind)
+    where = "[relay]" if table is settings.relay else "[dicom]"
     key = "tls_port" if number == settings.dicom.tls_port else "port"
     if error.errno == errno.EADDRINUSE:
-        return "%s is taken: another program listens there; stop it, or set another %s under [dicom]" % (port, key)
+        return "%s is taken: another program listens there; stop it, or set another %s under %s" % (port, key, where)
     if error.errno == errno.EADDRNOTAVAIL:
-        return "%s is no address of this machine; set bind under [dicom]" % settings.dicom.bind
+        return "%s is no address of this machine; set bind under %s" % (table.bind, where)
     if error.errno == errno.EACCES and error.filename is None:
-        return "%s may be listened on by root alone; set a %s above 1023 under [dicom]" % (port, key)
+        return "%s may be listened on by root alone; set a %s above 1023 under %s" % (port, key, where)
     what = error.filename or settings.box.state_dir
     return "%s: %s; set state_dir under [box] to a folder that can be written" % (what, (error.strerror or "").lower())
 
@@ -121,6 +123,7 @@ class _Service:
 
     def _serve(self, settings, spool):
         listener = wiring.make_listener(settings, spool)
+        relay = wiring.make_relay(settings, spool)
         workers = [*wiring.make_workers(settings, spool), *wiring.make_committers(settings, spool)]
         server = control.Server(verbs.Box(settings, spool, listener.associations))
         housekeeping = Housekeeping(
@@ -131,15 +134,17 @@ class _Service:
         self._listener = listener
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps
         signal.set_wakeup_fd(listener.fileno(), warn_on_full_buffer=False)
-        for each in (server, housekeeping, *workers):
+        for each in (server, housekeeping, *workers, *([relay] if relay else ())):
             each.start()
         try:
             housekeeping.log_troubles()
-            self._say_ready(spool, listener)
+            self._say_ready(spool, listener, relay)
             listener.run()
         finally:
             signal.set_wakeup_fd(-1)
             listener.close()
+            if relay:
+                relay.stop(_FORWARD_S)
             server.stop()
             self._stop_workers(workers)
             housekeeping.stop()
@@ -153,7 +158,7 @@ class _Service:
         for each in workers:
             each.join(max(0, end - time.monotonic()))
 
-    def _say_ready(self, spool, listener):
+    def _say_ready(self, spool, listener, relay):
         counts = spool.jobs.counts()
         waiting = {name: states["waiting"][0] for name, states in counts.items()}
         held = {name: states["held"][0] for name, states in counts.items()}
@@ -163,4 +168,6 @@ class _Service:
         gc.freeze()  # what is there now stays: nothing of it need be looked at again
         took_s = time.monotonic() - self._began
         ports = encryption.ports(listener.port, listener.tls_port)
+        if relay:
+            ports += ", the relay on port %d" % relay.port
         print("ready: DICOM on %s after %.2f s, process %d" % (ports, took_s, os.getpid()), flush=True)

@@ -96,5 +96,21 @@ def _folder(settings, destination, shared):
     return FolderTarget(*shape, title, mark, destination.must_be_mounted, shared.compress, shared.stages)
 
 
+def _relay(settings, destination, shared):
+    import os
+
+    from edge.forward.relay import RelayTarget
+    from edge.forward.resume import Resume
+    from edge.net import tus
+
+    url = destination.url
+    resume = Resume(os.path.join(settings.box.state_dir, "resume"))
+    limits = (destination.connect_timeout_s, destination.answer_timeout_s)
+    return RelayTarget(
+        url.host, url.port, url.path or tus.FOLDER, shared.tls, settings.box.ae_title, resume, *limits, shared.pace,
+        shared.compress, shared.stages,
+    )  # fmt: skip
+
+
 # kind: function of (config.Config, config.Destination, _Shared)
-_MAKERS = {"dicom": _dicom, "stow": _stow, "folder": _folder}
+_MAKERS = {"dicom": _dicom, "stow": _stow, "folder": _folder, "relay": _relay}

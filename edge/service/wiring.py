@@ -2,7 +2,7 @@
 
 import os
 
-from edge.box import admission, commitment, encryption, rules
+from edge.box import admission, commitment, encryption, relaying, rules
 from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
@@ -18,6 +18,7 @@ from edge.spool.intake import Source
 
 
 _ASSOCIATION_FILES = 4  # its socket, the object, the folder that is synced, and one to compare with
+_UPLOAD_FILES = 4  # its connection, the upload and its notes, and the object that it becomes
 _DESTINATION_FILES = 4  # its connection, the object under way, the next one, and a look-up of its name
 _OTHER_FILES = 128  # journal, index, folders, the control socket with its conversations, the log
 
@@ -34,6 +35,33 @@ def make_listener(settings, spool):
         router,
         make_reports(settings, spool),
     )
+
+
+def make_relay(settings, spool):
+    """Return the bound httpd.Server of a config.Config's relay, None when it has none; OSError as make_listener."""
+    relay = settings.relay
+    if relay.port is None:
+        return None
+    from edge.net import channel, httpd, tus  # only a relay pays for it
+
+    spool.uploads.keep_s = relay.keep_days * 86400
+    spool.uploads.open()
+    service = tus.Service(spool.uploads, routing.router(settings), settings.limits.object_bytes)
+
+    def name_of(connected):
+        holder = channel.holder_of(connected)
+        name = relaying.box_of(relay.boxes, holder)
+        if name is None:
+            words = "%s (sha256:%s) is not among boxes under [relay]"
+            raise httpd.Stranger(words % (holder.subject, holder.fingerprint))
+        return name
+
+    terms = httpd.Settings(relay.bind, relay.port, relay.max_connections, settings.limits.per_address)
+    server = tls.Server(relaying.server_terms(settings))
+    try:
+        return httpd.Server(terms, server.context, name_of, service.serve)
+    except OSError as error:
+        raise listener.CannotListen(error, relay.port) from None
 
 
 def listener_settings(settings):
@@ -110,6 +138,7 @@ def descriptors(settings):
         _ASSOCIATION_FILES * settings.dicom.max_associations
         + listener.HALF_OPEN_LIMIT
         + _DESTINATION_FILES * sum([each.associations for each in settings.destinations])
+        + (_UPLOAD_FILES * settings.relay.max_connections if settings.relay.port is not None else 0)
         + _OTHER_FILES
     )
 

@@ -97,8 +97,8 @@ def test_a_home_folder_in_state_dir_is_expanded(monkeypatch):
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file():
     text = "titel = 1\n[box]\nae_title = 7\n[dicom]\nport = 'x'\nprot = 1\n" + destination(port="0") + "[[route]]\n"
     assert mistakes(text) == [
-        'edge.toml, line 1: no such key: "titel"; there are: box, dicom, tls, limits, destination, route, change, '
-        "deidentify, modality",
+        'edge.toml, line 1: no such key: "titel"; there are: box, dicom, tls, relay, limits, destination, route, '
+        "change, deidentify, modality",
         "edge.toml, line 3: [box] ae_title: expected an AE title: 1 to 16 ASCII characters, not only spaces, "
         "no backslash, found 7",
         'edge.toml, line 5: [dicom] port: expected a whole number from 0 to 65535, found "x"',
@@ -306,7 +306,7 @@ def test_a_missing_key_that_its_kind_needs_is_a_mistake_and_one_that_others_need
 
 def test_of_a_kind_that_there_is_not_only_that_is_a_mistake():
     line = only_mistake('[[destination]]\nname = "x"\nkind = "floder"\npath = "/out"\nhost = "h"\n')
-    assert 'line 3: [[destination]] "x", kind: expected one of "dicom", "stow", "folder"' in line
+    assert 'line 3: [[destination]] "x", kind: expected one of "dicom", "stow", "folder", "relay"' in line
 
 
 STOW = '[[destination]]\nname = "cloud"\nkind = "stow"\n'
