@@ -7,7 +7,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from edge.dicom import element
 from edge.forward.relay import RelayTarget
 from edge.forward.resume import Resume
 from edge.forward.target import LinkFailure
@@ -16,18 +15,15 @@ from tests.forward import stock
 from tests.spool import data
 from tests.support.cutting import CutLink
 from tests.support.process import free_port, wait_until
-from tests.support.relay import Relay
+from tests.support.relay import MB, Relay, large
 
-MB = 1 << 20
 # A large object, and how much of it gets through before the link is cut; in MB
 LARGE, CUT = (1000, 20) if "EDGE_TORTURE_SEED" in os.environ else (60, 5)
 
 
 def put_large(spool, uid, megabytes, *names):
     """Take an object of so many MB in; return its data set's octets."""
-    head = data.data_set(uid, b"")[: -len(element.write(0x7FE00010, "OW", 0))]
-    pixels = os.urandom(MB)
-    octets = head + element.write(0x7FE00010, "OW", megabytes * MB) + pixels * megabytes
+    octets = large(uid, megabytes)
     data.receive(spool, uid, octets, names)
     return octets
 
@@ -51,10 +47,10 @@ def test_objects_arrive_as_they_were_with_where_they_came_from(tmp_path):
         made = stock.slices(4)
         for each in made:
             stock.put(spool, each, "relay", calling="CT7")
-        large = put_large(spool, "1.2.3", 3, "relay")
+        octets = put_large(spool, "1.2.3", 3, "relay")
         with stock.working(spool, "relay", to(relay.port, tmp_path / "resume")):
             stock.await_count(spool, "relay", "delivered", 5)
-        assert kept(relay) == {"1.2.3": large, **{each.sop_instance: each.data_set for each in made}}
+        assert kept(relay) == {"1.2.3": octets, **{each.sop_instance: each.data_set for each in made}}
         stored = relay.spool.index.find(made[0].sop_instance)[0]
         assert (stored.calling, stored.called, stored.address) == ("CT7", "EDGE", "127.0.0.1")
         assert not os.listdir(tmp_path / "resume")
@@ -66,14 +62,14 @@ def test_a_large_object_arrives_over_a_link_that_is_cut_again_and_again_without_
         CutLink(relay.port, CUT * MB) as link,
         stock.opened(tmp_path / "box") as spool,
     ):
-        large = put_large(spool, "1.2.3", LARGE, "relay")
+        octets = put_large(spool, "1.2.3", LARGE, "relay")
         target = to(link.port, tmp_path / "resume")
         with stock.working(spool, "relay", target, first_s=60, cap_s=60):  # one wait would be too long for this test
             stock.await_count(spool, "relay", "delivered", 1, 30 + LARGE)
         assert stock.jobs(spool, "relay")[0].tries == 1
-        assert kept(relay) == {"1.2.3": large}
+        assert kept(relay) == {"1.2.3": octets}
         assert link.cuts >= LARGE // CUT
-        assert link.sent <= 1.1 * len(large)
+        assert link.sent <= 1.1 * len(octets)
 
 
 def test_the_same_link_never_brings_it_over_by_c_store(tmp_path):
@@ -117,7 +113,7 @@ def test_a_box_that_starts_again_goes_on_where_it_was(tmp_path):
         CutLink(relay.port, 8 * MB) as link,
         stock.opened(tmp_path / "box") as spool,
     ):
-        large = put_large(spool, "1.2.3", 20, "relay")
+        octets = put_large(spool, "1.2.3", 20, "relay")
         with stock.working(spool, "relay", to(link.port, tmp_path / "resume"), first_s=60, cap_s=60):
             wait_until(lambda: link.cuts, 20, "a cut")
             link.cut_bytes = 0
@@ -129,14 +125,14 @@ def test_a_box_that_starts_again_goes_on_where_it_was(tmp_path):
         spool.jobs.wake("relay")
         with stock.working(spool, "relay", to(link.port, tmp_path / "resume")):
             stock.await_count(spool, "relay", "delivered", 1)
-        assert link.sent - sent <= len(large) - reached + 16384
-        assert kept(relay) == {"1.2.3": large}
+        assert link.sent - sent <= len(octets) - reached + 16384
+        assert kept(relay) == {"1.2.3": octets}
 
 
 def test_a_relay_that_starts_again_goes_on_where_it_was(tmp_path):
     port = free_port()
     with CutLink(port, 8 * MB) as link, stock.opened(tmp_path / "box") as spool:
-        large = put_large(spool, "1.2.3", 20, "relay")
+        octets = put_large(spool, "1.2.3", 20, "relay")
         with stock.working(spool, "relay", to(link.port, tmp_path / "resume")):
             with Relay(tmp_path / "relay", port=port):
                 wait_until(lambda: link.cuts, 20, "a cut")
@@ -144,8 +140,8 @@ def test_a_relay_that_starts_again_goes_on_where_it_was(tmp_path):
             link.cut_bytes = None
             with Relay(tmp_path / "relay", port=port) as relay:
                 stock.await_count(spool, "relay", "delivered", 1)
-                assert kept(relay) == {"1.2.3": large}
-        assert link.sent <= len(large) + 10 * MB
+                assert kept(relay) == {"1.2.3": octets}
+        assert link.sent <= len(octets) + 10 * MB
 
 
 def test_a_relay_that_forgot_an_upload_gets_it_anew(tmp_path):

@@ -4,27 +4,22 @@ import hashlib
 
 import pytest
 
-from edge.demo import phantom
 from edge.forward.relay import RelayTarget
 from edge.forward.resume import Resume
 from tests.forward import stock
 from tests.forward.test_relay import put_large
 from tests.interop.tus import peers
 from tests.support.cutting import CutLink
-from tests.support.relay import Relay
-
-MB = 1 << 20
+from tests.support.relay import MB, Relay, save_large
 
 
 def test_tus_js_clients_upload_side_by_side_over_a_link_that_is_cut(tmp_path):
-    made = [phantom.us(phantom.study("US", seed), size=512, frames=20) for seed in (1, 2, 3)]
-    for number, each in enumerate(made):
-        (tmp_path / f"{number}.dcm").write_bytes(phantom.part10(each))
+    made = {f"1.2.{number}": save_large(tmp_path / f"{number}.dcm", f"1.2.{number}", 10) for number in (1, 2, 3)}
     with Relay(tmp_path / "relay") as relay, CutLink(relay.port, 2 * MB) as link:
         endpoint = f"http://127.0.0.1:{link.port}/uploads"
         running = [
-            peers.begun(endpoint, tmp_path / f"{number}.dcm", chunk=16 * MB, sop_instance=each.sop_instance)
-            for number, each in enumerate(made)
+            peers.begun(endpoint, tmp_path / f"{number}.dcm", chunk=16 * MB, sop_instance=f"1.2.{number}")
+            for number in (1, 2, 3)
         ]
         done = [peers.finished(each) for each in running]
         assert all(each["errors"] for each in done) and link.cuts >= 6
@@ -32,7 +27,7 @@ def test_tus_js_clients_upload_side_by_side_over_a_link_that_is_cut(tmp_path):
         for stored in relay.objects():
             with open(relay.spool.path_of(stored), "rb") as file:
                 kept[stored.uid] = file.read()[stored.offset :]
-        assert kept == {each.sop_instance: each.data_set for each in made}
+        assert kept == made
 
 
 def test_a_tus_js_client_is_told_why_an_upload_is_refused(tmp_path):

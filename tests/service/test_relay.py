@@ -12,9 +12,8 @@ from tests.support import certificates, process
 from tests.support.archive import Archive
 from tests.support.certificates import Authority
 from tests.support.cutting import CutLink
+from tests.support.relay import MB, save_large
 from tests.support.service import EDGE, Service, destination, route
-
-MB = 1 << 20
 
 
 class Hospital:
@@ -83,16 +82,15 @@ def test_two_boxes_reach_one_relay_which_forwards_to_its_archive(tmp_path):
 
 def test_a_relay_shows_what_is_under_way_and_goes_on_with_it_after_both_ends_were_killed(tmp_path):
     hospital = Hospital(tmp_path)
-    made = phantom.us(phantom.study("US", 1), size=640, frames=30)
-    (tmp_path / "us.dcm").write_bytes(phantom.part10(made))
+    made = save_large(tmp_path / "large.dcm", "1.2.3", 20)
     with hospital.relay, CutLink(hospital.port, 4 * MB) as link:
         with hospital.box("clinic-north", link.port) as box:
             link.cut_bytes = 4 * MB
-            box.edge("send", "relay", tmp_path / "us.dcm")
+            box.edge("send", "relay", tmp_path / "large.dcm")
             process.wait_until(lambda: link.cuts, 20, "a cut")
             link.cut_bytes = 0
             (shown,) = process.wait_until(lambda: hospital.relay.status()["uploads"], 10, "an upload to be shown")
-            assert shown["box"] == "clinic-north" and shown["bytes"] > len(made.data_set)
+            assert shown["box"] == "clinic-north" and shown["bytes"] > len(made)
             words = hospital.relay.edge("status", check=False).stdout
             assert "upload        clinic-north: " in words
             words = hospital.relay.edge("relay").stdout
@@ -107,7 +105,7 @@ def test_a_relay_shows_what_is_under_way_and_goes_on_with_it_after_both_ends_wer
             await_delivered(box, 1)
             assert link.sent - sent < shown["bytes"] - reached + 256 * 1024
             (stored,) = hospital.relay.objects()
-            assert stored["sop_instance"] == made.sop_instance
+            assert stored["sop_instance"] == "1.2.3"
 
 
 def test_a_box_that_is_not_listed_is_told_so_and_keeps_its_objects(tmp_path):
@@ -146,9 +144,8 @@ def test_a_fingerprint_lets_one_certificate_in(tmp_path):
 
 def test_tus_js_client_uploads_with_a_certificate_over_a_link_that_is_cut(tmp_path):
     hospital = Hospital(tmp_path)
-    made = phantom.us(phantom.study("US", 1), size=640, frames=30)
-    path = tmp_path / "us.dcm"
-    path.write_bytes(phantom.part10(made))
+    path = tmp_path / "large.dcm"
+    save_large(path, "1.2.3", 20)
     issued = hospital.authority.issue("clinic-js", names=())
     with hospital.relay, CutLink(hospital.port, 3 * MB) as link:
         done = peers.upload(
@@ -156,7 +153,7 @@ def test_tus_js_client_uploads_with_a_certificate_over_a_link_that_is_cut(tmp_pa
         )
         assert link.cuts and done["errors"]
         (stored,) = hospital.relay.objects()
-        assert stored["sop_instance"] == made.sop_instance
+        assert stored["sop_instance"] == "1.2.3"
 
 
 @pytest.mark.parametrize("request_", [b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b""])

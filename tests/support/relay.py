@@ -2,11 +2,15 @@
 
 import hashlib
 import http.client
+import os
 from contextlib import contextmanager
 
+from edge.dicom import element, part10
 from edge.net import httpd, tus
 from edge.spool.spool import Limits, Spool
+from tests.spool import data
 
+MB = 1 << 20
 ROOMY = Limits(reserve_bytes=0, reserve_files=0)
 HEADERS = {"Tus-Resumable": "1.0.0"}
 
@@ -87,3 +91,16 @@ def offset(connection, path):
     """How far an upload has come, None when it is not there."""
     answer = ask(connection, "HEAD", path)
     return int(answer.headers["Upload-Offset"]) if answer.status == 200 else None
+
+
+def large(uid, megabytes):
+    """A data set of so many MB."""
+    head = data.data_set(uid, b"")[: -len(element.write(0x7FE00010, "OW", 0))]
+    return head + element.write(0x7FE00010, "OW", megabytes * MB) + os.urandom(MB) * megabytes
+
+
+def save_large(path, uid, megabytes):
+    """Write a Part 10 file of so many MB; return its data set."""
+    octets = large(uid, megabytes)
+    path.write_bytes(part10.head(data.CT, uid, data.EXPLICIT) + octets)
+    return octets
