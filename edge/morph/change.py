@@ -12,7 +12,7 @@ import re
 import time
 from collections import namedtuple
 
-from edge.dicom import element, tags, text, values
+from edge.dicom import element, tags, values
 from edge.dicom import syntax as syntaxes
 from edge.dicom.errors import LimitError, LocalError
 from edge.morph import check, match, stream

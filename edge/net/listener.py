@@ -23,7 +23,7 @@ from collections import namedtuple
 from edge.dicom import uid
 from edge.net import channel, inbound, tls, transport
 from edge.net.half import Half, Mistaken
-from edge.protocol import association, commitment, contexts, echo, items, pdu
+from edge.protocol import association, commitment, echo, items, pdu
 
 _log = logging.getLogger("edge.net")
 

@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import namedtuple
 
 from edge.dicom.errors import LimitError, LocalError, PeerError

@@ -7,7 +7,6 @@ import time
 from _thread import allocate_lock
 
 from edge.dicom import uid
-from edge.spool.disk import FOLDER
 
 FOLDER_ENTRIES = 4096
 

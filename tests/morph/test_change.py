@@ -14,7 +14,7 @@ from edge.dicom.errors import DicomError, LimitError
 from edge.morph import match
 from edge.morph.path import read as path
 from tests.morph.data import (
-    BIG, DEFLATED, EXPLICIT, IMPLICIT, NOW, changed, cut, draft, flat, parsed, rule, sample, sent, stage, written,
+    BIG, DEFLATED, EXPLICIT, IMPLICIT, NOW, changed, cut, draft, flat, parsed, rule, sample, stage, written,
 )  # fmt: skip
 from tests.support import samples
 

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pydicom
-import pydicom.data
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
