@@ -127,10 +127,13 @@ class Worker:
         return not self.stopping and self.window.is_open(self.now())
 
     def may_open(self, hand):
-        """Say whether `hand` may open a way now: until an object has got through, one alone may."""
+        """Say whether `hand` may open a way now.
+
+        Until an object has got through, one alone may; then whoever finds no other that sleeps with one open.
+        """
         with self._lock:
             if self.got_through:
-                return True
+                return not any([each.is_open for each in self._idle])
             if self._pioneer is None:
                 self._pioneer = hand
             return self._pioneer is hand
@@ -293,9 +296,9 @@ class Hand:
             self._worker.stopped.wait(_BLIND_S)
 
     def _close(self):
+        was_open, self.is_open = self.is_open, False  # from now on: a peer that is gone may let the end wait
         self._target.close()
-        if self.is_open:
-            self.is_open = False
+        if was_open:
             self._jobs.opened(self._name, -1)
         self._desk.clear()
 

@@ -79,10 +79,11 @@ def test_objects_leave_in_order_whichever_association_takes_them(spool):
 
 def test_only_as_many_associations_are_opened_as_there_is_work_for(spool):
     targets = several(6, lambda number, tried: Delivered(0, ""))
-    with stock.working(spool, "there", *targets):
+    with stock.working(spool, "there", *targets) as running:
         for number, made in enumerate(stock.slices(5)):
             stock.put(spool, made, "there")
             stock.await_count(spool, "there", "delivered", number + 1)
+            wait_until(lambda: any(hand.is_open for hand in running._idle), 10, "one to rest with its association")
     assert sum(1 for target in targets if target.opened) <= 2
 
 
