@@ -17,10 +17,12 @@ from urllib.parse import urljoin, urlsplit
 from edge.dicom.errors import DicomError
 from edge.forward import outgoing
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
-from edge.net import alerts, heads, outbound, tus
+from edge.net import alerts, heads, reach, tus
 from edge.pixels.binding import Stopped
 from edge.spool.errors import Rotten
 
+NAME = "name"
+TCP = "tcp"
 HTTP = "http"
 TLS = "tls"
 REFUSED = "refused"  # the layer, when the relay will have nothing of this box
@@ -161,9 +163,9 @@ class RelayTarget(Target):
 
         host, port = self._address
         try:
-            connected = outbound.reach(host, port, self._connect_s * 1000)
-        except outbound.LinkFailure as failure:
-            raise LinkFailure(failure.layer, failure.reason) from failure
+            connected = reach.connect(host, port, self._connect_s * 1000)
+        except reach.Unreachable as failed:
+            raise LinkFailure(NAME if failed.is_name else TCP, str(failed)) from failed
         try:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connected.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _SENDS_UNDER_WAY_BYTES)

@@ -15,7 +15,7 @@ _ROUND_S = 86400  # from the beginning of one look at everything to the next
 class Housekeeping:
     """A thread that tidies the spool every few seconds; `is_busy` says whether scrubbing would be in the way.
 
-    `troubles`: function, what is wrong now, as verbs.troubles has it.
+    `troubles`: function, what is wrong now, as troubles.all_of has it.
     """
 
     def __init__(self, spool, is_busy, troubles):

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from edge.box import encryption, load
+from edge.box import encryption, load, troubles
 from edge.console import verbs
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import complain
@@ -129,7 +129,7 @@ class _Service:
         housekeeping = Housekeeping(
             spool,
             lambda: bool(listener.associations()) or spool.quota.pressed.is_set(),
-            lambda: verbs.troubles(spool, settings),
+            lambda: troubles.all_of(spool, settings),
         )
         self._listener = listener
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps

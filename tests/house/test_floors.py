@@ -43,13 +43,14 @@ ORDER = {
     "dicom": "errors octets ascii text syntax uid tags keywords element reader writer part10 skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment",
     "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables transaction pledges"
-    " ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads recovery"
-    " spool",
+    " ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads"
+    " recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "pace transport reach tls certificate alerts channel half report inbound listener outbound committing web heads httpd"
-    " tus",
-    "box": "sameness admission values section commitment encryption relaying rule_keys config rules positions load reference",
+    "net": "pace transport reach tls certificate alerts channel half report inbound listener outbound committing web"
+    " heads httpd tus",
+    "box": "sameness admission values section commitment encryption relaying rule_keys config rules positions load"
+    " reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " worker commitment",
     "demo": "canvas pictures phantom link archive modality proof view box day",
