@@ -5,7 +5,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
