@@ -4,6 +4,7 @@ MicroPython's struct truncates a value that is too large and ignores octets that
 integer of the wire therefore passes here: reading checks that the octets are there, writing checks that the value fits.
 """
 
+from array import array
 from struct import pack, unpack_from
 
 from edge.dicom.errors import LocalError, PeerError
@@ -130,6 +131,26 @@ def pad_even(octets, filler):
     if len(octets) & 1:
         return bytes(octets) + filler
     return bytes(octets)
+
+
+_SWAPPED_AS = {2: "H", 4: "I", 8: "Q"}
+_HAS_BYTESWAP = hasattr(array, "byteswap")  # MicroPython's has none, and takes the slower way
+
+
+def swapped(octets, width):
+    """Return numbers of `width` octets in the other byte order; a rest that is no whole number stays as it is."""
+    whole = len(octets) - len(octets) % width
+    if width == 1 or whole == 0:
+        return octets
+    letter = _SWAPPED_AS[width]
+    if _HAS_BYTESWAP:
+        numbers = array(letter, bytes(octets[:whole]))
+        numbers.byteswap()
+        turned = numbers.tobytes()
+    else:
+        letters = "%d%s" % (whole // width, letter)
+        turned = pack("<" + letters, *unpack_from(">" + letters, octets, 0))
+    return turned + bytes(octets[whole:])
 
 
 # Numbers in values: kind -> (octets, struct's letter, lowest and highest; None for floating point)

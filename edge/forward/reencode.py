@@ -1,6 +1,6 @@
 """The same data set in another uncompressed transfer syntax, on its way out: streamed, in the memory of a few values.
 
-A deflated stream is inflated, and the rest is done by edge.pixels.rewrite: no element is added, and none is left out
+A deflated stream is inflated, and the rest is done by edge.dicom.rewriter: no element is added, and none is left out
 but group lengths. The stored object is not touched.
 
 Source: PS3.5 7.1 (explicit and implicit VR), 7.3 (byte order), 6.2.2 (UN), A.1, A.2, A.5.
@@ -9,7 +9,7 @@ Source: PS3.5 7.1 (explicit and implicit VR), 7.3 (byte order), 6.2.2 (UN), A.1,
 from edge.dicom import reader
 from edge.dicom import syntax as syntaxes
 from edge.dicom.errors import LimitError
-from edge.pixels.rewrite import READ_BYTES, Rewriter
+from edge.dicom.rewriter import Rewriter
 from edge.spool.inflate import inflater
 
 # What a data set in each syntax can be turned into, best first
@@ -21,6 +21,7 @@ TARGETS = {
 }
 
 OUTPUT_LIMIT_BYTES = 1 << 33  # of what a deflated data set may become
+_INFLATED_BYTES = 65536  # at a time
 
 
 def reencode(chunks, source, target, output_limit=OUTPUT_LIMIT_BYTES):
@@ -41,13 +42,13 @@ def _inflated(chunks, output_limit):
     inflate = inflater()
     made = 0
     for chunk in chunks:
-        octets = inflate(chunk, READ_BYTES)
+        octets = inflate(chunk, _INFLATED_BYTES)
         while octets:
             made += len(octets)
             if made > output_limit:
                 raise LimitError("the data set inflates to more than %d octets" % output_limit)
             yield octets
-            octets = inflate(b"", READ_BYTES)
+            octets = inflate(b"", _INFLATED_BYTES)
     inflate(None, 0)
     if made & 1:
         yield b"\0"
@@ -57,9 +58,4 @@ def _rewritten(chunks, known, explicit, output_limit):
     source = reader.Reader(
         known, inflate=inflater() if known.deflated else None, inflate_limit=output_limit if known.deflated else None
     )
-    rewriter = Rewriter(source, explicit)
-    for chunk in chunks:
-        source.feed(chunk)
-        yield from rewriter.parts()
-    source.finish()
-    yield rewriter.rest()
+    yield from Rewriter(source, explicit, keeps_fragments=False).rewrite(chunks)

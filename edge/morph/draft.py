@@ -10,6 +10,7 @@ from collections import namedtuple
 from edge.dicom import element, reader, seek, skim
 from edge.dicom import syntax as syntaxes
 from edge.dicom.errors import LocalError
+from edge.dicom.octets import swapped
 from edge.morph import stream
 
 # chunks: function that returns an iterator over the data set from its beginning, in pieces that are good until the
@@ -50,11 +51,7 @@ def rewritten(draft, inflater, editor, **options):
     """Yield the data set of `draft` as `editor` changes it; options: as stream.Rewriter takes them."""
     source = opened(draft, inflater)
     writer = stream.Rewriter(source, syntaxes.lookup(laid(draft.syntax)).explicit, editor, **options)
-    for chunk in draft.chunks():
-        source.feed(chunk)
-        yield from writer.parts()
-    source.finish()
-    yield writer.finish()
+    yield from writer.rewrite(draft.chunks())
 
 
 def originals(draft, inflater, editor, record, through):
@@ -134,7 +131,7 @@ def items(draft, inflater, sequence, tags):
                 found.append({})
             elif inside and depth == 1 and kind is reader.Element and event.tag in tags:
                 width = 1 if source.little else element.WIDTHS.get(event.vr, 1)
-                found[-1][event.tag] = stream.swapped(event.value, width)
+                found[-1][event.tag] = swapped(event.value, width)
             elif depth == 0 and kind in (reader.Element, reader.ValueBegan) and event.tag > sequence:
                 return found
     return found

@@ -1,9 +1,7 @@
 """A data set rewritten on its way out: read event by event, edited element by element, never held.
 
 An editor says which elements are to be changed; this room does what it says at any depth, in the memory of a few
-values, and hands the rest on as it came. What comes out is in little endian, with the VRs of its transfer syntax;
-sequences and items have undefined length, as theirs is not known before their end, and group lengths, which would be
-wrong, are left out. Fragments and long values pass through in views of what came in.
+values, and hands the rest on as edge.dicom.rewriter writes it.
 
 An editor has:
 
@@ -19,12 +17,12 @@ What was changed can be recorded: then `originals` has the elements of the data 
 the output, a sequence as a whole when something within it was changed, an absent element as an empty one.
 """
 
-from array import array
 from collections import namedtuple
 
-from edge.dicom import element, reader, tags, text
+from edge.dicom import element, reader, rewriter, tags, text
 from edge.dicom import syntax as syntaxes
 from edge.dicom.errors import DicomError, LimitError, LocalError, PeerError
+from edge.dicom.rewriter import ITEM_BEGIN, ITEM_END, SEQUENCE_END
 from edge.morph import path as paths
 
 # form: ABSENT, VALUE, LONG (longer than anybody looks at) or SEQUENCE; octets: the value, little endian, None but for
@@ -39,18 +37,12 @@ Edit = namedtuple("Edit", ("of", "record"))
 ABSENT, VALUE, LONG, SEQUENCE = "absent", "value", "long", "sequence"
 KEEP = object()
 
-ITEM_BEGIN = element.write(element.ITEM, "", element.UNDEFINED)
-ITEM_END = element.write(element.ITEM_END, "", 0)
-SEQUENCE_END = element.write(element.SEQUENCE_END, "", 0)
-
 VALUE_BYTES = 65536  # the longest value that is looked at
 ORIGINAL_BYTES = 1 << 20  # of all that is recorded of one data set
 
 _TOO_LONG = "%s is too long to be kept in Original Attributes Sequence as it was"
 
 _WRAPPED_LIMIT = 8
-_FLUSH_BYTES = 65536
-_SWAPPED_AS = {2: "H", 4: "I", 8: "Q"}
 
 
 def encoded(tag, new, explicit):
@@ -77,7 +69,7 @@ class _Level:
         self.item = 0  # the number of its item
 
 
-class Rewriter:
+class Rewriter(rewriter.Rewriter):
     """Writes what `source`, a reader.Reader of value_limit VALUE_BYTES, reads, with what `editor` changes.
 
     explicit: whether the output has VRs. appended: octets of an item that is put at the end of a sequence of the data
@@ -86,17 +78,11 @@ class Rewriter:
     """
 
     def __init__(self, source, explicit, editor, appended=None, record=False):
-        self._source = source
-        self._explicit = explicit
+        super().__init__(source, explicit)
         self._editor = editor
         self._appended = appended
-        self._out = bytearray()
         self._levels = []
         self._skipping = 0  # sequences that are open within one that is left out, itself among them
-        self._dropping = False  # the long value under way
-        self._width = 1
-        self._split = b""
-        self._pad = b""
         self._wrapped = 0  # sequences under VR UN that are open
         self._touched = False  # whether something was changed within the sequence of the data set that is open
         self._capture = None  # that sequence as it came, until it is too long
@@ -108,28 +94,11 @@ class Rewriter:
 
     # Output
 
-    def parts(self):
-        """Yield the octets of all events there are; each part is good until the next."""
-        out = self._out
-        next_event = self._source.next_event
-        event = next_event()
-        while event is not None:
-            view = _HANDLE[type(event)](self, event)
-            if view is not None:
-                if out:
-                    yield bytes(out)
-                    out.clear()
-                yield view
-            elif len(out) >= _FLUSH_BYTES:
-                yield bytes(out)
-                out.clear()
-            event = next_event()
-
     def finish(self):
         """Return what was not yielded yet, the data set having ended."""
         if len(self._levels) == 1:
             self._leave()
-        return bytes(self._out)
+        return super().finish()
 
     def _write(self, octets):
         """Write what came, unless it stands in what is left out; it belongs to what a sequence was in any case."""
@@ -269,10 +238,8 @@ class Rewriter:
         tag, vr, value, _ = event
         if tag & 0xFFFF == 0:
             return
-        if not self._source.little:
-            value = swapped(value, element.WIDTHS.get(vr, 1))
-        if len(value) & 1:
-            value += element.filler(vr)
+        if len(value) & 1 or not self._source.little:
+            value = self._even(vr, value)
         level = self._levels[-1]
         if vr == "UN" and value and level.state is not None and not self._skipping and tags.vr(tag) == "SQ":
             if self._unwrap(tag, value):
@@ -312,8 +279,9 @@ class Rewriter:
             raise LimitError("sequences under the VR UN are nested deeper than %d" % _WRAPPED_LIMIT)
         outer = self._source
         self._wrapped += 1
+        steps = self._steps()
         for self._source, event in _implicit(octets):
-            view = _HANDLE[type(event)](self, event)
+            view = steps[type(event)](event)
             if view is not None:
                 self._out += view
         self._wrapped -= 1
@@ -330,50 +298,38 @@ class Rewriter:
                 self._levels[-1].charsets = text.terms(new.octets)
 
     def _value_began(self, event):
-        tag, vr, length, _ = event
-        self._dropping = tag & 0xFFFF == 0
-        if self._dropping:
-            return
-        self._width = 1 if self._source.little else element.WIDTHS.get(vr, 1)
-        self._pad = element.filler(vr) if length & 1 else b""
-        if not self._skipping:
-            level = self._levels[-1]
-            edit = self._edit_for(level, tag)
-            known = tags.vr(tag) if vr == "UN" else vr
-            new = KEEP if edit is None else edit.of(Old(LONG, tag, known, None, level.charsets))
-            if new is KEEP and known == "SQ" and level.state is not None:
-                if self._editor.enter(level.state, tag, self._creator(level, tag), 1) is not None:
-                    raise LimitError("%s is a sequence under the VR UN, too long to look into" % paths.name(tag))
-            if new is not KEEP:
-                if self._record and edit.record:
-                    raise LimitError(_TOO_LONG % paths.name(tag))
+        if event.tag & 0xFFFF:
+            if not self._skipping and self._is_replaced(event):
                 self._dropping = True
                 self._capture = None
-                if new is not None:
-                    self._out += encoded(tag, new, self._explicit)
                 return
-        if length > ORIGINAL_BYTES:
-            self._capture = None
-        self._write(element.write_any(tag, vr, length + (length & 1), self._explicit))
+            if event.length > ORIGINAL_BYTES:
+                self._capture = None
+        super()._value_began(event)
+
+    def _is_replaced(self, event):
+        """Say whether a long value is left out, having written what comes in its place."""
+        tag, vr, _, _ = event
+        level = self._levels[-1]
+        edit = self._edit_for(level, tag)
+        known = tags.vr(tag) if vr == "UN" else vr
+        new = KEEP if edit is None else edit.of(Old(LONG, tag, known, None, level.charsets))
+        if new is KEEP:
+            if known == "SQ" and level.state is not None:
+                if self._editor.enter(level.state, tag, self._creator(level, tag), 1) is not None:
+                    raise LimitError("%s is a sequence under the VR UN, too long to look into" % paths.name(tag))
+            return False
+        if self._record and edit.record:
+            raise LimitError(_TOO_LONG % paths.name(tag))
+        if new is not None:
+            self._out += encoded(tag, new, self._explicit)
+        return True
 
     def _chunk(self, event):
-        if self._dropping:
-            return None
-        octets = event.view
-        if self._width > 1:
-            octets = self._split + bytes(octets)
-            whole = len(octets) - len(octets) % self._width
-            self._split = octets[whole:]
-            octets = swapped(octets[:whole], self._width)
-        if self._capture is not None:
+        octets = super()._chunk(event)
+        if octets is not None and self._capture is not None:
             self._capture += octets
         return None if self._skipping else octets
-
-    def _value_ended(self, event):
-        if not self._dropping:
-            self._write(self._split + self._pad)
-        self._split = b""
-        self._dropping = False
 
     def _sequence_began(self, event):
         tag = event.tag
@@ -430,34 +386,7 @@ class Rewriter:
         edit = None if self._skipping else self._edit_for(level, event.tag)
         if edit is not None and edit.of(Old(LONG, event.tag, event.vr, None, level.charsets)) is not KEEP:
             raise LocalError("compressed pixels cannot be changed or left out")
-        self._write(element.write(event.tag, event.vr, element.UNDEFINED, self._explicit))
-
-    def _fragment_began(self, event):
-        self._width = 1
-        self._write(element.write(element.ITEM, "", event.length + (event.length & 1)))
-        self._pad = b"\0" if event.length & 1 else b""
-
-    def _fragment_ended(self, event):
-        self._write(self._pad)
-
-    def _fragments_ended(self, event):
-        self._write(SEQUENCE_END)
-
-
-_HANDLE = {
-    reader.Element: Rewriter._element,
-    reader.ValueBegan: Rewriter._value_began,
-    reader.Chunk: Rewriter._chunk,
-    reader.ValueEnded: Rewriter._value_ended,
-    reader.SequenceBegan: Rewriter._sequence_began,
-    reader.SequenceEnded: Rewriter._sequence_ended,
-    reader.ItemBegan: Rewriter._item_began,
-    reader.ItemEnded: Rewriter._item_ended,
-    reader.FragmentsBegan: Rewriter._fragments_began,
-    reader.FragmentsEnded: Rewriter._fragments_ended,
-    reader.FragmentBegan: Rewriter._fragment_began,
-    reader.FragmentEnded: Rewriter._fragment_ended,
-}
+        super()._fragments_began(event)
 
 
 def _implicit(octets):
@@ -471,13 +400,3 @@ def _implicit(octets):
 
 def _is_creator(tag):
     return tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF
-
-
-def swapped(octets, width):
-    """Return numbers of `width` octets in the other byte order; a rest that is no whole number stays as it is."""
-    if width == 1:
-        return octets
-    whole = len(octets) - len(octets) % width
-    numbers = array(_SWAPPED_AS[width], bytes(octets[:whole]))
-    numbers.byteswap()
-    return numbers.tobytes() + bytes(octets[whole:])

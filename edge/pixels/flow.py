@@ -10,8 +10,8 @@ from collections import deque
 
 from edge.dicom import element, reader, syntax
 from edge.dicom.errors import LimitError, PeerError, TruncatedError, note
+from edge.dicom.octets import swapped
 from edge.pixels import binding, coding, frames, image, plan, registry
-from edge.pixels.rewrite import swapped
 
 ROWS_ABOVE_OCTETS = 1 << 20  # single frames above this go by rows where that costs nothing
 GATHERED_OCTETS = 32 << 20  # no frame above this is gathered where its codec streams by rows

@@ -10,8 +10,8 @@ from collections import namedtuple
 
 from edge.dicom import element, reader, syntax, uid, writer
 from edge.dicom.errors import LimitError, LocalError, PeerError, TruncatedError
-from edge.dicom.octets import pad_even
-from edge.pixels import binding, image, registry, rewrite
+from edge.dicom.octets import pad_even, swapped
+from edge.pixels import binding, image, registry
 
 # How pixels lie in a data set
 NONE, NATIVE, ENCAPSULATED, FLOAT = "none", "native", "encapsulated", "float"
@@ -140,7 +140,7 @@ class _Looker:
             self.kind, self.is_done = FLOAT, True
         elif tag in _WANTED or 0x60000000 <= tag < 0x60200000 and len(event.value) < 256:
             width = 1 if self._source.little else element.WIDTHS.get(event.vr, 1)
-            self.values[tag] = rewrite.swapped(event.value, width)
+            self.values[tag] = swapped(event.value, width)
         elif tag & 0xFF00FFFF == 0x60003000:
             self.values[tag] = b""
 

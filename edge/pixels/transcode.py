@@ -125,7 +125,7 @@ class Transcoding:
             self._placeholders(edits)
         rewriter = Rewriter(source, made.target.explicit, edits, made.items, stops_at, made.copies)
         yield from self._drive(source, rewriter, self._flow)
-        yield rewriter.rest()
+        yield rewriter.finish()
 
     def _drive(self, source, rewriter, flow, gives_elements=True):
         """Yield what `rewriter` makes of elements and `flow` of the pixels, as `source` reads all chunks."""

@@ -73,3 +73,11 @@ def test_numbers_that_do_not_fit_their_kind_are_refused():
 def test_infinity_is_a_number_that_floats_hold():
     infinity = float("inf")
     assert octets.get_numbers(octets.put_numbers((infinity, -infinity), "FL"), "FL", True) == (infinity, -infinity)
+
+
+def test_numbers_are_swapped_and_what_is_no_whole_number_stays():
+    assert octets.swapped(b"\1\2\3\4\5", 1) == b"\1\2\3\4\5"
+    assert octets.swapped(b"\1\2\3\4\5", 2) == b"\2\1\4\3\5"
+    assert octets.swapped(memoryview(b"\1\2\3\4\5\6\7\x88\x99"), 4) == b"\4\3\2\1\x88\7\6\5\x99"
+    assert octets.swapped(b"\1\2\3\4\5\6\7\x88", 8) == b"\x88\7\6\5\4\3\2\1"
+    assert octets.swapped(b"\1", 2) == b"\1" and octets.swapped(b"", 8) == b""

@@ -180,35 +180,6 @@ def test_a_deflated_bomb_stops_at_the_limit():
                 assert len(part) <= 65536
 
 
-def test_odd_lengths_become_even():
-    octets = b"\x08\x00\x70\x00LO\x03\x00abc" + b"\x10\x00\x10\x00PN\x02\x00X "
-    assert turned(octets, EXPLICIT, IMPLICIT) == (
-        b"\x08\x00\x70\x00\x04\x00\x00\x00abc " + b"\x10\x00\x10\x00\x02\x00\x00\x00X "
-    )
-
-
-def test_group_lengths_are_left_out():
-    octets = b"\x08\x00\x00\x00UL\x04\x00\x10\x00\x00\x00" + b"\x08\x00\x70\x00LO\x02\x00ab"
-    assert turned(octets, EXPLICIT, IMPLICIT) == b"\x08\x00\x70\x00\x02\x00\x00\x00ab"
-
-
-def test_a_value_too_long_for_its_explicit_length_becomes_un():
-    octets = b"\x28\x00\x06\x30\x00\x00\x02\x00" + bytes(0x20000)  # LUT Data as OW is long anyway
-    octets += b"\x40\x00\x60\xa1\xf0\xff\x02\x00"[:0]
-    long_text = b"\x08\x00\x70\x00\x00\x00\x02\x00" + b"x" * 0x20000  # LO with 128 KB
-    made = turned(long_text, IMPLICIT, EXPLICIT)
-    assert made[:12] == b"\x08\x00\x70\x00UN\0\0\x00\x00\x02\x00"
-    assert len(turned(octets, IMPLICIT, EXPLICIT)) == len(octets) + 4
-
-
-def test_a_sequence_of_vr_un_is_written_as_the_sequence_it_is():
-    item = b"\xfe\xff\x00\xe0\xff\xff\xff\xff" + b"\x08\x00\x00\x01\x02\x00\x00\x00A " + b"\xfe\xff\x0d\xe0\0\0\0\0"
-    octets = b"\x09\x00\x01\x10UN\0\0\xff\xff\xff\xff" + item + b"\xfe\xff\xdd\xe0\0\0\0\0"
-    found = read(turned(octets, EXPLICIT, IMPLICIT), IMPLICIT)
-    assert found[0x00091001].VR == "SQ"
-    assert found[0x00091001].value[0][0x00080100].value == "A"
-
-
 def test_compressed_pixels_under_an_uncompressed_syntax_are_refused():
     octets = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
     with pytest.raises(PeerError, match="compressed"):

@@ -26,7 +26,7 @@ FLOOR = {
 }
 # On F0 and F1: exactly these rooms, and of other modules only those named (None: all of the standard library).
 LOW_ROOMS = {
-    "dicom": ((), ("struct", "binascii", "collections")),
+    "dicom": ((), ("struct", "binascii", "collections", "array")),
     "protocol": (("dicom",), ("collections",)),
     "spool": (("dicom",), None),
     "pixels": (("dicom",), None),
@@ -40,7 +40,7 @@ FOREIGN_IN = {"pixels/child"}
 
 # The order of the files in a room: each imports only those before it.
 ORDER = {
-    "dicom": "errors octets ascii text syntax uid tags keywords element reader writer part10 skim seek",
+    "dicom": "errors octets ascii text syntax uid tags keywords element reader rewriter writer part10 skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment",
     "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables transaction pledges"
     " ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads"

@@ -14,7 +14,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES = [path for room in ("dicom", "protocol") for path in sorted((PROJECT / "edge" / room).glob("*.py"))]
-MODULES = {"binascii", "collections", "struct"}  # and edge's own
+MODULES = {"array", "binascii", "collections", "struct"}  # and edge's own
 SMALL_HEAP = "512k"
 
 MISSING_ATTRIBUTES = {
