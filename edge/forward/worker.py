@@ -246,6 +246,7 @@ class Hand:
         self._failures = 0  # of the worker, when this session was last known to be good
         self._is_surplus = False  # whether the destination takes no more than the others
         self._idle_since = 0.0  # on the clock that never steps
+        self._is_cut = False  # whether this box itself broke off what is under way
         self.is_there = False  # whether the thread runs; the worker's lock guards it
         self.is_open = False  # whether the target was left open for the next object
 
@@ -265,6 +266,7 @@ class Hand:
 
     def interrupt(self):
         """Break off what is under way."""
+        self._is_cut = True
         self._target.interrupt()
 
     def _run(self):
@@ -474,6 +476,8 @@ class Hand:
     def _line_failed(self, failure):
         """Put down a failure of the way there, and judge whether the object under way has a part in it."""
         self._close()
+        if self._is_cut:
+            return
         worker = self._worker
         is_blamed = False
         if failure.progress:

@@ -347,6 +347,28 @@ def test_stopping_breaks_off_an_object_that_takes_too_long(tmp_path):
         assert stock.job_of(spool, "archive", number).state == "waiting"
 
 
+def test_what_stopping_breaks_off_counts_against_neither_object_nor_destination(tmp_path, caplog):
+    (made,) = stock.slices(1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def answer(got):
+        begun.set()
+        go_on.wait(10)
+        return 0
+
+    with stock.opened(tmp_path / "state") as spool, Archive(answer=answer) as archive:
+        number = stock.put(spool, made, "archive")
+        target = stock.to(archive.port, terms=stock.TERMS._replace(dimse_ms=60000))
+        with stock.working(spool, "archive", target) as running:
+            assert begun.wait(5)
+            running.stop()
+            assert not running.join(0.2)
+        go_on.set()
+        assert stock.job_of(spool, "archive", number).tries == 0
+        assert spool.jobs.link("archive").failures == 0
+        assert not [record for record in caplog.records if record.name == "edge.forward"]
+
+
 def test_stopping_an_idle_worker_is_prompt(tmp_path):
     with stock.opened(tmp_path / "state") as spool:
         with stock.working(spool, "archive", stock.to(free_port())) as running:
