@@ -248,6 +248,16 @@ def test_an_outage_is_one_line_of_the_log_when_it_begins_and_one_when_it_ends(sp
     assert lines[0].startswith("there waits 0 s: nobody listens") and lines[1].startswith("there takes objects again")
 
 
+def test_another_cause_of_an_outage_is_another_line_of_the_log_and_each_is_there_once(spool, caplog):
+    fill(spool, 1)
+    causes = [LinkFailure("tcp", "refused"), LinkFailure("tls", "expired")]
+    target = Scripted(opening=lambda opened: causes[opened // 2 % 2] if opened < 12 else None)
+    with stock.working(spool, "there", target, first_s=0.01, cap_s=0.02):
+        wait_until(lambda: "again" in caplog.text, 10, "the end of the outage")
+    said = [record.getMessage().split(": ")[-1] for record in caplog.records]
+    assert said[:-1] == ["refused", "expired"]
+
+
 def test_nothing_begins_while_the_window_is_shut_and_all_goes_when_it_opens(spool):
     class Shutter(Window):
         is_up = False
