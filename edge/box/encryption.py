@@ -247,11 +247,14 @@ def troubles(settings, now):
 
     now: s since 1970, of the box's clock.
     """
+    faults = {}
     for what, terms, is_server in _uses(settings):
         fault = _fault(terms, is_server, tls.stamp(terms))
         if fault is not None:
-            words = "TLS %s: %s; the box takes the new file by itself" % (what, fault)
-            yield Trouble("TLS %s" % what, now, words)
+            faults.setdefault(fault, []).append(what)
+    for fault, uses in faults.items():
+        what = "TLS " + " and ".join(uses)
+        yield Trouble(what, now, "%s: %s; the box takes the new file by itself" % (what, fault))
     for path in _paths(settings):
         for each in _certificates(path, tls.stamp_of(path)):
             yield from _aging(path, each, now)
@@ -281,7 +284,7 @@ def _paths(settings):
 @functools.lru_cache(64)
 def _fault(terms, is_server, stamp):
     """Say what is wrong with the files of `terms`, which `stamp` tells from what they were before."""
-    return (tls.Server if is_server else tls.Client)(terms).fault()
+    return (tls.Server if is_server else tls.Client)(terms).examine()
 
 
 @functools.lru_cache(64)
@@ -308,7 +311,7 @@ def _aging(path, found, now):
         phase, words = "soon", "%s expires in %s, on %s; %s"
         if left <= _URGENT_DAYS:
             phase, words = "urgent", "%s expires in %s, on %s, and nobody believes it then; %s"
-        since = found.ends - _SOON_DAYS * _DAY_S
+        since = max(found.begins, found.ends - _SOON_DAYS * _DAY_S)
         yield Trouble(key + phase, since, words % (what, _days(left), day, cure))
 
 

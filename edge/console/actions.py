@@ -35,7 +35,8 @@ def check_config(asked, path):
         return DONE
     for warning in warnings:
         print("warning: " + load.say(path, warning))
-    print("%s: good" % (path or "the built-in defaults"))
+    but = ", but see %s above" % text.count(len(warnings), "warning") if warnings else ""
+    print("%s: good%s" % (path or "the built-in defaults", but))
     for line in summary(loaded.config):
         print("  " + line)
     return DONE

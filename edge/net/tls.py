@@ -16,6 +16,8 @@ from collections import namedtuple
 
 _log = logging.getLogger("edge.net")
 
+_FILE_LIMIT_BYTES = 4 << 20
+
 SYSTEM = "system"  # in place of a file of authorities: those that the operating system trusts
 REQUIRED, OPTIONAL, NONE = "required", "optional", "none"  # whether clients have to show a certificate
 
@@ -84,6 +86,14 @@ class _Kept:
         except Unusable:
             pass
         return self._fault
+
+    def examine(self):
+        """Say the same of files that nobody uses yet, and leave it out of the log."""
+        try:
+            self._make()
+        except Unusable as error:
+            return str(error)
+        return None
 
     def _remake(self):
         renewed = self._context is not None
@@ -200,6 +210,9 @@ def _show(context, terms):
                 mode = os.fstat(file.fileno()).st_mode
         except OSError as error:
             raise Unusable("the %s, %s, cannot be read: %s" % (what, path, _why(error))) from None
+    if terms.key is None and not _has_key(certificate):
+        words = "the certificate %s comes without a key: there is none in its file; set key beside certificate"
+        raise Unusable(words % certificate)
     if stat.S_IMODE(mode) & 0o007:
         words = "the key of the certificate, %s, cannot be used: anybody on this machine can get at it; chmod 600 it"
         raise Unusable(words % key)
@@ -213,6 +226,11 @@ def _show(context, terms):
         context.load_cert_chain(certificate, key, password)
     except (ssl.SSLError, OSError) as error:
         raise Unusable(_mismatch(certificate, key, bool(asked), str(error))) from None
+
+
+def _has_key(path):
+    with open(path, "rb") as file:
+        return b"PRIVATE KEY-----" in file.read(_FILE_LIMIT_BYTES)
 
 
 def _mismatch(certificate, key, is_locked, words):

@@ -59,11 +59,16 @@ def test_a_title_kept_for_a_certificate_says_for_which(title, words):
 # Files
 
 
-def troubles(authority, issued, now=0.0):
-    """The words of what is wrong with a box that listens with these files, `now` days from now, by key."""
+def configured(authority, issued, more=""):
+    """The configuration of a box that listens with these files."""
     text = "[dicom]\ntls_port = 2762\n[tls]\ncertificate = '%s'\nkey = '%s'\nauthorities = '%s'\n"
-    found = load.parse(text % (issued.certificate, issued.key, authority.certificate), "edge.toml").config
-    return {each.key: each.words for each in encryption.troubles(found, time.time() + now * 86400)}
+    return load.parse(text % (issued.certificate, issued.key, authority.certificate) + more, "edge.toml").config
+
+
+def troubles(authority, issued, now=0.0, more=""):
+    """The words of what is wrong with it `now` days from now, by key."""
+    found = encryption.troubles(configured(authority, issued, more), time.time() + now * 86400)
+    return {each.key: each.words for each in found}
 
 
 @pytest.mark.parametrize(
@@ -102,6 +107,20 @@ def test_files_that_cannot_be_used_are_told_of_until_they_are_mended(authority):
     assert said.startswith("TLS on port 2762: the key of the certificate") and "chmod 600" in said
     issued.key.chmod(0o600)
     assert not troubles(authority, issued)
+
+
+def test_a_fault_of_files_is_told_of_once_for_all_that_use_them(authority, caplog):
+    issued = authority.issue("edge")
+    issued.key.unlink()
+    (said,) = troubles(authority, issued, more=destination(tls="true")).values()
+    assert said.startswith("TLS on port 2762 and to archive: the key of the certificate")
+    assert not caplog.records  # whoever asks says it
+
+
+def test_a_new_certificate_for_a_few_days_was_no_trouble_before_there_was_one(authority):
+    issued = authority.issue("edge", days=(-1, 5))
+    (each,) = encryption.troubles(configured(authority, issued), time.time())
+    assert time.time() - each.since < 1.1 * 86400
 
 
 # Titles

@@ -77,6 +77,17 @@ def test_a_good_configuration_is_summed_up(tmp_path):
     assert edge("check-config", env={"EDGE_CONFIG": str(path), "PATH": "/usr/bin"}).stdout == said.stdout
 
 
+def test_a_configuration_that_is_warned_of_is_not_called_good_alone(tmp_path):
+    path = tmp_path / "edge.toml"
+    path.write_text('[dicom]\naccept_calling = ["CT1"]\ntls_port = 2762\n[tls]\ncertificate = "a"\nauthorities = "b"\n')
+    said = edge("check-config", path)
+    assert (said.returncode, said.stderr) == (0, "")
+    kept, unusable, good = said.stdout.splitlines()[:3]
+    assert kept.startswith("warning: ")
+    assert unusable.startswith("warning: %s: [tls]: TLS on port 2762: the certificate, " % path)
+    assert good == "%s: good, but see 2 warnings above" % path
+
+
 def test_what_rules_come_to_is_summed_up(tmp_path):
     path = tmp_path / "edge.toml"
     path.write_text(

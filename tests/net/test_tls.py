@@ -106,6 +106,12 @@ def test_a_weak_key_is_refused_in_words(authority):
         tls.Server(terms(own, authority)).context()
 
 
+def test_a_certificate_without_a_key_is_not_taken_for_one_that_anybody_can_read(authority):
+    own = authority.issue("edge")
+    with pytest.raises(tls.Unusable, match="comes without a key.*; set key beside"):
+        tls.Server(terms(own, authority)._replace(key=None)).context()
+
+
 def test_a_key_in_the_certificates_file_is_found(authority):
     own = authority.issue("edge")
     own.key.write_text(own.key.read_text("ascii") + own.certificate.read_text("ascii"), encoding="ascii")
