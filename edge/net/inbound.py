@@ -15,6 +15,7 @@ from edge.spool.errors import Degraded, Mismatch, NoSpace, Unreadable
 
 WINDOW_BYTES = 262144  # two of the longest PDUs that DCMTK sends: a receive rarely finds less than it has room for
 
+_REFUSALS_TOLD = 3  # of an association and a status that the log tells of: who is refused may send thousands
 _REST_MS = 1000  # an association that has sent nothing for so long, between two messages, is at rest
 
 _log = logging.getLogger("edge.net")
@@ -75,6 +76,7 @@ class Inbound:
         self._arrival = None  # where it goes; None when it has been refused
         self._status = status.SUCCESS  # of the request under way, once it is refused
         self._comment = ""
+        self._refusals = {}  # status -> objects refused with it
         self._received = 0  # octets of the data set under way
         self._leaving = False
         self.summary = Summary(peer, transport.now_ms())
@@ -264,7 +266,11 @@ class Inbound:
         self._drop_arrival()
         self._status = code
         self._comment = comment
-        _log.warning("refused an object of %s: %s: %s", self.summary.peer.calling, status.words(code), comment)
+        count = self._refusals[code] = self._refusals.get(code, 0) + 1
+        level = logging.WARNING if count <= _REFUSALS_TOLD else logging.DEBUG
+        more = "; further ones of this association are only counted" if count == _REFUSALS_TOLD else ""
+        words = "refused an object of %s: %s: %s%s"
+        _log.log(level, words, self.summary.peer.calling, status.words(code), comment, more)
 
     def _refuse_for(self, error):
         for kind, code in _STATUS_OF:

@@ -100,6 +100,20 @@ def test_the_association_goes_on_after_a_refused_object(box, tmp_path):
         peer.release()
 
 
+def test_a_sender_that_goes_on_after_being_refused_does_not_flood_the_log(tmp_path):
+    _, data_set = new_ct(tmp_path)
+    with Service(tmp_path / "box") as box:
+        with RawPeer(box.port) as peer:
+            peer.associate([(1, CT, [EXPLICIT])])
+            for number in range(20):
+                assert peer.store(1, CT, b"2.25.%d" % number, data_set, message_id=number + 1).status == MISMATCH
+            peer.release()
+        process.wait_until(lambda: "20 refused" in box.log(), LIMIT_S, "the association's end in the log")
+        lines = [line for line in box.log().splitlines() if "refused an object" in line]
+    assert len(lines) == 3
+    assert lines[2].endswith("further ones of this association are only counted")
+
+
 def test_nothing_of_a_refused_object_is_left_on_the_disk(box, tmp_path):
     before = box.stored()
     _, data_set = new_ct(tmp_path)
