@@ -134,11 +134,12 @@ class _Service:
         self._listener = listener
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps
         signal.set_wakeup_fd(listener.fileno(), warn_on_full_buffer=False)
+        counts = spool.jobs.counts()  # before anybody claims some of them
         for each in (server, housekeeping, *workers, *([relay] if relay else ())):
             each.start()
         try:
             housekeeping.log_troubles()
-            self._say_ready(spool, listener, relay)
+            self._say_ready(counts, listener, relay)
             listener.run()
         finally:
             signal.set_wakeup_fd(-1)
@@ -158,8 +159,7 @@ class _Service:
         for each in workers:
             each.join(max(0, end - time.monotonic()))
 
-    def _say_ready(self, spool, listener, relay):
-        counts = spool.jobs.counts()
+    def _say_ready(self, counts, listener, relay):
         waiting = {name: states["waiting"][0] for name, states in counts.items()}
         held = {name: states["held"][0] for name, states in counts.items()}
         for line in greeting.lines(self._loaded, listener.port, waiting, held, listener.tls_port):

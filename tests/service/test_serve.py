@@ -36,6 +36,15 @@ def test_the_block_says_where_to_send_and_the_last_line_that_it_is_ready(tmp_pat
         assert len(lines) == 8
 
 
+def test_the_block_counts_what_waits_as_it_was_before_anything_is_sent(tmp_path):
+    box = Service(tmp_path, [destination("archive", process.free_port())], [route("archive")])
+    box.write_config()
+    box.edge("send", "archive", CT)
+    with box:
+        (line,) = [line for line in box.output().splitlines() if "forwards" in line]
+        assert line.endswith(", 1 waiting)")
+
+
 def test_the_line_to_try_works_as_it_is_printed(box):
     (line,) = [line for line in box.output().splitlines() if "try it" in line]
     words = line.split()[2:]
