@@ -342,7 +342,7 @@ DESTINATION = Section(
             "always.",
             example='["18:00-07:30"]',
         ),
-        _key("weekdays", several(WEEKDAYS, 1), (), "On which days it may, as for `hours`.", example='["sat", "sun"]'),
+        _key("weekdays", several(WEEKDAYS, 1), (), "The days, from midnight to midnight.", example='["sat", "sun"]'),
         _key(
             "max_age_h",
             whole(1, 87600),

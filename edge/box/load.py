@@ -6,6 +6,7 @@ from collections import namedtuple
 from edge.box import commitment, config, encryption, relaying, rules
 from edge.box.section import REQUIRED, is_for, kind_of
 from edge.box.values import ItemError, toml
+from edge.morph.match import WEEKDAYS
 from edge.pixels import registry
 
 # line: int, counted from 1, or None; key: where in the file, in words; words: what is wrong, and what was expected
@@ -325,6 +326,7 @@ def _warnings(found, places):
             words = "this is the address and port of the box itself: what it forwards there it sends to itself"
             header = _header(config.DESTINATION, number, each.name)
             yield Mistake(places.line("destination", number, "host"), _key(header, "host"), words)
+    yield from _nights(found, places)
     for number, each in enumerate(found.identities):
         header = _header(config.DEIDENTIFY, number)
         if bool(each.safe_private) != ("safe-private" in each.options):
@@ -339,6 +341,20 @@ def _warnings(found, places):
         if each in seen:
             yield Mistake(line, _header(config.ROUTE, number), "it says the same as the one on line %d" % seen[each])
         seen.setdefault(each, line)
+
+
+def _nights(found, places):
+    """Yield a Mistake for hours that cross midnight into a day that is not among the weekdays beside them."""
+    tables = ((config.DESTINATION, found.destinations), (config.ROUTE, found.routes), (config.CHANGE, found.changes))
+    for section, rows in tables:
+        for number, each in enumerate(rows):
+            days = {day for group in each.weekdays for day in group}
+            cut = [WEEKDAYS[day] for day in sorted(days) if (day + 1) % 7 not in days]
+            if cut and any([first > last > 0 for first, last in each.hours]):
+                header = _header(section, number, getattr(each, "name", ""))
+                words = "what begins on %s ends at midnight, as the day after is not among them; add it for its morning"
+                line = places.line(section.name, number, "weekdays")
+                yield Mistake(line, _key(header, "weekdays"), words % " and ".join(cut))
 
 
 def _is_here(host, bind):

@@ -56,7 +56,7 @@ CONDITIONS = (
     key(
         "hours", several(HOURS, 1), (), "The times of the day, of the box's clock and zone.", example='["18:00-07:30"]'
     ),
-    key("weekdays", several(WEEKDAYS, 1), (), "The days of the week.", example='["mon-fri"]'),
+    key("weekdays", several(WEEKDAYS, 1), (), "The days, from midnight to midnight.", example='["mon-fri"]'),
 )
 
 ROUTE = Section(

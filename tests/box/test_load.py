@@ -436,6 +436,25 @@ def test_no_reserve_is_warned_of():
     assert [words for words in warned("[limits]\nreserve_bytes = 0\n") if "until the disk is full" in words]
 
 
+@pytest.mark.parametrize(
+    "hours, days, cut",
+    [
+        ("22:00-06:00", '"mon-fri"', "fri"),
+        ("22:00-06:00", '"wed", "mon"', "mon and wed"),
+        ("22:00-06:00", '"mon-sun"', ""),
+        ("22:00-24:00", '"fri"', ""),
+        ("22:00-00:00", '"fri"', ""),
+        ("06:00-22:00", '"fri"', ""),
+    ],
+)
+def test_a_night_that_its_weekdays_cut_at_midnight_is_warned_of(hours, days, cut):
+    keys = 'hours = ["%s"]\nweekdays = [%s]\n' % (hours, days)
+    for text in (destination() + keys, destination() + '[[route]]\nto = "archive"\n' + keys):
+        said = [each for each in load.parse(text, "edge.toml").warnings if "midnight" in each.words]
+        assert [each.words.split(" ends")[0] for each in said] == (["what begins on " + cut] if cut else [])
+        assert all([each.line == text.count("\n") for each in said])
+
+
 def test_a_provider_of_commitment_that_may_not_call_is_warned_of():
     text = """
 [dicom]
