@@ -325,7 +325,7 @@ def test_stopping_finishes_the_object_under_way_and_leaves_the_rest_waiting(tmp_
         assert stock.count(spool, "archive", "waiting") == 5 - len(archive.received)
 
 
-def test_stopping_breaks_off_an_object_that_takes_too_long(tmp_path):
+def test_stopping_breaks_off_what_takes_too_long_and_counts_it_against_nobody(tmp_path, caplog):
     (made,) = stock.slices(1)
     begun, go_on = threading.Event(), threading.Event()
 
@@ -344,27 +344,8 @@ def test_stopping_breaks_off_an_object_that_takes_too_long(tmp_path):
             assert not running.join(0.2)
             assert time.monotonic() - began < 1.5
         go_on.set()
-        assert stock.job_of(spool, "archive", number).state == "waiting"
-
-
-def test_what_stopping_breaks_off_counts_against_neither_object_nor_destination(tmp_path, caplog):
-    (made,) = stock.slices(1)
-    begun, go_on = threading.Event(), threading.Event()
-
-    def answer(got):
-        begun.set()
-        go_on.wait(10)
-        return 0
-
-    with stock.opened(tmp_path / "state") as spool, Archive(answer=answer) as archive:
-        number = stock.put(spool, made, "archive")
-        target = stock.to(archive.port, terms=stock.TERMS._replace(dimse_ms=60000))
-        with stock.working(spool, "archive", target) as running:
-            assert begun.wait(5)
-            running.stop()
-            assert not running.join(0.2)
-        go_on.set()
-        assert stock.job_of(spool, "archive", number).tries == 0
+        job = stock.job_of(spool, "archive", number)
+        assert (job.state, job.tries) == ("waiting", 0)
         assert spool.jobs.link("archive").failures == 0
         assert not [record for record in caplog.records if record.name == "edge.forward"]
 
