@@ -25,6 +25,7 @@ import logging
 import threading
 import time
 
+from edge.forward.news import News
 from edge.forward.parcel import Desk, Unready
 from edge.forward.target import Delivered, LinkFailure, Refused
 from edge.forward.tray import Tray
@@ -42,8 +43,6 @@ _LOOK_AGAIN_S = 60.0  # while a window is shut, as somebody may set the clock
 _REWAKE_S = 0.2
 _BLIND_S = 5.0  # between tries while the spool does not even take down that the last one failed
 _FEWER_S = 300.0  # how long no more associations are asked for than the destination takes
-_REMIND_S = 86400.0  # from one line of the log about a destination that is down to the next, when nothing is new
-_CAUSES = 8  # of one outage that the log tells of, each when it is met first
 _LASTING_TRIES = 3  # of an object that the destination says it will never take: archives have been wrong about that
 _CUTS_PER_TRY = 3  # cuts of the line within one object that come to one of its tries
 _BUSY_IN_A_ROW = 3  # objects refused for now, one after another, that make the destination back off
@@ -85,8 +84,7 @@ class Worker:
         self.failures = 0  # that were counted; a session that began before the last one has no say in another
         self.tray = Tray(spool.jobs, name, object_schedule, self.may_begin, lambda job: job.object_id in self.cuts, now)
         self._link_schedule = link_schedule
-        self._reminded = 0.0
-        self._told = set()  # causes of this outage that the log has
+        self._news = News()
         self._lock = threading.Lock()
         self._pioneer = None  # the hand that alone may open anything until an object has got through
         self._idle = set()  # hands that sleep until there is something to do
@@ -222,14 +220,7 @@ class Worker:
             self._pioneer = None
             self._most, self._most_until = len(self._hands), 0.0
         link = self.jobs.link_failed(self.name, self.now(), why, self._link_schedule, lasting, least_s)
-        level = logging.DEBUG
-        if link.failures == 1:
-            self._told.clear()
-        is_new = why not in self._told and len(self._told) < _CAUSES
-        if is_new or time.monotonic() - self._reminded >= _REMIND_S:
-            level = logging.WARNING
-            self._told.add(why)
-            self._reminded = time.monotonic()
+        level = logging.WARNING if self._news.is_news(why, link.failures == 1) else logging.DEBUG
         _log.log(level, "%s waits %.0f s: %s", self.name, max(0.0, link.until - self.now()), why)
 
 

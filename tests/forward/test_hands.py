@@ -6,6 +6,7 @@ import time
 import pytest
 
 from edge.forward import worker
+from edge.forward.news import News
 from edge.forward.target import Delivered, LinkFailure, Refused
 from edge.forward.window import Window
 from edge.spool.jobs import LOW, NORMAL, URGENT
@@ -256,6 +257,15 @@ def test_another_cause_of_an_outage_is_another_line_of_the_log_and_each_is_there
         wait_until(lambda: "again" in caplog.text, 10, "the end of the outage")
     said = [record.getMessage().split(": ")[-1] for record in caplog.records]
     assert said[:-1] == ["refused", "expired"]
+
+
+def test_an_outage_is_told_of_again_after_a_day_and_of_many_causes_the_first():
+    day = [0.0]
+    news = News(lambda: day[0] * 86400)
+    assert [news.is_news("cause %d" % number, not number) for number in range(12)] == [True] * 8 + [False] * 4
+    day[0] = 1.0
+    assert news.is_news("cause 1", False) and not news.is_news("cause 2", False)
+    assert news.is_news("cause 1", True)
 
 
 def test_nothing_begins_while_the_window_is_shut_and_all_goes_when_it_opens(spool):

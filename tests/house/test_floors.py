@@ -52,7 +52,7 @@ ORDER = {
     "box": "sameness admission values section commitment encryption relaying rule_keys config rules positions load"
     " reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
-    " worker commitment",
+    " news worker commitment",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
