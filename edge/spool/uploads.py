@@ -1,6 +1,7 @@
 """Objects that come in pieces, over many connections and days: kept durably as far as they have come.
 
-    uploads/<id>.notes   the first line says what is to come (JSON); each further one how far it has come, or "done"
+    uploads/<id>.notes   the first line says what is to come (JSON); each further one how far it has come, the last
+                         "done" and the number of the object
     uploads/<id>.part    what has come of it: a Part 10 file
 
 An offset that was told to the sender is never taken back: data are synced, then a line with their end is, and only that
@@ -8,8 +9,8 @@ end is told. What lies behind the last whole line at start was not synced when t
 
 What is complete is held against the SHA-256 that was announced, taken into the spool like any other object, and only
 then noted as done. A crash in between repeats that; the spool knows the object again. A note of what is done stays for
-a while, so that a sender whose last answer was lost learns of it. Each upload belongs to one box, and is there for
-nobody else.
+a while, so that a sender whose last answer was lost learns of it; whoever announces the same again once the object has
+left the spool sends it again. Each upload belongs to one box, and is there for nobody else.
 """
 
 import json
@@ -32,6 +33,7 @@ _SYNC_BYTES = 8 << 20  # written between two syncs: what a power cut costs at mo
 _HASH_BYTES = 1 << 20
 _SHORT_BYTES = 1 << 20  # what is done and no longer than this is forgotten sooner: it is soon sent again
 _SHORT_KEEP_S = 3600
+_DONE_LIMIT = 2000  # notes of what is done, of all boxes: each is in memory, too
 _NOTES_LIMIT = 16 << 10
 
 # What was announced. sha256: hex digits; sop_class, sop_instance: UIDs, "" where they were not named; source:
@@ -115,7 +117,9 @@ class Uploads:
             mine = [each for each in self._known.values() if each.box == box]
             for each in mine:
                 if (each.announced.sha256, each.announced.length) == (announced.sha256, announced.length):
-                    return each
+                    if not each.is_done or self._has(each.object_id):
+                        return each
+                    self._forget(each)
             if sum([not each.is_done for each in mine]) >= OPEN_LIMIT:
                 raise TooMany("%s has %d uploads that it has not finished" % (box, OPEN_LIMIT))
             self._admit(announced.length)
@@ -123,6 +127,16 @@ class Uploads:
             upload.begin()
             self._known[upload.id] = upload
             return upload
+
+    def _has(self, object_id):
+        """Say whether an object is in the spool still."""
+        if object_id is None:
+            return False
+        try:
+            self._spool.index.get(object_id)
+        except errors.Unknown:
+            return False
+        return True
 
     def _admit(self, length):
         """Raise NoSpace when the disk has no room for all that was announced and `length` octets more."""
@@ -148,18 +162,32 @@ class Uploads:
     def forget(self, upload):
         """Remove an upload and all that has come of it."""
         with self._lock:
-            if self._known.pop(upload.id, None) is not None:
-                # The notes first: what is left of the other without them goes at the next start
-                self._discard(upload.id + ".notes")
-                self._discard(upload.id + ".part")
+            self._forget(upload)
+
+    def _forget(self, upload):
+        if self._known.pop(upload.id, None) is not None:
+            # The notes first: what is left of the other without them goes at the next start
+            self._discard(upload.id + ".notes")
+            self._discard(upload.id + ".part")
 
     def tidy(self):
         """Remove what nobody has gone on with for long, and old notes of what is done."""
         if self.folder_fd is None:
             return
-        now = self.now()
-        for each in list(self._known.values()):
-            if each.expires() <= now and each.try_take(None):
+        now, known = self.now(), list(self._known.values())
+        self._remove([each for each in known if each.expires() <= now])
+        self._thin(known)
+
+    def _thin(self, known):
+        """Remove the notes of what is done that are too many, first those that would go first anyway."""
+        done = [each for each in known if each.is_done]
+        if len(done) > _DONE_LIMIT:
+            done.sort(key=Upload.expires)
+            self._remove(done[: len(done) - _DONE_LIMIT])
+
+    def _remove(self, uploads):
+        for each in uploads:
+            if each.try_take(None):
                 try:
                     self.forget(each)
                 finally:
@@ -179,8 +207,10 @@ def _understood(uploads, number, octets, touched):
     upload.touched = touched
     upload.notes_end = sum([len(line) + 1 for line in lines])
     last = lines[-1] if lines[1:] else b"0"
-    if last == b"done":
+    word, _, number = last.partition(b" ")
+    if word == b"done":
         upload.is_done = True
+        upload.object_id = int(number) if number.isdigit() else None
         upload.offset = announced.length
     elif last.isdigit() and int(last) <= announced.length:
         upload.offset = int(last)
@@ -193,12 +223,12 @@ class Upload:
     """One object on its way. Whoever writes to it takes it first, and gives it back.
 
     id: str; box: who it belongs to; announced: Announced; offset: octets that no power cut takes back; began, touched:
-    times; is_done: whether it is in the spool.
+    times; is_done: whether it came into the spool, object_id: as which object.
     """
 
     __slots__ = (
-        "id", "box", "announced", "offset", "began", "touched", "is_done", "notes_end", "_uploads", "_free", "_breaker",
-        "_fd", "_notes_fd", "_written", "_hash", "_hashed",
+        "id", "box", "announced", "offset", "began", "touched", "is_done", "object_id", "notes_end", "_uploads",
+        "_free", "_breaker", "_fd", "_notes_fd", "_written", "_hash", "_hashed",
     )  # fmt: skip
 
     def __init__(self, uploads, number, box, announced, began):
@@ -208,6 +238,7 @@ class Upload:
         self.offset = 0
         self.began = self.touched = began
         self.is_done = False
+        self.object_id = None
         self.notes_end = 0
         self._uploads = uploads
         self._free = allocate_lock()
@@ -355,12 +386,13 @@ class Upload:
                 self._open()
             self.sync()
             stored = self._adopt(route)
-            self._note(b"done\n")
+            self._note(b"done %d\n" % stored.object_id)
         except (Unlike, errors.Mismatch, errors.Unreadable):
             uploads.forget(self)
             raise
         except OSError as error:
             raise errors.from_os(error, "taking in an upload")
+        self.object_id = stored.object_id
         self.is_done = True
         self.touched = uploads.now()
         self._hash = None

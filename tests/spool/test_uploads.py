@@ -105,6 +105,46 @@ def test_what_is_done_is_known_after_a_restart_and_leaves_no_file(tmp_path, cloc
     spool.close()
 
 
+def finished(upload, octets=FILE):
+    """Bring an upload to its end; the number of its object."""
+    write(upload, octets)
+    assert upload.try_take(None)
+    number = upload.finish(to_archive).object_id
+    upload.give()
+    return number
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_has_left_the_spool_is_taken_in_again_when_it_is_announced_again(tmp_path, clock, restarts):
+    spool = restarted(tmp_path / "state", clock)
+    first = spool.uploads.create("box1", ANNOUNCED)
+    number = finished(first)
+    assert spool.uploads.create("box1", ANNOUNCED).id == first.id  # it is here: nothing has to be sent
+    spool.remove(number, "somebody")
+    if restarts:
+        spool.close()
+        spool = restarted(tmp_path / "state", clock)
+    again = spool.uploads.create("box1", ANNOUNCED)
+    assert again.id != first.id and again.offset == 0
+    finished(again)
+    assert len(spool.objects()) == 1
+    spool.close()
+
+
+def test_there_are_so_many_notes_of_what_is_done_and_no_more(opened, clock, monkeypatch):
+    monkeypatch.setattr(uploads, "_DONE_LIMIT", 2)
+    made = []
+    for box in ("box1", "box2", "box3", "box4"):
+        made.append(opened.uploads.create(box, ANNOUNCED))
+        finished(made[-1])
+        clock.now += 1
+    under_way = opened.uploads.create("box5", ANNOUNCED)
+    opened.tidy()
+    left = [each for each in made if opened.uploads.find(each.box, each.id)]
+    assert left == made[2:] and opened.uploads.find("box5", under_way.id)
+    assert len(opened.disk.listdir(opened.path + "/uploads")) == len(left) + 2
+
+
 @pytest.mark.parametrize("call", ["fdatasync", "pwrite"])
 def test_a_disk_that_refuses_takes_the_offset_back_to_what_was_synced(tmp_path, clock, call):
     disk = data.FailingDisk()
