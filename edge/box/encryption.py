@@ -3,6 +3,7 @@
 import functools
 import time
 
+from edge.box import relaying
 from edge.box.section import Section, key
 from edge.box.values import (
     AE_TITLE,
@@ -261,10 +262,12 @@ def troubles(settings, now):
 
 
 def _uses(settings):
-    """Yield (words, terms, whether it is the listener's) for each use of TLS."""
+    """Yield (words, terms, whether it is a listener's) for each use of TLS."""
     listening = server_terms(settings)
     if listening is not None:
         yield "on port %d" % settings.dicom.tls_port, listening, True
+    if settings.relay.port is not None:
+        yield "on the relay's port %d" % settings.relay.port, relaying.server_terms(settings), True
     for each in settings.destinations:
         terms = client_terms(settings, each)
         if terms is not None:

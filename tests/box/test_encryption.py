@@ -123,6 +123,19 @@ def test_a_new_certificate_for_a_few_days_was_no_trouble_before_there_was_one(au
     assert time.time() - each.since < 1.1 * 86400
 
 
+@pytest.mark.parametrize(("port", "said"), [("port = 8443\n", True), ("", False)])
+def test_the_files_of_a_relay_are_looked_after_too(authority, port, said):
+    issued = authority.issue("relay", days=(-1, 5))
+    text = "[relay]\n%s[tls]\ncertificate = '%s'\nkey = '%s'\nauthorities = '%s'\n"
+    text %= port, issued.certificate, issued.key, authority.certificate
+    found = load.parse(text, "edge.toml").config
+    words = [each.words for each in encryption.troubles(found, time.time())]
+    assert ["the certificate of relay" in each for each in words] == [True] * said
+    issued.key.chmod(0o604)
+    words = "\n".join([each.words for each in encryption.troubles(found, time.time())])
+    assert ("TLS on the relay's port 8443: the key of the certificate" in words) is said
+
+
 # Titles
 
 
