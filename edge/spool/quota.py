@@ -128,6 +128,14 @@ class Quota:
                 if refusal is None or not self._remove_for_room(self.room()):
                     return refusal
 
+    def make_free(self, octets):
+        """Have `octets` of the disk free, if need be by removing what may go and if that can be enough; say whether."""
+        with self._removing:
+            while (lacking := octets - self.free()[0]) > 0:
+                if self._index.total(DONE)[1] < lacking or not self._remove_for_room(self.room(), lacking):
+                    return False
+        return True
+
     # Keeping house
 
     def keep(self):
@@ -152,10 +160,13 @@ class Quota:
         self._report_water(removed)
         self._report_forecast(now)
 
-    def _remove_for_room(self, room):
-        """Remove up to _AT_ONCE of the objects that were delivered first, until low water; return how many went."""
+    def _remove_for_room(self, room, least=1):
+        """Remove up to _AT_ONCE of the objects that were delivered first; return how many went.
+
+        Until low water, and at least until `least` octets went.
+        """
         now = self._now()
-        wanted = max(1, room.taken - room.usable * self._limits.low_percent // 100)
+        wanted = max(least, room.taken - room.usable * self._limits.low_percent // 100)
         before = now - self._limits.keep_delivered_s
         removed = self._remove_done((0, 0), before, wanted, "space", now)
         if not removed:  # the clock was set back: what was delivered in the future is not safe for ever

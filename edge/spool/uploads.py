@@ -139,15 +139,15 @@ class Uploads:
         return True
 
     def _admit(self, length):
-        """Raise NoSpace when the disk has no room for all that was announced and `length` octets more."""
+        """Raise NoSpace when no room can be made for all that was announced and `length` octets more."""
         self._spool.quota.admit()
         # What is complete is copied into the spool, one at a time, before its upload goes
         promised = sum([each.announced.length - each.offset for each in self._known.values() if not each.is_done])
-        limits, free = self._spool.limits, self._spool.quota.free()[0]
-        if free - limits.reserve_bytes < promised + 2 * length:
+        reserve, quota = self._spool.limits.reserve_bytes, self._spool.quota
+        if not quota.make_free(reserve + promised + 2 * length):
             raise errors.NoSpace(
                 "there is no room for %d MB: %d MB are free, %d MB of them are kept in reserve and %d MB promised"
-                % (length >> 20, free >> 20, limits.reserve_bytes >> 20, promised >> 20)
+                % (length >> 20, quota.free()[0] >> 20, reserve >> 20, promised >> 20)
             )
 
     def find(self, box, number):

@@ -10,6 +10,7 @@ from edge.spool import errors, uploads
 from edge.spool.intake import NEW, Source
 from edge.spool.jobs import NORMAL
 from tests.spool import data
+from tests.spool.test_quota import fill, small_spool
 
 MADE = phantom.ct(phantom.study("CT", 3), size=64)
 FILE = phantom.part10(MADE)
@@ -187,6 +188,23 @@ def test_nothing_is_left_of_an_upload_that_could_not_begin(tmp_path, clock):
     disk.failing = {}
     assert not list((tmp_path / "state/uploads").iterdir()) and not spool.uploads.listing()
     spool.close()
+
+
+def test_delivered_objects_make_room_for_an_upload_and_others_never_do(tmp_path):
+    spool = small_spool(tmp_path, octets=1_000_000, reserve_bytes=100_000)
+    spool.uploads.open()
+    fill(spool, 7)
+    wanted = ANNOUNCED._replace(length=300_000)
+    with pytest.raises(errors.NoSpace):
+        spool.uploads.create("box1", wanted)
+    assert len(spool.objects()) == 7
+    data.deliver(spool, 2)
+    with pytest.raises(errors.NoSpace):
+        spool.uploads.create("box1", wanted)
+    assert len(spool.objects()) == 7  # what would not be enough stays
+    data.deliver(spool)
+    assert spool.uploads.create("box1", wanted)
+    assert 1 <= len(spool.objects()) < 4
 
 
 def test_uploads_that_nobody_goes_on_with_go_after_their_days(opened, clock):
