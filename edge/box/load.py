@@ -5,7 +5,7 @@ from collections import namedtuple
 
 from edge.box import commitment, config, encryption, relaying, rules
 from edge.box.section import REQUIRED, is_for, kind_of
-from edge.box.values import ItemError, toml
+from edge.box.values import ItemError, SecretError, toml
 from edge.morph.match import WEEKDAYS
 from edge.pixels import registry
 
@@ -200,7 +200,8 @@ class _Reading:
                 for item, reason in unfit.items:
                     self._misfit((*path, name), _key(header, name), key.kind, toml(item) + " among them", reason)
             except ValueError as unfit:
-                self._misfit((*path, name), _key(header, name), key.kind, toml(value), str(unfit))
+                shown = unfit.shown if isinstance(unfit, SecretError) else value
+                self._misfit((*path, name), _key(header, name), key.kind, toml(shown), str(unfit))
         for key in known.values():
             if key.default is REQUIRED and key.name not in table and (kind or key.only is None):
                 self._wrong(path, _key(header, key.name), "it is missing; expected " + key.kind.expected)

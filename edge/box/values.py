@@ -27,6 +27,14 @@ class ItemError(ValueError):
         self.items = items
 
 
+class SecretError(ValueError):
+    """A value that may have a secret in it is not what it should be. shown: what of it may be shown."""
+
+    def __init__(self, shown, words):
+        super().__init__(words)
+        self.shown = shown
+
+
 _UNITS = (
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
@@ -202,6 +210,21 @@ HOST = Kind("host name or address", "a host name or an IP address", _read_host, 
 
 
 def _read_url(value):
+    try:
+        return _url(value)
+    except ValueError as error:
+        if not isinstance(value, str):
+            raise
+        before, at, behind = value.rpartition("@")
+        scheme, mark, _ = before.partition("//")
+        shown = scheme + mark + "..." + at + behind if at else value
+        for mark in "?#":
+            start, found, _ = shown.partition(mark)
+            shown = start + found + "..." if found else shown
+        raise SecretError(shown, str(error)) from None
+
+
+def _url(value):
     from urllib.parse import urlsplit  # only a configuration with a URL pays for it
 
     parts = urlsplit(_text(value))

@@ -334,6 +334,18 @@ def test_what_is_no_base_url_is_a_mistake(url, reason):
     assert reason in only_mistake(STOW + 'url = "%s"\n' % url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://me:hush@pacs/", "ftp://me:hush@pacs/", "https://me:a@hush@pacs"),
+        *("https://pacs/x?token=hush", "pacs#hush"),
+    ],
+)
+def test_a_url_that_is_wrong_is_named_without_what_may_be_secret_in_it(url):
+    words = only_mistake(STOW + 'url = "%s"\n' % url)
+    assert "hush" not in words and "pacs" in words
+
+
 def test_a_user_without_a_password_is_a_mistake_and_credentials_in_plain_text_are_warned_of():
     assert "user and password_file go together" in only_mistake(STOW + 'url = "https://pacs"\nuser = "edge"\n')
     assert [each for each in warned(STOW + 'url = "http://pacs"\ntoken_file = "t"\n') if "use https" in each]
