@@ -26,7 +26,9 @@ TOO_LONG = "too-long"
 _OCTETS_AT_ONCE = 4 << 20  # in one request, if it has more than one object: the short ones are in memory
 _PART = b"\r\n--%s\r\nContent-Type: application/dicom\r\n\r\n"
 _END = b"\r\n--%s--\r\n"
+_NOTHING = b"--end--\r\n"  # a body without parts
 _ACCEPT = "application/dicom+json, application/dicom+xml;q=0.5, application/json;q=0.4"
+_NOT_THERE = (404, 405, 410)  # statuses of what is no STOW-RS service
 # Statuses that concern what was sent, and may concern one object of it
 _OF_OBJECTS = (400, 406, 409, 415, 422)
 
@@ -56,12 +58,19 @@ class StowTarget(Target):
         self._interrupted = False
 
     def probe(self):
-        """Ask what may be done at the service's address: a server that lets us in answers somehow."""
+        """Ask what may be done at the service's address: a server that lets us in answers somehow.
+
+        One that knows no such address may only not know how to be asked, so it is given a request to store nothing.
+        """
         try:
             answer = self._exchange("OPTIONS", [], 0, lambda: iter(()))
+            if answer.status in _NOT_THERE:
+                answer = self._exchange("POST", _fields(b"end"), len(_NOTHING), lambda: iter((_NOTHING,)))
+                if answer.status not in (*_NOT_THERE, 401, 403):
+                    return  # whatever it thinks of nothing
         finally:
             self.close()
-        if answer.status in (401, 403) or answer.status >= 500 or 300 <= answer.status < 400:
+        if answer.status in (*_NOT_THERE, 401, 403) or answer.status >= 500 or 300 <= answer.status < 400:
             raise self._failure(answer, 1)
 
     def open(self, jobs):
@@ -130,10 +139,7 @@ class StowTarget(Target):
     def _post(self, loads):
         """Send a request; return (job, Delivered or Refused) of each, or None where it has to go in smaller ones."""
         boundary = os.urandom(16).hex().encode("ascii")
-        fields = [
-            ("Content-Type", 'multipart/related; type="application/dicom"; boundary=%s' % boundary.decode("ascii")),
-            ("Accept", _ACCEPT),
-        ]
+        fields = _fields(boundary)
         sizes = [load.form.size for load in loads]
         length = None
         if None not in sizes:
@@ -254,7 +260,7 @@ class StowTarget(Target):
         if code in (401, 403):
             words = "%s does not accept the credentials: %s; check token_file, user and password_file, or certificate"
             return LinkFailure(web.CREDENTIALS, words % (peer, _status_words(code)), lasting=True)
-        if code in (404, 405, 410):
+        if code in _NOT_THERE:
             words = "%s has no STOW-RS service at %s: %s; check url"
             return LinkFailure(SERVICE, words % (peer, self._path, _status_words(code)), lasting=True)
         if 300 <= code < 400:
@@ -276,6 +282,14 @@ class StowTarget(Target):
         if form is not None:
             form.stop()
         self._connection.interrupt()
+
+
+def _fields(boundary):
+    """Return the header fields of a request with parts between `boundary` (bytes)."""
+    return [
+        ("Content-Type", 'multipart/related; type="application/dicom"; boundary=%s' % boundary.decode("ascii")),
+        ("Accept", _ACCEPT),
+    ]
 
 
 def _comment(answer):

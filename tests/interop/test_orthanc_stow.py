@@ -48,6 +48,14 @@ def test_orthanc_has_each_object_bit_for_bit_in_its_own_transfer_syntax(tmp_path
         assert octets[samples.data_set_offset(octets) :] == made.data_set
 
 
+def test_a_path_that_orthanc_does_not_know_is_told_before_anything_is_sent(tmp_path, orthanc):
+    (tmp_path / "box").mkdir()
+    elsewhere = cloud(tmp_path, orthanc, url=orthanc.url + "-elsewhere")
+    with Service(tmp_path / "box", [elsewhere], [route("cloud")]) as box:
+        asked = box.edge("echo", "cloud", check=False)
+    assert asked.returncode == 1 and "has no STOW-RS service at /dicom-web-elsewhere/studies" in asked.stderr
+
+
 def test_what_orthanc_does_not_take_is_held_with_its_reason_and_the_rest_arrives(tmp_path, orthanc):
     head = phantom.study("CT", 4)
     good = [phantom.ct(head, number, 3, size=32) for number in range(1, 4)]
