@@ -90,7 +90,7 @@ class Service:
         path = request.target.partition("?")[0]
         number = path[len(FOLDER) + 1 :] if path.startswith(FOLDER + "/") else ""
         is_known = path in (FOLDER, FOLDER + "/") or number
-        if method == "OPTIONS":
+        if method == "OPTIONS" and (is_known or path == "*"):
             return self._options()
         if request.fields.get("tus-resumable") != VERSION:
             raise _Refusal(412, "Tus-Resumable: 1.0.0 is missing", [("Tus-Version", VERSION)])

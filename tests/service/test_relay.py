@@ -130,6 +130,16 @@ def test_a_box_with_a_certificate_of_somebody_else_is_told_so(tmp_path):
         assert said.returncode == 1 and "it does not know the issuer of this box's certificate" in said.stderr
 
 
+def test_a_path_that_the_relay_does_not_have_is_told_before_anything_is_sent(tmp_path):
+    hospital = Hospital(tmp_path)
+    with hospital.relay, hospital.box("clinic-north") as box:
+        (destination,) = [each for each in box.document["destination"] if each["kind"] == "relay"]
+        destination["url"] += "/elsewhere"
+        box.write_config()
+        said = box.edge("echo", "relay", check=False)
+    assert said.returncode == 1 and "it answered 404" in said.stderr and "check host, port and path" in said.stderr
+
+
 def test_a_fingerprint_lets_one_certificate_in(tmp_path):
     hospital = Hospital(tmp_path, boxes=())
     box = hospital.box("van-3")
