@@ -16,8 +16,11 @@ class CommittingArchive(Archive):
     """An Archive that takes requests for commitment, too.
 
     status: of each N-ACTION; on_request: function of (this, the association, transaction UID, [(SOP Class, Instance)]),
-    called in a thread of its own after each answer, which may `report` or not; ssl_context: to serve with TLS.
+    called in a thread of its own once each answer is out (before it, where `is_hasty`), which may `report` or not;
+    ssl_context: to serve with TLS.
     """
+
+    is_hasty = False
 
     def __init__(self, on_request=None, status=0x0000, classes=(CT,), ssl_context=None, **more):
         super().__init__(classes, **more)
@@ -26,11 +29,13 @@ class CommittingArchive(Archive):
         self.status = status
         self._on_request = on_request
         self._threads = []
+        self._answering = []  # (association, thread) of requests whose answers are not out yet
         self._ae.add_supported_context(StorageCommitmentPushModel)
 
     def __enter__(self):
         handlers = [
             (evt.EVT_C_STORE, self._store), (evt.EVT_ACCEPTED, self._accepted), (evt.EVT_N_ACTION, self._action),
+            (evt.EVT_PDU_SENT, self._answered),
         ]  # fmt: skip
         self._server = self._ae.start_server(
             ("127.0.0.1", self.port), block=False, evt_handlers=handlers, ssl_context=self._ssl_context
@@ -39,7 +44,8 @@ class CommittingArchive(Archive):
 
     def __exit__(self, *exception):
         for each in self._threads:
-            each.join(20)
+            if each.ident is not None:
+                each.join(20)
         super().__exit__(*exception)
 
     def _action(self, event):
@@ -52,8 +58,19 @@ class CommittingArchive(Archive):
             work = (self, event.assoc, str(asked.TransactionUID), instances)
             thread = threading.Thread(target=self._on_request, args=work, daemon=True)
             self._threads.append(thread)
-            thread.start()
+            if self.is_hasty:
+                thread.start()
+                thread.join(10)
+            else:
+                self._answering.append((event.assoc, thread))
         return self.status, None
+
+    def _answered(self, event):
+        """Let work begin that waits for the answer on this association: two messages must not go out as one."""
+        for each in list(self._answering):
+            if each[0] is event.assoc:
+                self._answering.remove(each)
+                each[1].start()
 
     def await_requests(self, count, limit_s=30):
         """Wait until commitment was asked for `count` times, and return all requests."""
