@@ -237,7 +237,8 @@ def test_without_a_box_files_wait_in_its_folder_for_the_next_start(tmp_path):
 
 
 def test_what_waits_says_why_and_until_when(tmp_path):
-    with Service(tmp_path / "box", [destination("archive", process.free_port())], [route("archive")]) as box:
+    away = destination("archive", process.free_port(), retry_first_s=60, retry_cap_s=60)
+    with Service(tmp_path / "box", [away], [route("archive")]) as box:
         box.edge("send", "archive", CT)
         (job,) = process.wait_until(lambda: [job for job in box.queue() if job["error"]], 20, "the link to fail")
         assert job["state"] == "waiting" and "refused" in job["error"] and job["next_try"] > time.time()
