@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from edge.dicom.errors import DicomError
 from edge.forward import outgoing
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
-from edge.net import alerts, heads, reach, tus
+from edge.net import alerts, heads, reach, transport, tus
 from edge.pixels.binding import Stopped
 from edge.spool.errors import Rotten
 
@@ -220,10 +220,7 @@ class RelayTarget(Target):
         if form is not None:
             form.stop()
         if http is not None and http.sock is not None:
-            try:
-                socket.socket.shutdown(http.sock, socket.SHUT_RDWR)  # SSLSocket's own is not for another thread
-            except OSError:
-                pass
+            transport.cut(http.sock)
 
     def _ask(self, method, path, fields=(), length=0, parts=None):
         """Send a request, its body of `length` octets from `parts`, and return its _Answer; LinkFailure without one."""

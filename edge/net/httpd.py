@@ -13,7 +13,7 @@ import threading
 import time
 from collections import namedtuple
 
-from edge.net import alerts, heads, tls
+from edge.net import alerts, heads, tls, transport
 
 _log = logging.getLogger("edge.net")
 
@@ -82,10 +82,7 @@ class Connection:
 
     def cut(self):
         """End it, whatever it is waiting for; what came before is still received."""
-        try:
-            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # SSLSocket's own would drop TLS under the reader
-        except OSError:
-            pass
+        transport.cut(self._socket)
 
     def close(self):
         """Let go of it."""

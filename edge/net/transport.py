@@ -49,6 +49,14 @@ def forget(connected):
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def cut(connected):
+    """Make what another thread does with a socket fail; with an SSLSocket's own shutdown it would lose TLS under it."""
+    try:
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
 class Wire:
     """One connected stream socket with deadlines.
 
@@ -149,10 +157,7 @@ class Wire:
 
     def cut(self):
         """Make a receive or send that blocks in another thread fail."""
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+        cut(self.socket)
 
     def close(self):
         """Close the connection; what was sent still reaches the peer."""

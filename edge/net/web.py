@@ -234,10 +234,7 @@ class Connection:
         self._stopped.set()
         connected = self._socket
         if connected is not None:
-            try:
-                connected.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            transport.cut(connected)
 
 
 class _Source:
