@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from edge.console import control, sending, verbs
+from edge.console import control, sending
 from edge.console.actions import named
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED, IN_USE
@@ -14,7 +14,11 @@ from edge.forward import window
 from edge.spool.errors import Degraded, Locked, NoSpace, from_os
 from edge.spool.intake import NEW
 from edge.spool.jobs import OPEN
+from edge.verbs import table as verbs
+from edge.verbs.box import Box, open_spool
+from edge.verbs.verb import ENGINEER, Asker, Refused
 
+_OWNER = Asker("", ENGINEER, "command line")  # who may write in the state folder may do everything
 _UID_COLUMNS = 64  # of a valid one; a longer one is shortened in a table
 _TEXT_COLUMNS = 16
 _STATES = ("waiting", "sent", "held", "delivered")
@@ -26,7 +30,7 @@ def run(asked, loaded):
         return _COMMANDS[asked.command.name](asked, loaded)
     except control.Failed as failure:
         return complain(str(failure), failure.code)
-    except verbs.Refused as refusal:
+    except Refused as refusal:
         return complain(str(refusal), FAILED)
     except Locked as error:
         return complain("%s (is a box just starting or stopping there? then try again)" % error, IN_USE)
@@ -52,8 +56,8 @@ class _Alone:
         self._spool = None
 
     def __enter__(self):
-        self._spool = verbs.open_spool(self._config)
-        return verbs.Box(self._config, self._spool, None)
+        self._spool = open_spool(self._config)
+        return Box(self._config, self._spool, None)
 
     def __exit__(self, *exception):
         self._spool.close()
@@ -77,7 +81,7 @@ def _do(loaded, verb, request):
         return None
     _say_alone(loaded)
     with _Alone(loaded) as box:
-        return (yield from verbs.VERBS[verb](box, request))
+        return (yield from verbs.ask(box, verb, request, _OWNER))
 
 
 class _Answer:

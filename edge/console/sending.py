@@ -3,7 +3,8 @@
 import os
 import stat
 
-from edge.console import control, verbs
+from edge.console import control
+from edge.verbs import objects
 
 
 def files(paths):
@@ -20,10 +21,10 @@ def files(paths):
 
 
 def into_spool(box, destination, paths):
-    """Yield the row (see verbs.take) of each file, taken in by this process."""
-    verbs.may_send(box, destination)
+    """Yield the row (see objects.take) of each file, taken in by this process."""
+    objects.may_send(box, destination)
     for path in paths:
-        yield _with_file(path, lambda path, file: verbs.take(box, destination, path, file))
+        yield _with_file(path, lambda path, file: objects.take(box, destination, path, file))
 
 
 def over(channel, destination, paths):
@@ -47,10 +48,10 @@ def _with_file(path, action):
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)  # a FIFO would keep us waiting
     except OSError as error:
-        return verbs.left_out(path, "it cannot be opened: %s" % error.strerror.lower())
+        return objects.left_out(path, "it cannot be opened: %s" % error.strerror.lower())
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            return verbs.left_out(path, "it is not a regular file")
+            return objects.left_out(path, "it is not a regular file")
         return action(path, file)
     finally:
         os.close(file)

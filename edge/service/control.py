@@ -9,12 +9,15 @@ import os
 import socket
 import threading
 
-from edge.console import control, verbs
+from edge.console import control
 from edge.console.commands import FAILED, MISUSED
 from edge.dicom.errors import DicomError
+from edge.verbs import objects, table
+from edge.verbs.verb import ENGINEER, Asker, Misused, Refused
 
 _log = logging.getLogger("edge.service")
 
+_OWNER = Asker("", ENGINEER, "command line")  # who may open the socket may do everything
 _AT_ONCE = 32
 _FIRST_LINE_S = 5  # a client knows what it wants when it connects
 _PATIENCE_S = 60  # for each further line, and for a client to take ours
@@ -107,16 +110,17 @@ class Server:
             self._room.release()
 
     def _answer(self, channel, request):
-        verb = request.get("verb") if isinstance(request, dict) else None
         try:
-            if verb == "send":
+            if not isinstance(request, dict):
+                raise Misused("a request is an object with the name of a verb")
+            name = request.pop("verb", None)
+            if name == "send":
                 self._take_files(channel, request)
-            elif verb in verbs.VERBS:
-                self._tell(channel, verbs.VERBS[verb](self._box, request))
             else:
-                known = ", ".join(["send", *verbs.VERBS])
-                channel.send({"failed": "no verb %s; there are: %s" % (verb, known), "code": MISUSED})
-        except (verbs.Refused, DicomError) as refusal:
+                self._tell(channel, table.ask(self._box, name, request, _OWNER))
+        except Misused as misuse:
+            channel.send({"failed": str(misuse), "code": MISUSED})
+        except (Refused, DicomError) as refusal:
             channel.send({"failed": str(refusal), "code": FAILED})
 
     def _tell(self, channel, rows):
@@ -130,7 +134,7 @@ class Server:
 
     def _take_files(self, channel, request):
         name = request.get("destination")
-        verbs.may_send(self._box, name)
+        objects.may_send(self._box, name)
         channel.send({"ready": True})
         while True:
             received = channel.receive()
@@ -141,7 +145,7 @@ class Server:
                 channel.send({"done": {}})
                 return
             try:
-                row = verbs.take(self._box, name, message.get("path"), file)
+                row = objects.take(self._box, name, message.get("path"), file)
             finally:
                 os.close(file)
             channel.send({"row": row})

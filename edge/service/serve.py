@@ -10,13 +10,13 @@ import sys
 import time
 
 from edge.box import encryption, load, troubles
-from edge.console import verbs
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import complain
 from edge.net.listener import CannotListen
 from edge.service import control, greeting, wiring
 from edge.service.housekeeping import Housekeeping
 from edge.spool import errors
+from edge.verbs.box import Box, open_spool
 
 _log = logging.getLogger("edge.service")
 
@@ -107,7 +107,7 @@ class _Service:
             signal.signal(number, self._told_to_stop)
         settings = self._loaded.config
         _have_descriptors(wiring.descriptors(settings))
-        spool = verbs.open_spool(settings)
+        spool = open_spool(settings)
         try:
             return self._serve(settings, spool)
         finally:
@@ -125,7 +125,7 @@ class _Service:
         listener = wiring.make_listener(settings, spool)
         relay = wiring.make_relay(settings, spool)
         workers = [*wiring.make_workers(settings, spool), *wiring.make_committers(settings, spool)]
-        server = control.Server(verbs.Box(settings, spool, listener.associations))
+        server = control.Server(Box(settings, spool, listener.associations))
         housekeeping = Housekeeping(
             spool,
             lambda: bool(listener.associations()) or spool.quota.pressed.is_set(),

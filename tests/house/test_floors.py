@@ -20,9 +20,10 @@ FLOOR = {
     "media": 3,
     "modality": 3,
     "box": 3,
-    "console": 4,
-    "demo": 4,
-    "service": 5,
+    "verbs": 4,
+    "console": 5,
+    "demo": 5,
+    "service": 6,
 }
 # On F0 and F1: exactly these rooms, and of other modules only those named (None: all of the standard library).
 LOW_ROOMS = {
@@ -53,6 +54,7 @@ ORDER = {
     " reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news worker commitment",
+    "verbs": "verb box status jobs objects table",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 

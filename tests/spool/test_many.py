@@ -5,14 +5,17 @@ import re
 import pytest
 
 from edge.box import load
-from edge.console import verbs
 from edge.spool import jobs
 from edge.spool.ledger import Ledger
 from edge.spool.spool import Limits
+from edge.verbs import table
+from edge.verbs.box import Box
+from edge.verbs.verb import VIEWER, Asker
 from tests.spool import data
 from tests.spool.data import after_crash, open_spool, receive
 
 FEW, MANY = 1000, 20_000
+NOBODY = Asker("", VIEWER, "test")
 SETTINGS = load.parse('[[destination]]\nname = "PACS"\nae_title = "PACS"\nhost = "192.0.2.1"\n', "edge.toml").config
 LIMITS = Limits(reserve_bytes=0)
 
@@ -103,7 +106,7 @@ def come(spool):
 
 def first_of(verb):
     def ask(spool):
-        rows = verbs.VERBS[verb](verbs.Box(SETTINGS, spool, None), {})
+        rows = table.ask(Box(SETTINGS, spool), verb, {}, NOBODY)
         for _ in range(100):
             next(rows)
         rows.close()
@@ -112,7 +115,7 @@ def first_of(verb):
 
 
 def status(spool):
-    for _ in verbs.status(verbs.Box(SETTINGS, spool, lambda: ()), {}):
+    for _ in table.ask(Box(SETTINGS, spool, list), "status", {}, NOBODY):
         pass
 
 

@@ -6,11 +6,14 @@ import time
 import pytest
 
 from edge.box import load
-from edge.console import verbs
 from edge.console.boxwork import _destination_words, _status_lines
 from edge.spool.jobs import REFUSED
+from edge.verbs import table
+from edge.verbs.box import Box
+from edge.verbs.verb import ENGINEER, Asker, Refused
 from tests.spool.data import Clock, data_set, deliver, open_spool, receive
 
+ANNA = Asker("anna", ENGINEER, "web")
 KNOWS_PACS = '[[destination]]\nname = "PACS"\nae_title = "PACS"\nhost = "192.0.2.1"\n'
 
 
@@ -22,13 +25,13 @@ def clock():
 @pytest.fixture
 def box(tmp_path):
     spool = open_spool(tmp_path / "state")
-    yield verbs.Box(load.parse(KNOWS_PACS, str(tmp_path / "edge.toml")).config, spool, None)
+    yield Box(load.parse(KNOWS_PACS, str(tmp_path / "edge.toml")).config, spool, None)
     spool.close()
 
 
 def ask(box, verb, **request):
     """Return what a verb comes to; its rows are dropped."""
-    rows = verbs.VERBS[verb](box, request)
+    rows = table.ask(box, verb, request, ANNA)
     while True:
         try:
             next(rows)
@@ -48,7 +51,7 @@ def test_all_is_well_while_jobs_wait_for_what_is_configured(box):
 def test_jobs_for_a_destination_that_is_gone_are_trouble_until_they_are_cancelled(box):
     receive(box.spool, "1.2.3", to=["old"])
     assert "edge cancel --destination old" in troubles(box)["stranded old"]
-    with pytest.raises(verbs.Refused, match="edge cancel --destination old"):
+    with pytest.raises(Refused, match="edge cancel --destination old"):
         ask(box, "release", destination="old")
     assert ask(box, "cancel", destination="old") == {"cancelled": 1, "moved": 0}
     assert troubles(box) == {}
@@ -62,14 +65,14 @@ def test_what_is_cancelled_can_go_to_another_destination(box):
     assert ask(box, "cancel", object=1, to="PACS") == {"cancelled": 1, "moved": 1}
     assert ask(box, "cancel", destination="old", to="PACS") == {"cancelled": 1, "moved": 1}
     assert {job.destination for number in (1, 2) for job in box.spool.jobs.of_object(number)} == {"PACS"}
-    with pytest.raises(verbs.Refused, match="no destination is called nosuch"):
+    with pytest.raises(Refused, match="no destination is called nosuch"):
         ask(box, "cancel", destination="old", to="nosuch")
 
 
 def test_an_object_is_removed_only_when_its_loss_is_agreed_to(box):
     receive(box.spool, "1.2.3")
     path = box.spool.path_of(box.spool.index.get(1))
-    with pytest.raises(verbs.Refused, match="delivered nowhere, and is not delivered to PACS yet; .* --yes"):
+    with pytest.raises(Refused, match="delivered nowhere, and is not delivered to PACS yet; .* --yes"):
         ask(box, "remove", object=1)
     assert os.path.exists(path)
     assert ask(box, "remove", object=1, yes=True) == {"removed": 1}
@@ -78,7 +81,7 @@ def test_an_object_is_removed_only_when_its_loss_is_agreed_to(box):
 
 @pytest.mark.parametrize("verb", ["release", "cancel", "remove"])
 def test_a_number_that_no_object_has_is_refused_in_words(box, verb):
-    with pytest.raises(verbs.Refused, match="no object 99999999999999999999999 is in the spool"):
+    with pytest.raises(Refused, match="no object 99999999999999999999999 is in the spool"):
         ask(box, verb, object=99999999999999999999999)
 
 
@@ -103,7 +106,7 @@ def test_held_jobs_are_trouble_with_the_next_step(box):
 
 
 def test_the_queue_of_a_destination_that_nobody_knows_is_refused(box):
-    with pytest.raises(verbs.Refused, match="no destination is called nosuch"):
+    with pytest.raises(Refused, match="no destination is called nosuch"):
         ask(box, "queue", destination="nosuch")
 
 
@@ -120,14 +123,14 @@ def test_a_link_that_failed_is_spoken_of_only_while_something_waits(box):
 def destination_with(box, **changes):
     """The box with other settings of its destination."""
     (known,) = box.config.destinations
-    return box._replace(config=box.config._replace(destinations=(known._replace(**changes),)))
+    return Box(box.config._replace(destinations=(known._replace(**changes),)), box.spool)
 
 
 def test_jobs_that_wait_for_too_long_are_trouble_and_stay(tmp_path):
     clock = Clock()
     spool = open_spool(tmp_path / "state", clock)
     settings = load.parse(KNOWS_PACS + "max_age_h = 24\n", str(tmp_path / "edge.toml")).config
-    box = verbs.Box(settings, spool, None)
+    box = Box(settings, spool, None)
     receive(spool, "1.2.3")
     clock.now += 23 * 3600
     receive(spool, "1.2.4")
@@ -153,7 +156,7 @@ def test_what_waits_for_its_window_says_until_when(box):
     receive(box.spool, "1.2.3")
     now = time.localtime(box.spool.now())
     shut = destination_with(box, weekdays=(((now.tm_wday + 2) % 7,),), rate_bytes_per_s=1_000_000)
-    (row,) = list(verbs.VERBS["queue"](shut, {}))
+    (row,) = list(table.ask(shut, "queue", {}, ANNA))
     assert row["next_try"] > box.spool.now() + 86400 and "hours" in row["error"]
     (each,) = ask(shut, "status")["destinations"]
     shown = _destination_words(each, box.spool.now())
@@ -200,8 +203,8 @@ def test_the_queue_of_what_is_open_has_nothing_that_was_delivered(box):
         receive(box.spool, uid)
     deliver(box.spool, limit=1)
     box.spool.jobs.hold(box.spool.now(), 2, "PACS", "refused", "it will not have it")
-    assert [(row["object"], row["state"]) for row in verbs.queue(box, {"state": "open"})] == [
+    assert [(row["object"], row["state"]) for row in table.ask(box, "queue", {"state": "open"}, ANNA)] == [
         (3, "waiting"),
         (2, "held"),
     ]
-    assert len(list(verbs.queue(box, {}))) == 3
+    assert len(list(table.ask(box, "queue", {}, ANNA))) == 3

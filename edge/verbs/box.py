@@ -1,0 +1,73 @@
+"""What verbs work on: the configuration, the spool, and, where the service runs, the parts of it that can be asked."""
+
+from edge.box import config, troubles
+from edge.box.sameness import same_decoded
+from edge.spool import errors
+from edge.spool.spool import Limits, Spool
+from edge.verbs.verb import Refused
+
+PAGE = 200  # of rows that are read from the index at a time
+_DAY_S = 86400
+
+
+class Box:
+    """The box as its verbs see it. `config` is another one from the moment on that its settings were changed.
+
+    config: config.Config; spool: Spool; associations: function, the summaries of those that are open, or None when no
+    service runs. Every other part is None where there is none: each is named in `PARTS`, with what it is.
+    """
+
+    PARTS = {
+        "audit": "who changed what: an audit.Trail",
+    }
+
+    def __init__(self, settings, spool, associations=None, **parts):
+        self.config = settings
+        self.spool = spool
+        self.associations = associations
+        for name in self.PARTS:
+            setattr(self, name, parts.pop(name, None))
+        if parts:
+            raise TypeError("a box has no part called %s" % ", ".join(parts))
+
+    @property
+    def is_running(self):
+        """Whether the service runs, rather than a command on its state folder."""
+        return self.associations is not None
+
+
+def open_spool(settings):
+    """Return the Spool of a config.Config, opened; see Spool.open for what it raises."""
+    limits = settings.limits
+    return Spool.open(
+        settings.box.state_dir,
+        Limits(
+            reserve_bytes=limits.reserve_bytes,
+            quota_bytes=limits.quota_bytes,
+            keep_delivered_s=limits.keep_delivered_days * _DAY_S,
+            remove_delivered_s=limits.remove_delivered_days * _DAY_S,
+            high_percent=limits.high_water_percent,
+            low_percent=limits.low_water_percent,
+            warn_full_s=limits.warn_full_h * 3600,
+            conflict=limits.conflict,
+        ),
+        same_decoded=same_decoded,
+    )
+
+
+def must_know(box, name):
+    """Raise Refused when no destination is called `name`."""
+    if config.destination(box.config, name) is None:
+        words = "no destination is called %s in the configuration that the box runs with" % name
+        states = box.spool.jobs.counts().get(name, {})
+        for trouble in troubles.stranded(box.spool, name, states) if states else ():
+            words += "; " + trouble.words
+        raise Refused(words)
+
+
+def stored_object(spool, number):
+    """Return the StoredObject with this number; raises Refused when there is none."""
+    try:
+        return spool.index.get(number)
+    except errors.Unknown as error:
+        raise Refused(str(error)) from None

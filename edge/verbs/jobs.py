@@ -1,0 +1,201 @@
+"""Verbs on jobs: what waits for which destination, and what is to become of it."""
+
+from edge.box import config
+from edge.spool import errors, jobs
+from edge.verbs.box import PAGE, must_know, stored_object
+from edge.verbs.status import DESTINATION, destinations, opens_at
+from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
+
+_STATES = ("open", "waiting", "sending", "sent", "held", "delivered")
+_SHUT = "it waits for the hours at which it may be sent"
+
+
+def queue(box, request, who):
+    """Yield a row for each job; return how many of each state each destination has, and how the way to it does."""
+    name = request.get("destination")
+    if name is not None and name not in box.spool.jobs.counts():
+        must_know(box, name)
+    after = None
+    links, shut = {}, {}
+    while True:
+        rows, after = box.spool.jobs.listing(request.get("state"), name, after, PAGE)
+        for row in rows:
+            due, why = row.due, row.why
+            if row.state == "waiting":
+                if row.destination not in links:
+                    links[row.destination] = box.spool.jobs.link(row.destination)
+                    known = config.destination(box.config, row.destination)
+                    shut[row.destination] = known and opens_at(known, box.spool.now())
+                link = links[row.destination]
+                if link.failures:  # nothing goes before the way there works
+                    due, why = max(due, link.until), link.why
+                opening = shut[row.destination]
+                if opening is not None:
+                    due, why = max(due, opening), _SHUT
+            elif row.state == "sent":
+                why = _commitment_words(box, row)
+            yield {
+                "object": row.object_id,
+                "sop_instance": row.uid,
+                "destination": row.destination,
+                "state": row.state,
+                "attempts": row.tries,
+                "next_try": due or None,
+                "since": row.since,
+                "status": None if row.status is None else "%04X" % row.status,
+                "cause": row.cause if row.state != "sent" else None,
+                "transaction": row.cause if row.state == "sent" else None,
+                "error": why,
+            }
+        if after is None:
+            return {"destinations": destinations(box)}
+
+
+def _commitment_words(box, row):
+    """Say what a job waits for whose object was sent, and is not committed to yet."""
+    link = box.spool.commitments.link(row.destination)
+    if link.failures:
+        return "commitment cannot be asked for: " + link.why
+    if not row.asks:
+        return "commitment is asked for soon"
+    return "awaiting commitment" if row.asks == 1 else "awaiting commitment, asked for %d times" % row.asks
+
+
+def release(box, request, who):
+    """Let what is held go again, with `cause` only what is held for that; return how many jobs."""
+    spool = box.spool
+    number, name, cause = request.get("object"), request.get("destination"), request.get("cause")
+    if name is not None:
+        must_know(box, name)
+    released = 0
+    if number is not None:
+        try:
+            released = _release_object(spool, number, name, who)
+        except (errors.Unknown, errors.Rotten) as error:
+            raise Refused(str(error)) from None
+    released += spool.jobs.release(spool.now(), name, cause, number, str(who))
+    for each in box.config.destinations:
+        if name in (None, each.name):
+            spool.jobs.wake(each.name)  # whoever releases has mended something: see at once whether it works
+            if name is not None and number is None and each.commitment:
+                released += spool.commitments.ask_again(name, spool.now())
+            spool.commitments.wake(each.name)
+    return {"released": released}
+    yield  # a verb without rows is a generator all the same
+
+
+def _release_object(spool, number, name, who):
+    stored = spool.index.get(number)
+    jobs = len(spool.jobs.of_object(number))
+    if name is not None and stored.hold in (None, "unrouted", "found"):
+        spool.queue(number, [name], who=str(who))
+        return 0 if stored.hold is None and jobs == len(spool.jobs.of_object(number)) else 1
+    if stored.hold is None:
+        return 0
+    if stored.hold in ("unrouted", "found") and not jobs:
+        raise Refused("object %d has no destination: name one with --destination" % number)
+    spool.release(number, str(who))
+    return jobs
+
+
+def cancel(box, request, who):
+    """Give up jobs that are not delivered, queue their objects elsewhere when that is asked for; return how many."""
+    spool = box.spool
+    number, name, other = request.get("object"), request.get("destination"), request.get("to")
+    if other is not None:
+        must_know(box, other)
+        if other == name:
+            raise Refused("they are queued for %s already" % name)
+    if number is not None:
+        stored_object(spool, number)
+    if name is not None and name not in spool.jobs.counts():
+        must_know(box, name)
+    cancelled = moved = 0
+    for row in _open_jobs(spool, number, name):
+        if other is not None:
+            if row.destination == other or row.cause in jobs.OF_OBJECTS:
+                continue  # what is held as a whole goes nowhere before it is released
+            spool.queue(row.object_id, [other], row.priority, str(who))
+            moved += 1
+        try:
+            spool.jobs.drop(spool.now(), row.object_id, row.destination, str(who), durable=False)
+        except errors.Unknown:
+            continue  # it was delivered a moment ago
+        cancelled += 1
+    spool.journal.sync()
+    return {"cancelled": cancelled, "moved": moved}
+    yield  # a verb without rows is a generator all the same
+
+
+def _open_jobs(spool, number, name):
+    """Yield the JobRows of an object, of a destination or of both that are not delivered; they may go meanwhile."""
+    if number is not None:
+        yield from [
+            row for row in spool.jobs.of_object(number) if name in (None, row.destination) and row.state != "delivered"
+        ]
+        return
+    for state in ("waiting", "sent", "held"):
+        after = None
+        while True:
+            rows, after = spool.jobs.listing(state, name, after, PAGE)
+            yield from rows
+            if after is None:
+                break
+
+
+_OBJECT = Argument("object", "number", "Only this object, by the number that `objects` shows as id.")
+
+VERBS = (
+    Verb(
+        "queue",
+        "list what waits for which destination, and why",
+        queue,
+        VIEWER,
+        (
+            Argument("destination", "text", "Only jobs for this destination."),
+            Argument("state", "choice", "Only jobs in this state; open: all but delivered.", False, _STATES),
+        ),
+        {
+            "object": "number",
+            "sop_instance": "text",
+            "destination": "text",
+            "state": "text",
+            "attempts": "number",
+            "next_try": "time?",
+            "since": "time?",
+            "status": "text?",
+            "cause": "text?",
+            "transaction": "text?",
+            "error": "text?",
+        },
+        {"destinations": [DESTINATION]},
+    ),
+    Verb(
+        "release",
+        "let held objects and jobs go again",
+        release,
+        OPERATOR,
+        (
+            _OBJECT,
+            Argument("destination", "text", "Only jobs for this destination; with an object: send it there."),
+            Argument("cause", "text", "Only jobs held for this cause, as `queue` has it."),
+        ),
+        None,
+        {"released": "number"},
+        changes=True,
+    ),
+    Verb(
+        "cancel",
+        "give up jobs, or send their objects elsewhere",
+        cancel,
+        OPERATOR,
+        (
+            _OBJECT,
+            Argument("destination", "text", "Only jobs for this destination, in the configuration or not."),
+            Argument("to", "text", "Queue the objects for this destination first."),
+        ),
+        None,
+        {"cancelled": "number", "moved": "number"},
+        changes=True,
+    ),
+)
