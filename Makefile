@@ -15,6 +15,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 VENV := .venv
 TUS := tests/interop/tus
+BROWSER := tests/browser
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install $(PIP_FLAGS)
 NATIVE := setup.py native/build.py native/bound/build.py \
@@ -46,7 +47,7 @@ torture: $(VENV)/test.stamp
 	@$(PY) -m tests.torture --minutes $(MINUTES)
 
 clean:
-	rm -rf $(VENV) $(TUS)/node_modules build dist *.egg-info edge/_*.so .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TUS)/node_modules $(BROWSER)/node_modules build dist *.egg-info edge/_*.so .pytest_cache .hypothesis
 	find edge tests native -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
@@ -68,11 +69,12 @@ $(VENV)/setup.stamp: $(VENV)/pyvenv.cfg pyproject.toml $(NATIVE)
 	@touch $@
 
 # npm comes with some builds of node, with which Debian's package of it cannot be installed.
-$(VENV)/test.stamp: $(VENV)/setup.stamp .ci/debian-packages $(TUS)/package-lock.json
+$(VENV)/test.stamp: $(VENV)/setup.stamp .ci/debian-packages $(TUS)/package-lock.json $(BROWSER)/package-lock.json
 	@sh .ci/debian "make test" $$(sed -e 's/ .*//' -e '/^#/d' .ci/debian-packages)
 	@command -v npm >/dev/null || sh .ci/debian "make test" npm
-	@echo "installing the tus peers (once)"
-	@cd $(TUS) && npm ci --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error >/dev/null
+	@echo "installing the tus peers, and what drives a browser (once)"
+	@for each in $(TUS) $(BROWSER); do \
+	    (cd $$each && npm ci --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error >/dev/null) || exit 1; done
 	@echo "installing the test packages (once)"
 	@$(PIP) --no-build-isolation -e '.[test]'
 	@touch $@
