@@ -210,7 +210,7 @@ def test_an_unknown_verb_is_answered_in_words(box):
         peer.connect(str(box.state_dir / "control.sock"))
         peer.sendall(b'{"verb": "fly"}\n')
         answer = peer.recv(4096)
-    assert answer.startswith(b'{"failed":"no verb fly; there are: status, queue, ') and answer.endswith(b"}\n")
+    assert answer.startswith(b'{"failed":"no verb fly; there are: status, relay, ') and answer.endswith(b"}\n")
 
 
 def test_it_can_be_started_as_a_module(tmp_path):
