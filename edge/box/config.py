@@ -187,7 +187,7 @@ LIMITS = Section(
     ),
 )
 
-# What `kind` of a [[destination]] may be; edge/service/targets.py says how each is made
+# What `kind` of a [[destination]] may be; edge/ways/targets.py says how each is made
 KINDS = (
     Kind("dicom", "C-STORE", "{ae_title} at {host} port {port}", "archive"),
     Kind("stow", "STOW-RS of DICOMweb", "{url.words}", "cloud"),

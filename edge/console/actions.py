@@ -87,14 +87,14 @@ def _whose(calling, conditions):
     return "what comes when %s" % text.listing(conditions)
 
 
-def echo(asked, loaded, reach):
-    """Send C-ECHO to what was named and say what came back; see, by `reach`, whether another kind can be reached."""
+def echo(asked, loaded):
+    """Send C-ECHO to what was named and say what came back; see whether another kind can be reached."""
     from edge.net import outbound
     from edge.protocol import status
 
     target = _echo_target(asked, loaded.config)
     if target.kind != "dicom":
-        return _reached(asked, loaded.config, target, reach)
+        return _reached(asked, loaded.config, target)
     peer = config.where(target)
     began = time.monotonic()
     try:
@@ -118,13 +118,14 @@ def echo(asked, loaded, reach):
     return DONE if code == status.SUCCESS else FAILED
 
 
-def _reached(asked, settings, destination, reach):
+def _reached(asked, settings, destination):
     """Say whether a destination that knows no C-ECHO is there."""
     from edge.forward.target import LinkFailure
+    from edge.ways import targets
 
     began = time.monotonic()
     try:
-        reach(settings, destination)
+        targets.reach(settings, destination)
     except LinkFailure as failure:
         if "json" in asked.options:
             text.print_json({"answered": False, "layer": failure.layer, "reason": failure.reason})

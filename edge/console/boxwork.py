@@ -203,8 +203,10 @@ def _destination_words(each, now):
     ]
     words = "%s: %s" % (each["name"], ", ".join(jobs))
     is_wanted = each["jobs"]["waiting"] + each["jobs"]["sending"] > 0
-    if not each["up"] and is_wanted:
+    if each["failures"] and is_wanted:
         words += "; next try %s: %s" % (ahead(each["next_try"] or 0, now), each["error"])
+    elif not each["up"] and not each["failures"]:
+        words += "; not reachable: %s" % each["error"]
     if each["opens_at"] is not None:
         words += "; waits for its window until %s" % window.words(now, each["opens_at"])
     elif each["sessions"] and is_wanted:

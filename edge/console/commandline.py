@@ -9,16 +9,15 @@ from edge.console import arguments, commands, text
 from edge.console.commands import COMMANDS, DONE, FAILED, INTERRUPTED, MISCONFIGURED, MISUSED
 
 
-def main(words, rooms, reach):
+def main(words, rooms):
     """Run the command line `words` (without the program's name) and return its exit code.
 
     rooms: {"serve": ..., "demo": ...}, the commands that live on upper floors, each a function of (Loaded
-    configuration, options) that returns an exit code. reach: function of (config.Config, config.Destination) that sees
-    whether a destination can be delivered to; it raises target.LinkFailure.
+    configuration, options) that returns an exit code.
     """
     _guard_output()
     try:
-        code = _run(words, rooms, reach)
+        code = _run(words, rooms)
         sys.stdout.flush()  # what cannot be written is to be known here, not when the interpreter ends
         return code
     except arguments.UsageError as error:
@@ -65,7 +64,7 @@ def _drop_output():
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run(words, rooms, reach):
+def _run(words, rooms):
     if not words:
         print(arguments.overview(commands.INTRO, COMMANDS, commands.OUTRO), file=sys.stderr)
         return MISUSED
@@ -98,7 +97,7 @@ def _run(words, rooms, reach):
 
         return _with_config(path, lambda loaded: routing.run(asked, loaded))
     if name == "echo":
-        return _with_config(path, lambda loaded: actions.echo(asked, loaded, reach))
+        return _with_config(path, lambda loaded: actions.echo(asked, loaded))
     return _with_config(path, lambda loaded: boxwork.run(asked, loaded))
 
 

@@ -225,6 +225,11 @@ class DicomTarget(Target):
             words += " (it cannot be decompressed here: %s)" % registry.missing(job.syntax)
         return words
 
+    def octets_sent(self):
+        """As Target has it; what is encrypted counts with its records."""
+        link = self._link
+        return None if link is None else link.octets_sent()
+
     def close(self):
         """Release the association, if there is one."""
         if self._link is not None:

@@ -213,6 +213,11 @@ class RelayTarget(Target):
             self._http.close()
             self._http = None
 
+    def octets_sent(self):
+        """As Target has it, without what an upload that goes on had brought there before."""
+        http = self._http
+        return None if http is None or http.sock is None else transport.acknowledged(http.sock)
+
     def interrupt(self):
         """Break off whatever is under way; nothing is opened any more."""
         self._stopped.set()

@@ -36,7 +36,7 @@ class LinkFailure(Exception):
 
 
 class Target:
-    """One way to a destination, used by one thread at a time; only `interrupt` may be called from others."""
+    """One way to a destination, for one thread at a time; `interrupt` and `octets_sent` may be called from others."""
 
     def probe(self):
         """Find out whether the destination answers, at the least cost there is; raises LinkFailure.
@@ -58,6 +58,13 @@ class Target:
         yielded by then counts as not delivered.
         """
         raise NotImplementedError
+
+    def octets_sent(self):
+        """Return how many octets of what is open have reached the other side, None where nobody can tell.
+
+        May be called from any thread, at any time.
+        """
+        return None
 
     def close(self):
         """End what is open, in order; never raises."""

@@ -156,6 +156,10 @@ class Link:
         agreed = self._association.accepted
         return [agreed[context_id] for context_id in sorted(agreed)]
 
+    def octets_sent(self):
+        """Return how many octets of this association the peer has acknowledged, None where that is not known."""
+        return transport.acknowledged(self._wire.socket)
+
     def context_for(self, abstract_syntax, transfer_syntax):
         """Return the ID of the accepted context with both syntaxes, or None."""
         return self._by_pair.get((abstract_syntax, transfer_syntax))

@@ -11,14 +11,22 @@ class Unreachable(Exception):
         self.is_name = is_name
 
 
-def connect(host, port, connect_ms):
-    """Return a socket connected to a host; every address it has is tried for so long. Raises Unreachable."""
+def addresses(host, port):
+    """Return the addresses of a host, as pairs of family and address (str). Raises Unreachable."""
+    return [(family, address[0]) for family, _, _, _, address in _found(host, port)]
+
+
+def _found(host, port):
     try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise Unreachable("the name %s was not found: check the spelling and the box's DNS" % host, True) from error
+
+
+def connect(host, port, connect_ms):
+    """Return a socket connected to a host; every address it has is tried for so long. Raises Unreachable."""
     failure = None
-    for family, kind, protocol, _, address in addresses:
+    for family, kind, protocol, _, address in _found(host, port):
         connected = socket.socket(family, kind, protocol)
         try:
             connected.settimeout(connect_ms / 1000)

@@ -19,6 +19,7 @@ _FOREVER_MS = 1 << 40
 _SO_MAX_PACING_RATE = 47  # of asm-generic/socket.h; the socket module does not name it
 _TCP_NOTSENT_LOWAT = 25
 _SENT = struct.Struct("<136xI4xI52xQ")  # of struct tcp_info: segs_out, notsent_bytes, bytes_sent
+_ACKNOWLEDGED = struct.Struct("<120xQ")  # of the same: bytes_acked, counted from Linux 4.1 on
 _TIMESTAMPS = 1  # in tcpi_options
 _HEAD_BYTES = 54  # Ethernet, IPv4 and TCP, of each segment; IPv6 takes 20 more, TCP's time stamps 12
 _SMOOTHING = 1.25  # the kernel spreads a piece over most of its time, and never limits by itself
@@ -42,6 +43,15 @@ def unacknowledged(connected):
         return struct.unpack("i", fcntl.ioctl(connected, termios.TIOCOUTQ, bytes(4)))[0]
     except OSError:
         return 0
+
+
+def acknowledged(connected):
+    """Return how many octets sent over a socket its other end has acknowledged; None where that is not known."""
+    try:
+        info = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
+    except OSError:  # it is closed
+        return None
+    return _ACKNOWLEDGED.unpack(info)[0] if len(info) == _ACKNOWLEDGED.size else None
 
 
 def forget(connected):

@@ -11,7 +11,7 @@ def main():
     try:
         from edge.console import commandline
 
-        return commandline.main(sys.argv[1:], {"serve": _serve, "demo": _demo}, _reach)
+        return commandline.main(sys.argv[1:], {"serve": _serve, "demo": _demo})
     except KeyboardInterrupt:
         print("edge: interrupted", file=sys.stderr)
         return 130  # commands.INTERRUPTED, which may not be there yet
@@ -27,12 +27,6 @@ def _demo(loaded, options):
     from edge.demo import day
 
     return day.run(loaded, options.get("from"))
-
-
-def _reach(settings, destination):
-    from edge.service import targets
-
-    targets.reach(settings, destination)
 
 
 if __name__ == "__main__":

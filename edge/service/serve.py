@@ -12,11 +12,13 @@ import time
 from edge.box import encryption, load, troubles
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import complain
+from edge.forward.worker import Worker
 from edge.net.listener import CannotListen
 from edge.service import control, greeting, wiring
 from edge.service.housekeeping import Housekeeping
 from edge.spool import errors
 from edge.verbs.box import Box, open_spool
+from edge.ways.lookout import Lookout
 
 _log = logging.getLogger("edge.service")
 
@@ -125,7 +127,11 @@ class _Service:
         listener = wiring.make_listener(settings, spool)
         relay = wiring.make_relay(settings, spool)
         workers = [*wiring.make_workers(settings, spool), *wiring.make_committers(settings, spool)]
-        server = control.Server(Box(settings, spool, listener.associations))
+        ways = [each for each in workers if isinstance(each, Worker)]
+        jobs = spool.jobs
+        lookout = Lookout(lambda: settings.destinations, lambda name: jobs.link(name).failures > 0, jobs.wake)
+        box = Box(settings, spool, listener.associations, workers=lambda: ways, lookout=lookout)
+        server = control.Server(box)
         housekeeping = Housekeeping(
             spool,
             lambda: bool(listener.associations()) or spool.quota.pressed.is_set(),
@@ -147,6 +153,7 @@ class _Service:
             if relay:
                 relay.stop(_FORWARD_S)
             server.stop()
+            lookout.stop()
             self._stop_workers(workers)
             housekeeping.stop()
         _log.info("stopped; what was not delivered goes on at the next start")

@@ -10,11 +10,11 @@ from edge.forward.window import Window
 from edge.morph import match
 from edge.net import listener, tls
 from edge.protocol import association, contexts, echo
-from edge.service import targets
-from edge.service.targets import milliseconds
 from edge.spool import errors
 from edge.spool.inflate import inflater
 from edge.spool.intake import Source
+from edge.ways import targets
+from edge.ways.targets import milliseconds
 
 
 _ASSOCIATION_FILES = 4  # its socket, the object, the folder that is synced, and one to compare with

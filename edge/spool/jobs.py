@@ -365,8 +365,11 @@ class Jobs:
         record = {"id": object_id, "to": destination, "at": now, "who": who, "why": row.why}
         self._journal.append("dropped", record, durable=durable)
 
-    def prioritise(self, now, object_id, destination, priority, who=""):
-        """Let one job go before or behind others: URGENT, NORMAL or LOW."""
+    def prioritise(self, now, object_id, destination, priority, who="", durable=True):
+        """Let one job go before or behind others: URGENT, NORMAL or LOW.
+
+        When it need not be `durable`, it becomes so with the next line that is.
+        """
         self._index.job(object_id, destination)
         record = {"jobs": [(object_id, destination)], "priority": priority, "at": now, "who": who}
-        self._journal.append("priority", record)
+        self._journal.append("priority", record, durable=durable)

@@ -19,6 +19,8 @@ class Box:
 
     PARTS = {
         "audit": "who changed what: an audit.Trail",
+        "workers": "function, the worker.Worker of each destination",
+        "lookout": "knocks at destinations while somebody looks: a lookout.Lookout",
     }
 
     def __init__(self, settings, spool, associations=None, **parts):

@@ -48,7 +48,7 @@ def queue(box, request, who):
                 "error": why,
             }
         if after is None:
-            return {"destinations": destinations(box)}
+            return {"destinations": destinations(box, who)}
 
 
 def _commitment_words(box, row):

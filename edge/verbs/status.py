@@ -3,7 +3,9 @@
 from edge.box import config, troubles
 from edge.forward.window import Window
 from edge.spool.ledger import ALL, ON_HOLD
-from edge.verbs.verb import VIEWER, Verb
+from edge.verbs.verb import LIVE, VIEWER, Verb
+
+_FIRST_KNOCK_S = 1.0  # how long it may take to see how destinations do, where nobody has looked lately
 
 KEPT = {"objects": "number", "bytes": "number", "held": "number"}
 DESTINATION = {
@@ -60,17 +62,20 @@ def status(box, request, who):
         "taken_percent": round(room.level * 100, 1),
         "full_in_s": spool.quota.full_in_s(),
         "takes_objects": spool.quota.has_room(),
-        "destinations": destinations(box),
+        "destinations": destinations(box, who),
         "uploads": [upload_row(each) for each in spool.uploads.listing()],
     }
 
 
-def destinations(box):
+def destinations(box, who):
+    """Return a row for each destination, and each that still has jobs; knocks at them while `who` looks."""
     found = []
+    knocks = {} if box.lookout is None else box.lookout.look(who.skin != LIVE, _FIRST_KNOCK_S)
     counts = box.spool.jobs.counts()
     had = {name for name, states in counts.items() if any([jobs for jobs, _ in states.values()])}
     for name in sorted({each.name for each in box.config.destinations} | had):
         link = box.spool.jobs.link(name)
+        knock = knocks.get(name)
         known = config.destination(box.config, name)
         jobs = {state: tally[0] for state, tally in counts.get(name, {}).items()}
         found.append(
@@ -78,10 +83,10 @@ def destinations(box):
                 "name": name,
                 "configured": known is not None,
                 "jobs": {state: jobs.get(state, 0) for state in ("waiting", "sending", "sent", "held", "delivered")},
-                "up": not link.failures,
+                "up": not link.failures and (knock is None or knock.reachable),
                 "failures": link.failures,
                 "next_try": link.until or None,
-                "error": link.why,
+                "error": link.why if link.failures or knock is None else knock.words,
                 "sessions": box.spool.jobs.sessions(name),
                 "associations": known.associations if known else None,
                 "rate_bytes_per_s": known.rate_bytes_per_s if known else None,

@@ -14,6 +14,7 @@ from collections import namedtuple
 # Who may do what: each may do what those before it may
 VIEWER, OPERATOR, ENGINEER = "viewer", "operator", "engineer"
 ROLES = (VIEWER, OPERATOR, ENGINEER)
+LIVE = "live"  # the skin of a page that renews itself, whether anybody sees it or not
 
 # name: a word; does: a line for a person that begins with a verb; run: function of (box.Box, request, Asker) that
 # returns the generator; role: the least that may; arguments: tuple of Argument; row, summary: shapes, row None where it
@@ -46,7 +47,8 @@ class Forbidden(Refused):
 class Asker:
     """Who asks for a verb, and from where; str() is what the journal and the audit trail keep.
 
-    name: of the user; role: one of ROLES; skin: "web", "serial", "command line", "api"; address: str, "" for here.
+    name: of the user; role: one of ROLES; skin: "web", "serial", "command line", "api" or LIVE; address: str, "" for
+    here.
     """
 
     __slots__ = ("name", "role", "skin", "address")

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from edge.forward import parcel, tray, worker
+from edge.forward import hand, parcel, tray, worker
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
 from edge.spool import errors
 from tests.forward import stock
@@ -123,7 +123,7 @@ def test_an_object_over_which_the_peer_breaks_off_is_held_and_the_rest_gets_thro
         stock.await_count(spool, "there", "delivered", 5)
         stock.await_count(spool, "there", "held", 1)
     job = stock.job_of(spool, "there", numbers[2])
-    assert (job.tries, job.cause) == (stock.TRIES, worker.BROKE_OFF)
+    assert (job.tries, job.cause) == (stock.TRIES, hand.BROKE_OFF)
     assert "aborted" in job.why
     assert target.tried[:6] == numbers  # the others did not wait for its backoff
 
@@ -281,7 +281,7 @@ def test_only_a_disk_that_cannot_read_an_object_holds_it(spool, monkeypatch, num
 
 
 def test_a_backoff_that_cannot_be_put_down_does_not_end_forwarding(spool, monkeypatch, caplog):
-    monkeypatch.setattr(worker, "_BLIND_S", 0.02)
+    monkeypatch.setattr(hand, "_BLIND_S", 0.02)
     fill(spool, 2)
     failures = []
     put_down = spool.jobs.link_failed

@@ -20,6 +20,7 @@ FLOOR = {
     "media": 3,
     "modality": 3,
     "box": 3,
+    "ways": 3.5,
     "verbs": 4,
     "console": 5,
     "demo": 5,
@@ -53,8 +54,9 @@ ORDER = {
     "box": "sameness admission values section commitment relaying encryption rule_keys config rules positions load"
     " reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
-    " news worker commitment",
-    "verbs": "verb box status jobs objects table",
+    " news hand worker commitment",
+    "ways": "targets walk lookout",
+    "verbs": "verb box status jobs ways objects table",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 

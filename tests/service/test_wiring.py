@@ -8,7 +8,8 @@ from edge.box import config, load, reference
 from edge.dicom import syntax
 from edge.forward.target import Target
 from edge.protocol import contexts
-from edge.service import greeting, targets, wiring
+from edge.service import greeting, wiring
+from edge.ways import targets
 from edge.service.housekeeping import Housekeeping
 from edge.spool.health import Health
 

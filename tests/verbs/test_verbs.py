@@ -208,3 +208,16 @@ def test_the_queue_of_what_is_open_has_nothing_that_was_delivered(box):
         (2, "held"),
     ]
     assert len(list(table.ask(box, "queue", {}, ANNA))) == 3
+
+
+def test_jobs_are_let_before_others_all_at_once_or_one(box):
+    for uid in ("1.2.3", "1.2.4"):
+        receive(box.spool, uid)
+    assert ask(box, "prioritise", priority="urgent", object=2) == {"changed": 1}
+    assert [row.object_id for row in box.spool.jobs.listing("waiting")[0]] == [2, 1]
+    assert ask(box, "prioritise", priority="urgent", destination="PACS") == {"changed": 1}
+    assert ask(box, "prioritise", priority="urgent", destination="PACS") == {"changed": 0}
+    with pytest.raises(Refused, match="object 9 has no jobs"):
+        ask(box, "prioritise", priority="low", object=9)
+    with pytest.raises(Refused, match="say whose jobs"):
+        ask(box, "prioritise", priority="low")

@@ -1,0 +1,120 @@
+"""Verbs on the ways to destinations: tested layer by layer, what is on its way, and what goes first."""
+
+from edge.box import config
+from edge.spool import errors, jobs
+from edge.verbs.box import must_know
+from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
+
+_PRIORITIES = {"urgent": jobs.URGENT, "normal": jobs.NORMAL, "low": jobs.LOW}
+
+
+def test(box, request, who):
+    """Yield a row for each layer of the way to a destination, as it has been tried; return whether all of it works."""
+    from edge.ways import walk
+
+    must_know(box, request["destination"])
+    ok = True
+    for step in walk.walk(box.config, config.destination(box.config, request["destination"])):
+        ok = ok and step.ok is not False
+        yield step._asdict()
+    return {"ok": ok}
+
+
+def progress(box, request, who):
+    """Yield a row for each object that is being sent; return how fast it goes, all together."""
+    total = 0
+    for worker in box.workers() if box.workers is not None else ():
+        for each in worker.under_way():
+            rate = each.octets / each.seconds if each.octets and each.seconds > 0 else None
+            total += rate or 0
+            yield {
+                "object": each.job.object_id,
+                "destination": each.job.destination,
+                "bytes": each.job.size,
+                "sent": each.octets,
+                "seconds": round(each.seconds, 1),
+                "bytes_per_s": rate and round(rate),
+                "left_s": None if not rate else round((each.job.size - each.octets) / rate, 1),
+            }
+    return {"bytes_per_s": round(total)}
+
+
+def prioritise(box, request, who):
+    """Let jobs go before or behind others; return how many."""
+    spool, priority = box.spool, _PRIORITIES[request["priority"]]
+    number, name = request.get("object"), request.get("destination")
+    if number is None and name is None:
+        raise Refused("say whose jobs: those of an object, for a destination, or both")
+    if name is not None:
+        must_know(box, name)
+    changed = 0
+    for row in _waiting(spool, number, name):
+        if row.priority != priority:
+            try:
+                spool.jobs.prioritise(spool.now(), row.object_id, row.destination, priority, str(who), durable=False)
+            except errors.Unknown:
+                continue  # it went a moment ago
+            changed += 1
+    spool.journal.sync()
+    return {"changed": changed}
+    yield  # a verb without rows is a generator all the same
+
+
+def _waiting(spool, number, name):
+    """Return the JobRows of an object, of a destination or of both that are not delivered."""
+    if number is not None:
+        found = spool.jobs.of_object(number)
+        if not found:
+            raise Refused("object %d has no jobs" % number)
+        return [row for row in found if name in (None, row.destination) and row.state != "delivered"]
+    found, after = [], None
+    while True:
+        rows, after = spool.jobs.listing("waiting", name, after)
+        found += rows
+        if after is None:
+            return found
+
+
+VERBS = (
+    Verb(
+        "test",
+        "test the way to a destination, layer by layer",
+        test,
+        OPERATOR,
+        (Argument("destination", "text", "Its name.", True),),
+        {"layer": "text", "ok": "truth?", "ms": "number?", "words": "text", "cure": "text"},
+        {"ok": "truth"},
+        slow=True,
+    ),
+    Verb(
+        "progress",
+        "say what is being sent, how fast, and how long it will take",
+        progress,
+        VIEWER,
+        (),
+        {
+            "object": "number",
+            "destination": "text",
+            "bytes": "number",
+            "sent": "number?",
+            "seconds": "number",
+            "bytes_per_s": "number?",
+            "left_s": "number?",
+        },
+        {"bytes_per_s": "number"},
+    ),
+    Verb(
+        "prioritise",
+        "let jobs go before or behind others",
+        prioritise,
+        OPERATOR,
+        (
+            Argument("priority", "choice", "Where they go.", True, tuple(_PRIORITIES)),
+            Argument("object", "number", "Only this object, by the number that `objects` shows as id."),
+            Argument("destination", "text", "Only jobs for this destination."),
+        ),
+        None,
+        {"changed": "number"},
+        changes=True,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The ways to destinations: made from the configuration, tested layer by layer, looked at while somebody watches."""
