@@ -1,24 +1,19 @@
 """The commands that work on a box: through its control socket when it runs, otherwise on its state folder itself."""
 
 import os
-import sys
 import time
 
-from edge.console import control, sending
+from edge.console import control, reaching, sending
 from edge.console.actions import named
 from edge.console.arguments import UsageError
-from edge.console.commands import DONE, FAILED, IN_USE
+from edge.console.commands import DONE, FAILED
+from edge.console.reaching import Alone, Answer, do, print_rows, report, say_alone
 from edge.console.text import about, ago, ahead, complain, count, listing, print_json, shortened, shown, size, span
 from edge.console.text import table
 from edge.forward import window
-from edge.spool.errors import Degraded, Locked, NoSpace, from_os
 from edge.spool.intake import NEW
 from edge.spool.jobs import OPEN
-from edge.verbs import table as verbs
-from edge.verbs.box import Box, open_spool
-from edge.verbs.verb import ENGINEER, Asker, Refused
 
-_OWNER = Asker("", ENGINEER, "command line")  # who may write in the state folder may do everything
 _UID_COLUMNS = 64  # of a valid one; a longer one is shortened in a table
 _TEXT_COLUMNS = 16
 _STATES = ("waiting", "sent", "held", "delivered")
@@ -26,101 +21,7 @@ _STATES = ("waiting", "sent", "held", "delivered")
 
 def run(asked, loaded):
     """Run the Asked command with a Loaded configuration and return its exit code."""
-    try:
-        return _COMMANDS[asked.command.name](asked, loaded)
-    except control.Failed as failure:
-        return complain(str(failure), failure.code)
-    except Refused as refusal:
-        return complain(str(refusal), FAILED)
-    except Locked as error:
-        return complain("%s (is a box just starting or stopping there? then try again)" % error, IN_USE)
-    except (Degraded, NoSpace) as error:
-        return complain(str(error), FAILED)
-    except PermissionError as error:
-        what = error.filename or loaded.config.box.state_dir
-        return complain("%s may not be used by this user; be the one the box runs as, or root" % what, FAILED)
-    except OSError as error:
-        if error.filename is None:
-            raise  # it is not about a file: what is printed cannot be written
-        return complain(str(from_os(error, "using %s" % error.filename)), FAILED)
-
-
-# Reaching the box
-
-
-class _Alone:
-    """The spool of a box that does not run, opened by this process while the `with` block lasts."""
-
-    def __init__(self, loaded):
-        self._config = loaded.config
-        self._spool = None
-
-    def __enter__(self):
-        self._spool = open_spool(self._config)
-        return Box(self._config, self._spool, None)
-
-    def __exit__(self, *exception):
-        self._spool.close()
-
-
-def _say_alone(loaded):
-    print("edge: no box runs here; working on %s itself" % loaded.config.box.state_dir, file=sys.stderr)
-
-
-def _do(loaded, verb, request):
-    """Yield the rows of a verb and return its summary, wherever it is done; None where there is no state yet."""
-    state_dir = loaded.config.box.state_dir
-    channel = control.connect(state_dir)
-    if channel is not None:
-        try:
-            return (yield from control.ask(channel, verb, **request))
-        finally:
-            channel.close()
-    if not os.path.isdir(state_dir):
-        print("edge: no box has run with %s yet" % state_dir, file=sys.stderr)
-        return None
-    _say_alone(loaded)
-    with _Alone(loaded) as box:
-        return (yield from verbs.ask(box, verb, request, _OWNER))
-
-
-class _Answer:
-    """The rows of a verb to iterate over, and then its summary."""
-
-    def __init__(self, rows):
-        self._rows = rows
-        self.summary = None
-
-    def __iter__(self):
-        self.summary = yield from self._rows
-
-
-def _report(asked, rows, say, otherwise=None):
-    """Let a verb without rows do its work and print its summary, as JSON or as `say(summary)`; return the exit code.
-
-    otherwise: what counts as the summary when there is none; without it the verb has failed, and has said why.
-    """
-    answer = _Answer(rows)
-    list(answer)
-    found = answer.summary or otherwise
-    if found is None:
-        return FAILED
-    if "json" in asked.options:
-        print_json(found)
-    else:
-        print(say(found))
-    return DONE
-
-
-def _print_rows(answer):
-    """Print rows as a JSON array, one a line, as they come."""
-    import json
-
-    separator = "["
-    for row in answer:
-        print(separator + "\n" + json.dumps(row, ensure_ascii=False), end="")
-        separator = ","
-    print("[]" if separator == "[" else "\n]")
+    return reaching.guarded(lambda: _COMMANDS[asked.command.name](asked, loaded), loaded)
 
 
 def _time(seconds):
@@ -134,7 +35,7 @@ def _forget_index(loaded):
     """Remove the index of a box that does not run: opening the spool makes it anew, from the files as well."""
     state_dir = loaded.config.box.state_dir
     if os.path.isdir(state_dir) and not control.answers(state_dir):
-        with _Alone(loaded):  # whose lock keeps everybody else from the files
+        with Alone(loaded):  # whose lock keeps everybody else from the files
             for suffix in ("", "-wal", "-shm"):
                 try:
                     os.unlink(os.path.join(state_dir, "index.db" + suffix))
@@ -153,9 +54,9 @@ def _queue(asked, loaded):
         request["state"] = OPEN
     if not os.path.isdir(loaded.config.box.state_dir) and request["destination"] is not None:
         named(loaded.config, request["destination"])
-    answer = _Answer(_do(loaded, "queue", request))
+    answer = Answer(do(loaded, "queue", request))
     if "json" in asked.options:
-        _print_rows(answer)
+        print_rows(answer)
         return DONE
     now = time.time()
     lines = []
@@ -221,9 +122,9 @@ def _destination_words(each, now):
 
 
 def _objects(asked, loaded):
-    answer = _Answer(_do(loaded, "objects", {}))
+    answer = Answer(do(loaded, "objects", {}))
     if "json" in asked.options:
-        _print_rows(answer)
+        print_rows(answer)
         return DONE
     lines = [
         (
@@ -248,7 +149,7 @@ def _kept_words(kept):
 
 
 def _status(asked, loaded):
-    answer = _Answer(_do(loaded, "status", {}))
+    answer = Answer(do(loaded, "status", {}))
     rows = list(answer)
     found = answer.summary
     if found is None:
@@ -301,9 +202,9 @@ def _relay(asked, loaded):
         for line in _RELAY_HOW:
             print(line)
         return FAILED
-    answer = _Answer(_do(loaded, "relay", {}))
+    answer = Answer(do(loaded, "relay", {}))
     if "json" in asked.options:
-        _print_rows(answer)
+        print_rows(answer)
         return DONE
     now = time.time()
     lines = [_upload_words(row, now) for row in answer]
@@ -351,9 +252,9 @@ def _release(asked, loaded):
         "destination": asked.options.get("destination"),
         "cause": asked.options.get("cause"),
     }
-    return _report(
+    return report(
         asked,
-        _do(loaded, "release", request),
+        do(loaded, "release", request),
         lambda found: "released %s" % count(found["released"], "job"),
         {"released": 0},
     )
@@ -380,15 +281,15 @@ def _cancel(asked, loaded):
         moved = ", %s queued for %s" % (count(found["moved"], "object"), request["to"]) if request["to"] else ""
         return "cancelled %s%s; the objects are kept" % (count(found["cancelled"], "job"), moved)
 
-    return _report(asked, _do(loaded, "cancel", request), say, {"cancelled": 0, "moved": 0})
+    return report(asked, do(loaded, "cancel", request), say, {"cancelled": 0, "moved": 0})
 
 
 def _remove(asked, loaded):
     number = _object_number(asked)
     if number is None:
         raise UsageError("remove needs --object ID, the number that `edge objects` shows as id")
-    rows = _do(loaded, "remove", {"object": number, "yes": "yes" in asked.options})
-    return _report(asked, rows, lambda found: "removed object %d" % found["removed"])
+    rows = do(loaded, "remove", {"object": number, "yes": "yes" in asked.options})
+    return report(asked, rows, lambda found: "removed object %d" % found["removed"])
 
 
 def _reindex(asked, loaded):
@@ -397,7 +298,7 @@ def _reindex(asked, loaded):
     def say(found):
         return "the index is made anew: %s, %d of them held" % (count(found["objects"], "object"), found["held"])
 
-    return _report(asked, _do(loaded, "reindex", {}), say)
+    return report(asked, do(loaded, "reindex", {}), say)
 
 
 def _send(asked, loaded):
@@ -405,7 +306,7 @@ def _send(asked, loaded):
     rows = _send_files(loaded, name, sending.files(asked.arguments[1:]))
     tally = dict.fromkeys(("queued", "delivered", "held", "left out"), 0)
     if "json" in asked.options:
-        _print_rows(_tallied(rows, tally))
+        print_rows(_tallied(rows, tally))
     else:
         for row in _tallied(rows, tally):
             if row["error"] is not None:
@@ -440,8 +341,8 @@ def _send_files(loaded, name, paths):
         finally:
             channel.close()
         return
-    _say_alone(loaded)
-    with _Alone(loaded) as box:
+    say_alone(loaded)
+    with Alone(loaded) as box:
         yield from sending.into_spool(box, name, paths)
 
 

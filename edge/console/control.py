@@ -4,6 +4,9 @@ A request is one line: {"verb": "queue", ...}. The answer is any number of lines
 {"done": {...}} or {"failed": "why, and what to do", "code": 1}. The socket is open to its owner alone (mode 0600):
 that is all the login there is.
 
+Where the verb reads or writes a file, its open descriptor comes with the line of the request (SCM_RIGHTS): `backup`
+writes to the file that the person at the command line could open, wherever that is.
+
 `send` is a conversation: each further line of the client, {"path": "..."}, comes with an open descriptor (SCM_RIGHTS)
 and is answered by a row before the next one is sent; a line {"end": true} closes it. So the box reads files that only
 the person at the command line may open.
@@ -14,12 +17,12 @@ import os
 import socket
 import struct
 
+from edge.verbs import table
+
 NAME = "control.sock"
 
 PATIENCE_S = 30  # how long the box may take for a line of its answer
 LONG_S = 3600  # the same, where it has a whole index to make, or a large object to take in
-
-_LONG = ("reindex",)
 
 _GONE = "the box went away before it had answered; see its log, and what it did with `edge queue`"
 _SILENT = "the box did not answer within %d s: it is busy, or stuck; see its log, and try again"
@@ -55,7 +58,8 @@ class Channel:
         if fd is not None:
             sent = socket.send_fds(self._socket, [octets], [fd])
             octets = octets[sent:]
-        self._socket.sendall(octets)
+        if octets:  # sending nothing at all fails where the other end has answered and is gone by now
+            self._socket.sendall(octets)
 
     def receive(self):
         """Return the next line as (message, descriptor or None); None at the end. The descriptor is the caller's."""
@@ -117,11 +121,15 @@ def answers(state_dir):
     return channel is not None
 
 
-def ask(channel, verb, **arguments):
-    """Send a request and yield the rows of its answer; returns what stands in its last line. Raises Failed."""
-    if verb in _LONG:
+def ask(channel, verb, file=None, **arguments):
+    """Send a request and yield the rows of its answer; returns what stands in its last line. Raises Failed.
+
+    file: for a verb that reads or writes one, what has a `fileno()`; it stays open.
+    """
+    known = table.VERBS.get(verb)
+    if known is not None and (known.slow or known.file):
         channel.wait_at_most(LONG_S)
-    tell(channel, {"verb": verb, **arguments})
+    tell(channel, {"verb": verb, **arguments}, file and file.fileno())
     while True:
         answer = hear(channel)
         if "done" in answer:

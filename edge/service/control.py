@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 
-from edge.console import control
+from edge.console import control, handing
 from edge.console.commands import FAILED, MISUSED
 from edge.dicom.errors import DicomError
 from edge.verbs import objects, table
@@ -99,7 +99,7 @@ class Server:
             asked = channel.receive()
             connected.settimeout(_PATIENCE_S)
             if asked is not None:
-                self._answer(channel, asked[0])
+                self._answer(channel, *asked)
         except (OSError, ValueError) as error:
             _log.info("a conversation on the control socket ended early: %s", error)
         except Exception:
@@ -109,7 +109,8 @@ class Server:
             channel.close()
             self._room.release()
 
-    def _answer(self, channel, request):
+    def _answer(self, channel, request, file):
+        """Do what a request asks for; file: the descriptor that came with it, or None, which is closed in the end."""
         try:
             if not isinstance(request, dict):
                 raise Misused("a request is an object with the name of a verb")
@@ -117,11 +118,27 @@ class Server:
             if name == "send":
                 self._take_files(channel, request)
             else:
-                self._tell(channel, table.ask(self._box, name, request, _OWNER))
+                self._tell(channel, self._ask(name, request, file))
         except Misused as misuse:
             channel.send({"failed": str(misuse), "code": MISUSED})
         except (Refused, DicomError) as refusal:
             channel.send({"failed": str(refusal), "code": FAILED})
+        finally:
+            if file is not None:
+                os.close(file)
+
+    def _ask(self, name, request, file):
+        """Return the generator of a verb, which reads or writes the open `file` that came with the request."""
+        if "file" in request:
+            raise Misused("a file comes as an open descriptor, beside the request")
+
+        def ask(**more):
+            return table.ask(self._box, name, {**request, **more}, _OWNER)
+
+        way = table.VERBS[name].file if isinstance(name, str) and name in table.VERBS else None
+        if file is None or way is None:
+            return ask(file=file)
+        return handing.with_file(os.dup(file), way, ask)
 
     def _tell(self, channel, rows):
         while True:
