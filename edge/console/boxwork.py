@@ -248,7 +248,7 @@ def _receiving_words(found, associations):
 
 def _release(asked, loaded):
     request = {
-        "object": _object_number(asked),
+        "object": object_number(asked),
         "destination": asked.options.get("destination"),
         "cause": asked.options.get("cause"),
     }
@@ -260,7 +260,7 @@ def _release(asked, loaded):
     )
 
 
-def _object_number(asked):
+def object_number(asked):
     """Return the value of --object as a number, or None."""
     number = asked.options.get("object")
     if number is not None and not (number.isascii() and number.isdecimal() and len(number) < 100):
@@ -270,7 +270,7 @@ def _object_number(asked):
 
 def _cancel(asked, loaded):
     request = {
-        "object": _object_number(asked),
+        "object": object_number(asked),
         "destination": asked.options.get("destination"),
         "to": asked.options.get("to"),
     }
@@ -285,7 +285,7 @@ def _cancel(asked, loaded):
 
 
 def _remove(asked, loaded):
-    number = _object_number(asked)
+    number = object_number(asked)
     if number is None:
         raise UsageError("remove needs --object ID, the number that `edge objects` shows as id")
     rows = do(loaded, "remove", {"object": number, "yes": "yes" in asked.options})

@@ -1,5 +1,6 @@
 """The command line: reads what was typed, does it, and words what came of it for a person or a program."""
 
+import importlib
 import io
 import os
 import sys
@@ -7,6 +8,10 @@ import sys
 from edge import VERSION
 from edge.console import arguments, commands, text
 from edge.console.commands import COMMANDS, DONE, FAILED, INTERRUPTED, MISCONFIGURED, MISUSED
+
+
+# The commands that have a file of their own, which is not read before it is needed
+_MODULES = {"route": "routing", "test": "waywork", "progress": "waywork", "prioritise": "waywork"}
 
 
 def main(words, rooms):
@@ -92,10 +97,9 @@ def _run(words, rooms):
         return pixels.run(asked) if name == "transcode" else pixels.codecs(asked)
     if name == "check-config":
         return actions.check_config(asked, asked.arguments[0] if asked.arguments else path)
-    if name == "route":
-        from edge.console import routing
-
-        return _with_config(path, lambda loaded: routing.run(asked, loaded))
+    if name in _MODULES:
+        module = importlib.import_module("edge.console." + _MODULES[name])
+        return _with_config(path, lambda loaded: module.run(asked, loaded))
     if name == "echo":
         return _with_config(path, lambda loaded: actions.echo(asked, loaded))
     return _with_config(path, lambda loaded: boxwork.run(asked, loaded))

@@ -195,6 +195,45 @@ COMMANDS = (
         ("edge echo 10.0.0.9 104 --called PACS", "edge echo archive"),
     ),
     Command(
+        "test",
+        "NAME [--json] [--config FILE]",
+        "test the way to a destination, layer by layer",
+        (
+            "Tries one layer after the other and prints each as it has been tried: the name, a ping, the connection, "
+            "TLS, the association and C-ECHO, or what the destination's kind has instead. Says which layer fails, and "
+            "what to do about it. Nothing is sent there.",
+        ),
+        1,
+        1,
+        (JSON, CONFIG),
+        ("edge test archive",),
+    ),
+    Command(
+        "progress",
+        "[--json] [--config FILE]",
+        "say what is being sent, how fast, and how long it will take",
+        ("Lists each object that is on its way: how much of it has arrived, at which rate, and the time left.",),
+        0,
+        0,
+        (JSON, CONFIG),
+        ("edge progress",),
+    ),
+    Command(
+        "prioritise",
+        "PRIORITY [--object ID] [--destination NAME] [--json] [--config FILE]",
+        "let jobs go before or behind others",
+        ("PRIORITY is urgent, normal or low. It counts for what waits now, not for what comes later.",),
+        1,
+        1,
+        (
+            Option("--object", "ID", "Only this object's jobs, by the number that `edge objects` shows as id."),
+            Option("--destination", "NAME", "Only jobs for this destination."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge prioritise urgent --object 17",),
+    ),
+    Command(
         "route",
         "FILE... [--from AE] [--called AE] [--ip IP] [--at TIME] [--json] [--config FILE]",
         "say which routes apply to files, and why",

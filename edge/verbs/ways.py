@@ -5,7 +5,8 @@ from edge.spool import errors, jobs
 from edge.verbs.box import must_know
 from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
 
-_PRIORITIES = {"urgent": jobs.URGENT, "normal": jobs.NORMAL, "low": jobs.LOW}
+# What a priority is called, and its number in the index
+PRIORITIES = {"urgent": jobs.URGENT, "normal": jobs.NORMAL, "low": jobs.LOW}
 
 
 def test(box, request, who):
@@ -41,7 +42,7 @@ def progress(box, request, who):
 
 def prioritise(box, request, who):
     """Let jobs go before or behind others; return how many."""
-    spool, priority = box.spool, _PRIORITIES[request["priority"]]
+    spool, priority = box.spool, PRIORITIES[request["priority"]]
     number, name = request.get("object"), request.get("destination")
     if number is None and name is None:
         raise Refused("say whose jobs: those of an object, for a destination, or both")
@@ -109,7 +110,7 @@ VERBS = (
         prioritise,
         OPERATOR,
         (
-            Argument("priority", "choice", "Where they go.", True, tuple(_PRIORITIES)),
+            Argument("priority", "choice", "Where they go.", True, tuple(PRIORITIES)),
             Argument("object", "number", "Only this object, by the number that `objects` shows as id."),
             Argument("destination", "text", "Only jobs for this destination."),
         ),

@@ -7,7 +7,7 @@ that failed are not tried; a ping that nobody answers is no failure, as many net
 import time
 from collections import namedtuple
 
-from edge.box import config, encryption
+from edge.box import config
 from edge.forward.target import LinkFailure
 from edge.net import ping, reach, tls
 from edge.protocol import contexts, echo, status
