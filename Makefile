@@ -32,7 +32,7 @@ setup: $(VENV)/setup.stamp
 	@echo "set up: $(VENV)/bin/edge (make run starts the box)"
 
 test: $(VENV)/test.stamp
-	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/test.stamp
 	@$(PY) -m tests.bench

@@ -6,6 +6,24 @@ from tests.support.certificates import Authority
 from tests.support.service import Service
 
 
+# The files that take longest, those that do so most first: begun last, they would keep one processor waiting for the
+# other at the end. What waits and what computes stand in turns.
+LONGEST = """
+    link/test_12_refusals native/test_jpeg_ls_foreign demo/test_day spool/test_index interop/test_service_status
+    native/test_lossless_foreign link/test_10_kill browser/test_browser link/test_11_bad_link forward/test_dicom_target
+    interop/test_orthanc_commitment pixels/test_limited service/test_serve pixels/test_samples link/test_blame
+    native/test_lossless_hostile spool/test_compaction interop/test_data_sets_fuzz service/test_space
+    micropython/test_subset hostile/test_19_access spool/test_compare interop/test_service_tls
+    hostile/test_13_small_memory console/test_commands crash/test_folder interop/test_service_samples
+""".split()
+
+
+def pytest_collection_modifyitems(items):
+    """Let the longest files begin first, the others as they come; the order within a file stays."""
+    place = {f"{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get("/".join(item.path.parts[-2:]), len(place)))
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     """An issuer of certificates, which tests let issue what they need and leave otherwise as it is."""

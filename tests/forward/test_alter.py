@@ -116,7 +116,9 @@ def test_what_is_changed_can_be_compressed_then(tmp_path):
 def test_a_large_object_is_changed_in_the_memory_of_a_small_one(tmp_path):
     import tracemalloc
 
-    made = phantom.us(phantom.study("US"), size=1024, frames=60)
+    made = phantom.us(phantom.study("US"), size=64, frames=1)
+    head = made.data_set[: made.data_set.rindex(b"\xe0\x7f\x10\x00")]
+    made = made._replace(data_set=head + b"\xe0\x7f\x10\x00OB\0\0" + (60 << 20).to_bytes(4, "little") + bytes(60 << 20))
     stage = change.Changes([rule("**.PatientID", "set", "X")], "EDGE", inflater)
     with stock.opened(tmp_path / "state") as spool:
         stock.put(spool, made, "archive")

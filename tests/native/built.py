@@ -4,6 +4,7 @@ What the box itself uses, the extension, needs no building. Every other way is c
 and kept in build/ under a name made of the compiler, the flags and every source: it is there again until one changes.
 """
 
+import fcntl
 import functools
 import hashlib
 import importlib.util
@@ -101,6 +102,12 @@ def _stems():
 def prepare(ways):
     """Compile every C file of the extension in all these ways, as (compiler, flags), that are not there yet."""
     KEPT.mkdir(parents=True, exist_ok=True)
+    with open(KEPT / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two at a time would each compile everything
+        _compile(ways)
+
+
+def _compile(ways):
     missing = [(way, Path(tempfile.mkdtemp(dir=KEPT))) for way in ways if not _kept(*way).exists()]
 
     def compiled(stem, way, folder):
@@ -113,8 +120,7 @@ def prepare(ways):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(lambda job: compiled(*job), jobs))
         for way, folder in missing:
-            if not _kept(*way).exists():  # unless another run was quicker
-                folder.rename(_kept(*way))
+            folder.rename(_kept(*way))
     finally:
         for _, folder in missing:
             shutil.rmtree(folder, ignore_errors=True)
