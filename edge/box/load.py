@@ -11,8 +11,9 @@ from edge.pixels import registry
 
 # line: int, counted from 1, or None; key: where in the file, in words; words: what is wrong, and what was expected
 Mistake = namedtuple("Mistake", ("line", "key", "words"))
-# config: config.Config; warnings: tuple of Mistake, what works but is hardly meant; path: str, or None without a file
-Loaded = namedtuple("Loaded", ("config", "warnings", "path"))
+# config: config.Config; warnings: tuple of Mistake, what works but is hardly meant; path: str, or None without a file;
+# text: what the file says, or None
+Loaded = namedtuple("Loaded", ("config", "warnings", "path", "text"))
 
 
 class ConfigError(Exception):
@@ -39,9 +40,9 @@ def load(path=None):
     """Return the Loaded configuration of the file at `path`; without one, that of an empty file. Raises ConfigError."""
     if path is None:
         found = config.defaults()
-        return Loaded(_anchored(found, os.getcwd()), tuple(_warnings(found, _Places({}))), None)
+        return Loaded(_anchored(found, os.getcwd()), tuple(_warnings(found, _Places({}))), None, None)
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", newline="") as file:  # as it is, for whoever edits it
             text = file.read()
     except OSError as error:
         raise ConfigError(path, [Mistake(None, "", "it cannot be read: %s" % error.strerror)]) from None
@@ -66,7 +67,7 @@ def parse(text, path):
     if reading.mistakes:
         raise ConfigError(path, reading.mistakes)
     anchored = _anchored(found, os.path.dirname(os.path.abspath(path)))
-    return Loaded(anchored, tuple(_warnings(found, reading.places)), path)
+    return Loaded(anchored, tuple(_warnings(found, reading.places)), path, text)
 
 
 def _syntax_mistake(text, words):

@@ -21,6 +21,7 @@ class Box:
         "audit": "who changed what: an audit.Trail",
         "workers": "function, the worker.Worker of each destination",
         "lookout": "knocks at destinations while somebody looks: a lookout.Lookout",
+        "settings": "the configuration file and its changes: a keeper.Keeper",
     }
 
     def __init__(self, settings, spool, associations=None, **parts):

@@ -21,6 +21,7 @@ FLOOR = {
     "modality": 3,
     "box": 3,
     "ways": 3.5,
+    "settings": 3.5,
     "verbs": 4,
     "console": 5,
     "demo": 5,
@@ -57,6 +58,7 @@ ORDER = {
     " news hand worker commitment",
     "ways": "targets walk lookout",
     "verbs": "verb box status jobs ways objects table",
+    "settings": "writing history keeper",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
