@@ -141,6 +141,23 @@ def _suggestion(word, words):
     return '; did you mean "%s"?' % near[0] if near else "; there are: " + ", ".join(words)
 
 
+def misfits(kind, value):
+    """Return in words what is wrong with one value, as TOML gives it, for a values.Kind; nothing when it is right."""
+    try:
+        kind.read(value)
+        return []
+    except ValueError as unfit:
+        return _misfits(kind, value, unfit)
+
+
+def _misfits(kind, value, unfit):
+    if isinstance(unfit, ItemError):
+        found = [(toml(item) + " among them", reason) for item, reason in unfit.items]
+    else:
+        found = [(toml(unfit.shown if isinstance(unfit, SecretError) else value), str(unfit))]
+    return ["expected %s, found %s%s" % (kind.expected, each, reason and ": " + reason) for each, reason in found]
+
+
 class _Reading:
     """One pass over a parsed document, collecting mistakes."""
 
@@ -150,9 +167,6 @@ class _Reading:
 
     def _wrong(self, path, key, words):
         self.mistakes.append(Mistake(self.places.line(*path), key, words))
-
-    def _misfit(self, path, key, kind, found, reason):
-        self._wrong(path, key, "expected %s, found %s%s" % (kind.expected, found, reason and ": " + reason))
 
     def read(self, document):
         """Return the Config of `document`; where something is wrong, the default stands in and a mistake is noted."""
@@ -197,12 +211,9 @@ class _Reading:
                 continue
             try:
                 values[key.field] = key.kind.read(value)
-            except ItemError as unfit:
-                for item, reason in unfit.items:
-                    self._misfit((*path, name), _key(header, name), key.kind, toml(item) + " among them", reason)
             except ValueError as unfit:
-                shown = unfit.shown if isinstance(unfit, SecretError) else value
-                self._misfit((*path, name), _key(header, name), key.kind, toml(shown), str(unfit))
+                for words in _misfits(key.kind, value, unfit):
+                    self._wrong((*path, name), _key(header, name), words)
         for key in known.values():
             if key.default is REQUIRED and key.name not in table and (kind or key.only is None):
                 self._wrong(path, _key(header, key.name), "it is missing; expected " + key.kind.expected)

@@ -5,6 +5,14 @@ and comments are passed over, brackets are counted, and what stands in front of 
 a key. Keys inside an inline table are found under the line of the key that holds it.
 """
 
+from collections import namedtuple
+
+# A key with its value, or a table's header, with all of its lines. line: of its first, from 1; start, end: where it
+# begins and ends in the text, its comment included and its line end not; header: "[", "[[" or "" of a key; key: what is
+# written there, a tuple of parts; table: path of the table that it stands in; path: its own. A path is a tuple of
+# names, with the number of the table (from 0) after the name of each array of tables: ("destination", 1, "port")
+Statement = namedtuple("Statement", ("line", "start", "end", "header", "key", "table", "path"))
+
 _BLANK = " \t\r\n"
 _BARE_END = " \t\r\n=.]#"
 
@@ -73,7 +81,8 @@ class _Text:
             while self.peek() in (" ", "\t"):
                 self.skip()
             if self.peek() in ('"', "'"):
-                parts.append(self.skip_string())
+                quote = self.peek()
+                parts.append(_plain(quote, self.skip_string()))
             else:
                 began = self.at
                 while self.at < len(self.text) and self.peek() not in _BARE_END:
@@ -86,36 +95,51 @@ class _Text:
             self.skip()
 
 
-def find(text):
-    """Return {path: line} of every table and key of the valid TOML in `text`; lines count from 1.
+def _plain(quote, inside):
+    """Return what a quoted key stands for, of what is between its quotes."""
+    if quote == "'" or "\\" not in inside:
+        return inside
+    import tomllib  # only a key with an escape pays for it
 
-    A path is a tuple of names, with the number of the table (from 0) after the name of each array of tables:
-    ("destination", 1, "port").
-    """
-    lines = {}
+    return next(iter(tomllib.loads('"%s" = 0' % inside)))
+
+
+def statements(text):
+    """Yield each Statement of the valid TOML in `text`."""
     counts = {}
     table = ()
     here = _Text(text)
     here.skip_blank()
     while here.at < len(text):
-        line = here.line
+        line, start = here.line, here.at
         if here.peek() == "[":
-            repeated = here.peek(2) == "[["
-            here.skip(2 if repeated else 1)
-            name = _numbered(here.read_key(), counts, not repeated)
-            if repeated:
-                counts[name] = counts.get(name, -1) + 1
-                name = (*name, counts[name])
-            table = name
+            header = "[[" if here.peek(2) == "[[" else "["
+            here.skip(len(header))
+            key = here.read_key()
+            path = _numbered(key, counts, header == "[")
+            if header == "[[":
+                counts[path] = counts.get(path, -1) + 1
+                path = (*path, counts[path])
+            table = path
             here.skip_to_line_end()
-            lines.setdefault(table, line)
         else:
-            path = (*table, *here.read_key())
+            header = ""
+            key = here.read_key()
+            path = (*table, *key)
             here.skip()  # the equals sign
             here.skip_value()
-            for depth in range(len(table) + 1, len(path) + 1):
-                lines.setdefault(path[:depth], line)
+        yield Statement(line, start, here.at, header, key, table, path)
         here.skip_blank()
+
+
+def find(text):
+    """Return {path: line} of every table and key of the valid TOML in `text`; lines count from 1. Paths: Statement."""
+    lines = {}
+    for each in statements(text):
+        if each.header:
+            lines.setdefault(each.path, each.line)
+        for depth in range(len(each.table) + 1, len(each.path) + 1):
+            lines.setdefault(each.path[:depth], each.line)
     return lines
 
 

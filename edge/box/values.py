@@ -11,8 +11,8 @@ from edge.dicom import element, syntax, tags, uid
 from edge.morph import layout, match, path
 
 # brief: words for a table; expected: words that follow "expected"; read: function of the TOML value; show: function
-# that turns a value as the box uses it back into what a person writes
-Kind = namedtuple("Kind", ("brief", "expected", "read", "show"))
+# that turns a value as the box uses it back into what a person writes; choices: every value, where there are few
+Kind = namedtuple("Kind", ("brief", "expected", "read", "show", "choices"), defaults=((),))
 
 
 # words: as it was written; is_encrypted: whether it is of https; host: str; port: int; path: without a slash at its end
@@ -153,7 +153,7 @@ def choice(*words):
         return value
 
     shown = [toml(word) for word in words]
-    return Kind(" or ".join(shown), "one of " + ", ".join(shown), read, toml)
+    return Kind(" or ".join(shown), "one of " + ", ".join(shown), read, toml, words)
 
 
 def _read_truth(value):
@@ -162,7 +162,7 @@ def _read_truth(value):
     return value
 
 
-TRUTH = Kind("true or false", "true or false", _read_truth, toml)
+TRUTH = Kind("true or false", "true or false", _read_truth, toml, (True, False))
 
 
 def _read_name(value):
@@ -386,7 +386,7 @@ def several(kind, least=0):
             raise ItemError(unfit)
         return tuple(values)
 
-    return Kind("list: " + kind.brief, "a list, each item " + kind.expected, read, toml)
+    return Kind("list: " + kind.brief, "a list, each item " + kind.expected, read, toml, kind.choices)
 
 
 IN_ITEMS = ', also in items: "SEQUENCE.KEYWORD", "**.KEYWORD"'

@@ -58,7 +58,7 @@ ORDER = {
     " news hand worker commitment",
     "ways": "targets walk lookout",
     "verbs": "verb box status jobs ways objects table",
-    "settings": "writing history keeper",
+    "settings": "writing history keeper mask lines catalogue document",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
