@@ -41,6 +41,18 @@ def edited(text, edits):
     return text
 
 
+def mistake(edit):
+    """Return in words what is wrong with the value of one edit, by itself; None when it is right. Unfit for no edit."""
+    section = _section_of(edit)
+    if "key" not in edit:
+        return None
+    name, arguments = _of_key(section, (), edit)
+    key = arguments[0][-1]
+    if catalogue.key(section, key) is None:
+        raise Unfit("%s has no key %s" % (_header(section), toml(key)))
+    return catalogue.mistake(section, key, arguments[1]) if name == "set" else None
+
+
 def _edited(text, edit):
     import tomllib
 

@@ -62,6 +62,10 @@ class History:
         """Return the newest Version whose digest is `wanted`, or None."""
         return next((each for each in self.versions() if each.digest == wanted), None)
 
+    def before(self, number):
+        """Return the newest Version that is older than `number`, or None."""
+        return next((each for each in self.versions() if each.id < number), None)
+
     def add(self, text, who, words, at, outcome=KEPT):
         """Keep a text as the newest version, durably; return the Version."""
         number = max(self._numbers(), default=0) + 1

@@ -12,7 +12,7 @@ _NAMES = "password|passphrase|secret|token|api_?key|credential"
 _LOGIN = re.compile(r"(\w://)[^/\s\"'@]*(?:@[^/\s\"'@]*)*@")
 _QUERY = re.compile(r"(\w://[^\s\"'?]*\?)[^\s\"']+")
 # a key like password = "..."; those that name a file are none
-_STRING = r"\"\"\".*?\"\"\"|'''.*?'''|\"[^\"\n]*\"?|'[^'\n]*'?|[^\s\"'#,]+"
+_STRING = r"\[.*?\]|\"\"\".*?\"\"\"|'''.*?'''|\"[^\"\n]*\"?|'[^'\n]*'?|[^\s\"'#,]+"
 _KEY = re.compile(r"(?i)([\w.-]*(?:%s)s?[\"']?\s*[=:]\s*)(%s)" % (_NAMES, _STRING), re.DOTALL)
 
 

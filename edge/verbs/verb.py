@@ -26,7 +26,8 @@ Verb = namedtuple(
     defaults=((), None, {}, False, None, False),
 )
 # name: a word; kind: "text", "number" (whole), "truth", "secret" (text that stands in no log), "choice", "list" (of
-# text) or "any" (what JSON carries, checked by the verb); meaning: a sentence; required; choices: of a choice
+# text), "any" (what JSON carries, checked by the verb) or "hidden" (the same, that stands in no log); meaning: a
+# sentence; required; choices: of a choice
 Argument = namedtuple("Argument", ("name", "kind", "meaning", "required", "choices"), defaults=(False, ()))
 
 _TEXT_LIMIT = 1 << 16
@@ -121,7 +122,7 @@ def _wrong(argument, value):
 
 def _audited(box, verb, request, who, rows):
     """Yield what `rows` yields; when it is over, have it written down who asked for what, and what came of it."""
-    secret = {each.name for each in verb.arguments if each.kind == "secret"}
+    secret = {each.name for each in verb.arguments if each.kind in ("secret", "hidden")}
     shown = {name: "(secret)" if name in secret else value for name, value in request.items() if name != "file"}
     try:
         summary = yield from rows

@@ -57,7 +57,7 @@ ORDER = {
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "verbs": "verb box status jobs ways objects table",
+    "verbs": "verb box status jobs ways objects settings table",
     "settings": "writing history keeper mask lines catalogue document",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
