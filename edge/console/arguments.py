@@ -5,8 +5,9 @@ A page of argparse would do the same for a megabyte of memory that the service t
 
 from collections import namedtuple
 
-# name: as it is typed, "--json"; value: what to call its value in the help, or None for a switch; meaning: for the help
-Option = namedtuple("Option", ("name", "value", "meaning"))
+# name: as it is typed, "--json"; value: what to call its value in the help, or None for a switch; meaning: for the
+# help; many: whether it may be typed more than once, so that its value is a list
+Option = namedtuple("Option", ("name", "value", "meaning", "many"), defaults=(False,))
 # name: as it is typed; usage: what follows the name; summary: one line; about: paragraphs for its own page; least,
 # most: how many arguments it takes (most None: any number); options: tuple of Option; examples: tuple of lines
 Command = namedtuple("Command", ("name", "usage", "summary", "about", "least", "most", "options", "examples"))
@@ -52,7 +53,7 @@ def read(commands, words):
                 value = next(rest, None)
                 if value is None or value.startswith("--"):
                     raise UsageError("%s needs a value: %s %s" % (name, name, option.value))
-            options[name[2:]] = value
+            options[name[2:]] = [*options.get(name[2:], ()), value] if option.many else value
         else:
             arguments.append(word)
     if "help" not in options:

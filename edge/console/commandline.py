@@ -11,7 +11,15 @@ from edge.console.commands import COMMANDS, DONE, FAILED, INTERRUPTED, MISCONFIG
 
 
 # The commands that have a file of their own, which is not read before it is needed
-_MODULES = {"route": "routing", "test": "waywork", "progress": "waywork", "prioritise": "waywork"}
+_MODULES = {
+    "route": "routing",
+    "test": "waywork",
+    "progress": "waywork",
+    "prioritise": "waywork",
+    "settings": "setting",
+    "backup": "setting",
+    "restore": "setting",
+}
 
 
 def main(words, rooms):
@@ -84,7 +92,7 @@ def _run(words, rooms):
         print(arguments.page(asked.command))
         return DONE
     name = asked.command.name
-    path = asked.options.get("config") or os.environ.get("EDGE_CONFIG") or None
+    path = asked.options.get("config") or os.environ.get("EDGE_CONFIG") or _here()
     if name in rooms:
         return _with_config(path, lambda loaded: rooms[name](loaded, asked.options))
     from edge.console import actions, boxwork  # not before they are needed: `serve` is not to carry them
@@ -103,6 +111,11 @@ def _run(words, rooms):
     if name == "echo":
         return _with_config(path, lambda loaded: actions.echo(asked, loaded))
     return _with_config(path, lambda loaded: boxwork.run(asked, loaded))
+
+
+def _here():
+    """Return the name of the configuration in the current folder; None when there is none."""
+    return "edge.toml" if os.path.exists("edge.toml") else None
 
 
 def _help(words):

@@ -2,7 +2,9 @@
 
 from edge.console.arguments import Command, Option
 
-CONFIG = Option("--config", "FILE", "The configuration (TOML); without it $EDGE_CONFIG, or the built-in defaults.")
+CONFIG = Option(
+    "--config", "FILE", "The configuration (TOML); without it $EDGE_CONFIG, ./edge.toml, or the built-in defaults."
+)
 JSON = Option("--json", None, "Print JSON for a program instead of a table for a person.")
 
 # Exit codes: every one there is
@@ -314,6 +316,46 @@ COMMANDS = (
             CONFIG,
         ),
         ("edge check-config edge.toml", "edge check-config --reference > edge.toml"),
+    ),
+    Command(
+        "settings",
+        "[KEY] [--json] [--config FILE]\n"
+        "       edge settings [--set KEY=VALUE] [--unset KEY] [--add TABLE] [--remove TABLE] [--check]\n"
+        "       edge settings --confirm | --revert | --reload | --history | --difference ID |\n"
+        "       --restore ID [--within S]",
+        "show and change the configuration",
+        (
+            "Lists every key, or one with its meaning, or those that begin with KEY: dicom, destination.archive. "
+            "Tables without a name go by their number: route.2.to.",
+            "A change is checked, written into the file, where all else stays as it was, and applied to the box that "
+            "runs. There it is on trial: unless it is confirmed within 120 s, it goes back by itself. Without a box "
+            "it is checked and written, and counts from the next start on. --set, --unset, --add and --remove may be "
+            "given more than once and go together, as one change.",
+        ),
+        0,
+        1,
+        (
+            Option("--set", "KEY=VALUE", "Give a key a value, as in the file or without quotes.", True),
+            Option("--unset", "KEY", "Take a key out, so that its default counts.", True),
+            Option("--add", "TABLE", "Add a table: destination.NAME, or route; it is the last one.", True),
+            Option("--remove", "TABLE", "Remove a table: destination.NAME, or route.NUMBER.", True),
+            Option("--check", None, "With these: only say what would change, and what would be wrong."),
+            Option("--within", "S", "How long the change is on trial, 10 to 3600; 0: it stays at once."),
+            Option("--confirm", None, "Let the change that is on trial stay."),
+            Option("--revert", None, "Put back what was before it, now."),
+            Option("--reload", None, "Take in what was written into the file by hand while the box ran."),
+            Option("--history", None, "List the last 50 versions: when, by whom, what."),
+            Option("--difference", "ID", "Show what a version changed."),
+            Option("--restore", "ID", "Make a version the configuration again."),
+            JSON,
+            CONFIG,
+        ),
+        (
+            "edge settings dicom.port",
+            "edge settings --set dicom.port=104 --set dicom.accept_calling=CT1,MR1",
+            "edge settings --add route --set route.1.to=archive --check",
+            "edge settings --confirm",
+        ),
     ),
     Command(
         "reindex",

@@ -102,7 +102,9 @@ class Lines:
             depth = len(near.key) - (len(near.path) - len(table))
             self._put_below(near.end, "".join([_key(part) + "." for part in near.key[:depth]]) + line)
         else:
-            self._paste(len(self.text), "[%s]\n%s\n" % (_key(table[0]), line))
+            tables = [each for each in self._all if each.header == "[["]
+            place = self._top(tables[0]) if tables else len(self.text)
+            self._paste(place, "[%s]\n%s\n" % (_key(table[0]), line))
 
     def _example(self, header, name):
         """Return where, under a header, a comment shows the key `name`, as those of the reference do; None without."""

@@ -1,0 +1,288 @@
+"""`edge settings`, `edge backup`, `edge restore`: the configuration seen and changed, through the box where it runs."""
+
+import os
+import sys
+import time
+
+from edge.console import control, handing
+from edge.console.arguments import UsageError
+from edge.console.commands import DONE, FAILED
+from edge.console.reaching import Answer, guarded
+from edge.console.text import complain, count, print_json, shortened, shown, table
+from edge.verbs import table as verbs
+from edge.verbs.box import Box
+from edge.verbs.verb import ENGINEER, Asker, Misused
+
+_OWNER = Asker("", ENGINEER, "command line")
+_CHANGES = ("set", "unset", "add", "remove")
+_OTHERS = ("confirm", "revert", "reload", "restore", "history", "difference")
+_VALUE_COLUMNS = 60
+
+
+def run(asked, loaded):
+    """Run `edge settings`, `edge backup` or `edge restore` with a Loaded configuration; return the exit code."""
+    return guarded(lambda: _RUN[asked.command.name](asked, loaded), loaded)
+
+
+def _do(loaded, verb, request, file=None):
+    """Yield the rows of a verb and return its summary: of the box that runs, or of this process on the file itself."""
+    channel = control.connect(loaded.config.box.state_dir)
+    if channel is not None:
+        channel.wait_at_most(control.LONG_S)
+        try:
+            return (yield from control.ask(channel, verb, file, **request))
+        finally:
+            channel.close()
+    from edge.settings import keeper
+
+    box = Box(loaded.config, None)
+    box.settings = keeper.Keeper(keeper.settle(loaded))
+
+    def ask(**more):
+        return verbs.ask(box, verb, {**request, **more}, _OWNER)
+
+    if file is None:
+        return (yield from ask())
+    return (yield from handing.with_file(os.dup(file.fileno()), verbs.VERBS[verb].file, ask))
+
+
+def _settings(asked, loaded):
+    options = asked.options
+    wanted = [name for name in _OTHERS if name in options]
+    is_change = any([name in options for name in _CHANGES])
+    if len(wanted) + is_change > 1:
+        raise UsageError("one thing at a time: %s" % ", ".join(["--" + name for name in options if name != "json"]))
+    if is_change:
+        return _change(asked, loaded)
+    if not wanted:
+        return _list(asked, loaded)
+    return {"history": _history, "difference": _difference}.get(wanted[0], _decide)(asked, loaded, wanted[0])
+
+
+# Seeing it
+
+
+def _list(asked, loaded):
+    answer = Answer(_do(loaded, "settings", {}))
+    rows = list(answer)
+    if asked.arguments:
+        rows = [row for row in rows if _fits(row, asked.arguments[0])]
+        if not rows:
+            known = asked.arguments[0]
+            return complain("no key is called %s; `edge settings` lists all, by their names" % shown(known), FAILED)
+    if "json" in asked.options:
+        print_json({"settings": rows, "trial": answer.summary["trial"], "confirm_by": answer.summary["confirm_by"]})
+        return DONE
+    if len(rows) == 1:
+        print(_page(rows[0]))
+    else:
+        lines = [(_name(row), shortened(row["text"] or "-", _VALUE_COLUMNS), "" if row["is_set"] else "default")
+                 for row in rows]  # fmt: skip
+        print("\n".join(table(("key", "value", ""), lines)))
+    for line in _state(answer.summary):
+        print(line)
+    return DONE
+
+
+def _name(row):
+    """Return what a key is called on the command line."""
+    place = [] if row["number"] is None else [row["name"] or str(row["number"])]
+    return ".".join([row["section"], *place, row["key"]])
+
+
+def _fits(row, words):
+    name = _name(row)
+    return name == words or name.startswith(words + ".")
+
+
+def _page(row):
+    lines = ["%s = %s%s" % (_name(row), row["text"] or "-", "" if row["is_set"] else "  (default)"), row["meaning"],
+             "expected: " + row["expected"]]  # fmt: skip
+    if row["is_set"] and row["default"] is not None:
+        lines.append("default: " + row["default"])
+    if row["example"]:
+        lines.append("example: " + row["example"])
+    return "\n".join(lines)
+
+
+def _state(summary):
+    """Yield what there is to say of the file and of the trial."""
+    yield ""
+    yield "in %s" % shown(summary["path"])
+    if summary["edited"]:
+        yield "it was edited by hand since the box read it: `edge settings --reload` takes that in"
+    if summary["failure"]:
+        yield summary["failure"]
+    if summary["trial"] is not None:
+        yield "on trial: %s, by %s" % (summary["words"], summary["tried_by"])
+        yield _trial_words(summary)
+
+
+def _trial_words(summary):
+    until = time.strftime("%H:%M:%S", time.localtime(summary["confirm_by"]))
+    return "it goes back at %s, unless you say `edge settings --confirm`" % until
+
+
+def _history(asked, loaded, name):
+    rows = list(_do(loaded, "history", {}))
+    if "json" in asked.options:
+        print_json(rows)
+    elif not rows:
+        print("nothing was changed yet, but by hand")
+    else:
+        lines = []
+        for row in rows:
+            at = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["at"]))
+            outcome = "now" if row["now"] else row["outcome"]
+            lines.append((str(row["id"]), at, row["who"] or "-", outcome, row["words"]))
+        print("\n".join(table(("version", "when", "who", "", "what"), lines)))
+    return DONE
+
+
+def _difference(asked, loaded, name):
+    answer = Answer(_do(loaded, "difference", {"id": _number(asked.options[name], "--difference")}))
+    list(answer)
+    print(answer.summary["diff"] or "nothing")
+    return DONE
+
+
+def _number(words, option):
+    if not words.isdecimal() or not words.isascii() or len(words) > 9:
+        raise UsageError("%s: expected the number of a version, as --history shows it, found %s" % (option, words))
+    return int(words)
+
+
+# Changing it
+
+
+def _change(asked, loaded):
+    request = {"edits": _edits(asked.options)}
+    if "check" in asked.options:
+        answer = Answer(_do(loaded, "check", request))
+        rows = list(answer)
+        for row in rows:
+            print("%s: %s%s" % (row["level"], row["key"] and row["key"] + ": ", row["words"]))
+        print(answer.summary["diff"] or ("nothing would change" if answer.summary["good"] else "it would not be taken"))
+        return DONE if answer.summary["good"] else FAILED
+    return _changed(asked, loaded, "change", request)
+
+
+def _decide(asked, loaded, name):
+    if name == "restore":
+        return _changed(asked, loaded, name, {"id": _number(asked.options[name], "--restore")})
+    if name == "reload":
+        return _changed(asked, loaded, name, {})
+    answer = Answer(_do(loaded, name, {}))
+    list(answer)
+    if answer.summary.get("failure"):
+        return complain(answer.summary["failure"], FAILED)
+    if "json" in asked.options:
+        print_json(answer.summary)
+    else:
+        print("the change stays" if name == "confirm" else "what was before is back")
+    return DONE
+
+
+def _changed(asked, loaded, verb, request, file=None):
+    """Ask for a change and say what came of it."""
+    if "within" in asked.options:
+        words = asked.options["within"]
+        if not words.isdecimal() or not words.isascii() or len(words) > 9:
+            raise UsageError("--within: expected a number of seconds, found %s" % words)
+        request["within_s"] = int(words)
+    answer = Answer(_do(loaded, verb, request, file))
+    list(answer)
+    summary = answer.summary
+    if "json" in asked.options:
+        print_json(summary)
+        return DONE
+    for each in summary["changes"]:
+        print("%s: %s -> %s" % (each["key"], each["before"] or "-", each["after"] or "-"))
+    for each in summary.get("notes", ()):
+        print(each)
+    if summary["trial"] is not None:
+        print("the box works by this now; " + _trial_words(summary))
+    elif summary["running"]:
+        print("the box works by this now, and %s has it" % shown(summary["path"]))
+    else:
+        print("written to %s; no box runs here, so it counts from its next start on" % shown(summary["path"]))
+    return DONE
+
+
+def _edits(options):
+    """Return the edits that the options come to: tables added, keys set, keys unset, tables removed, in this order."""
+    found = []
+    for words in options.get("add", ()):
+        section, _, name = words.partition(".")
+        found.append({"section": section, "add": {"name": name} if name else {}})
+    for words in options.get("set", ()):
+        place, equals, value = words.partition("=")
+        if not equals:
+            raise UsageError("--set: expected KEY=VALUE, found %s" % shown(words))
+        found.append({**_place(place.strip(), "--set"), "text": value})
+    for words in options.get("unset", ()):
+        found.append({**_place(words, "--unset"), "value": None})
+    for words in options.get("remove", ()):
+        section, _, name = words.partition(".")
+        found.append({"section": section, **_which(name), "remove": True})
+    return found
+
+
+def _place(words, option):
+    section, _, rest = words.partition(".")
+    name, _, key = rest.rpartition(".")
+    if not key:
+        raise UsageError("%s: expected a key like dicom.port or destination.NAME.host, found %s" % (option, words))
+    return {"section": section, "key": key, **(_which(name) if name else {})}
+
+
+def _which(name):
+    """Return how an edit says which table is meant: by its number where it is one, otherwise by its name."""
+    return {"number": int(name)} if name.isdecimal() and name.isascii() and len(name) < 9 else {"name": name}
+
+
+# As one file
+
+
+def _backup(asked, loaded):
+    path = asked.arguments[0]
+    passphrase = _passphrase(asked, True)
+    with handing.Output(path) as file:
+        answer = Answer(_do(loaded, "backup", {"passphrase": passphrase}, file))
+        list(answer)
+    summary = answer.summary
+    if path != "-":
+        print("%s has the configuration and %s; keep the passphrase, nothing opens it without"
+              % (shown(path), count(summary["files"], "file")))  # fmt: skip
+    for each in summary["notes"]:
+        print("edge: " + each, file=sys.stderr)
+    return DONE
+
+
+def _restore(asked, loaded):
+    path = asked.arguments[0]
+    try:
+        with open(path, "rb") if path != "-" else os.fdopen(os.dup(0), "rb") as file:
+            request = {"passphrase": _passphrase(asked, False), "users": "users" in asked.options}
+            return _changed(asked, loaded, "restore-backup", request, file)
+    except FileNotFoundError:
+        return complain("%s: there is no such file" % shown(path), FAILED)
+
+
+def _passphrase(asked, is_new):
+    """Return the passphrase that a file has, or that a person types."""
+    path = asked.options.get("passphrase-file")
+    if path is not None:
+        with open(path, encoding="utf-8") as file:
+            return file.readline().rstrip("\r\n")
+    import getpass
+
+    if not sys.stdin.isatty():
+        raise UsageError("nobody can type the passphrase here; give its file with --passphrase-file")
+    found = getpass.getpass("passphrase: ")
+    if is_new and getpass.getpass("the same again: ") != found:
+        raise Misused("the two passphrases are not the same")
+    return found
+
+
+_RUN = {"settings": _settings, "backup": _backup, "restore": _restore}
