@@ -22,6 +22,7 @@ FLOOR = {
     "box": 3,
     "ways": 3.5,
     "settings": 3.5,
+    "access": 3,
     "verbs": 4,
     "console": 5,
     "demo": 5,
@@ -58,6 +59,7 @@ ORDER = {
     " news hand worker commitment",
     "ways": "targets walk lookout",
     "verbs": "verb box status jobs ways objects settings table",
+    "access": "roles files crypto seal selfmade audit claim attempts users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
