@@ -12,7 +12,7 @@ import sys
 import threading
 
 from edge.dicom import part10
-from edge.net import listener
+from edge.net import listener, manners
 from edge.protocol import association, contexts
 
 _SUFFIX = ".part"
@@ -47,7 +47,7 @@ class Archive:
         self._ae_title = ae_title
         preference = transfer_syntaxes or contexts.PREFERENCE
         policy = contexts.Policy(lambda sop_class: True, preference, not transfer_syntaxes)
-        settings = listener.Settings(
+        settings = manners.Settings(
             address="127.0.0.1",
             port=0,
             called=(ae_title,),
@@ -60,7 +60,7 @@ class Archive:
             limits=association.DEFAULT_LIMITS,
             drain_ms=1000,
         )
-        self._listener = listener.Listener(settings, self, lambda: True, lambda peer: peer.calling, None)
+        self._listener = listener.Listener(settings, self, lambda: True, lambda peer: peer.calling, lambda: None)
         self.port = self._listener.port
 
     def begin(self, sop_class, sop_instance, transfer_syntax, source):

@@ -53,6 +53,7 @@ class Hand:
         self._is_cut = False  # whether this box itself broke off what is under way
         self.is_there = False  # whether the thread runs; the worker's lock guards it
         self.is_open = False  # whether the target was left open for the next object
+        self.is_opening = False  # whether the target is being opened, and nothing is under way
 
     def start(self):
         """Come to work; the worker's lock is held."""
@@ -105,6 +106,7 @@ class Hand:
         self._close()
         self._tray.clear()
         self.is_there = False
+        self._jobs.poke(self._name)  # another worker may be there already, and has to look at what was given back
 
     def _recover(self, why):
         """Back off after what is no failure of the way there; never raises, or nobody would forward any more.
@@ -182,6 +184,7 @@ class Hand:
         except LinkFailure as failure:
             self._line_failed(failure)
         finally:
+            self.is_opening = False
             for object_id in list(self._taken):
                 self._jobs.give_back([self._account(object_id)], self._now())
             if not self.is_open:
@@ -197,6 +200,7 @@ class Hand:
     def _serve(self):
         """Let the target deliver from the tray what one session serves."""
         worker = self._worker
+        self.is_opening = not self.is_open
         parcels = self._parcels()
         has_failed = self._jobs.link(self._name).failures > 0
         if has_failed and not self.is_open:
@@ -220,6 +224,7 @@ class Hand:
             self._is_surplus = True
             self._close()
             return
+        self.is_opening = False
         if not self.is_open:
             self.is_open = True
             self._jobs.opened(self._name, 1)

@@ -94,11 +94,14 @@ class Worker:
         self.jobs.wake(self.name)
 
     def join(self, limit_s):
-        """Wait up to `limit_s` for the objects under way, then break them off; say whether nothing was broken off."""
+        """Wait up to `limit_s` for the objects under way, then break them off; say whether nothing was broken off.
+
+        A way that is only being opened is not waited for: nothing is under way on it.
+        """
         until = time.monotonic() + limit_s
-        while self._working() and time.monotonic() < until:
+        while time.monotonic() < until and (busy := [hand for hand in self._working() if not hand.is_opening]):
             self.jobs.wake(self.name)  # again and again, as one may have been about to go to sleep
-            self._working()[0].join(min(_REWAKE_S, max(0.0, until - time.monotonic())))
+            busy[0].join(min(_REWAKE_S, max(0.0, until - time.monotonic())))
         left = self._working()
         for hand in left:
             hand.interrupt()

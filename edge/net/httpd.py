@@ -13,7 +13,7 @@ import threading
 import time
 from collections import namedtuple
 
-from edge.net import alerts, heads, tls, transport
+from edge.net import alerts, doors, heads, tls, transport
 
 _log = logging.getLogger("edge.net")
 
@@ -173,30 +173,36 @@ class Server:
     """Listens, and has `serve(connection, request)` answer every request; it returns whether there may be another.
 
     context: function that returns the ssl.SSLContext for a new connection, or None for plain text; name_of: function of
-    its socket, the name of the box at the other end; raises Stranger.
+    its socket, the name of the box at the other end; raises Stranger. known: doors of others that this one replaces.
+    Raises doors.CannotListen.
     """
 
-    def __init__(self, settings, context, name_of, serve):
-        self._settings = settings
-        self._context = context
-        self._name_of = name_of
-        self._serve = serve
+    def __init__(self, settings, context, name_of, serve, known=()):
+        self.renew(settings, context, name_of, serve)
         self._lock = threading.Lock()
         self._connections = set()
         self._stopped = threading.Event()
-        family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
-        self._socket = socket.create_server(
-            (settings.address, settings.port),
-            family=family,
-            backlog=64,
-            dualstack_ipv6=family == socket.AF_INET6 and settings.address == "::",
-        )
+        self.doors = doors.opened(settings.address, settings.port, None, None, known)
+        self._socket = self.doors[0].socket
+        self._socket.setblocking(True)
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+
+    @property
+    def place(self):
+        """The address and port that it was told to listen on."""
+        return self._settings.address, self._settings.port
 
     @property
     def port(self):
         """The TCP port listened on."""
         return self._socket.getsockname()[1]
+
+    def renew(self, settings, context, name_of, serve):
+        """Have newcomers and the next requests met by these; where it listens stays as it is."""
+        self._settings = settings
+        self._context = context
+        self._name_of = name_of
+        self._serve = serve
 
     def start(self):
         """Begin to accept."""

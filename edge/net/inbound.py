@@ -58,16 +58,18 @@ class Inbound:
 
     wire: transport.Wire; engine: association.Association, established or about to be; intake: the spool's, of which
     `begin(sop_class, sop_instance, transfer_syntax, source)` and `keep_up()` are called; source: what the spool keeps
-    of where objects came from; route: what `Arrival.commit` asks where an object goes; object_limit: octets of the
-    longest data set taken; reports: report.Reports, or None where nobody commits to anything.
+    of where objects came from; routes: function that returns what `Arrival.commit` asks where an object goes, called
+    when it begins; object_limit: octets of the longest data set taken; reports: report.Reports, or None where nobody
+    commits to anything.
     """
 
-    def __init__(self, wire, engine, peer, intake, source, route, object_limit, reports=None):
+    def __init__(self, wire, engine, peer, intake, source, routes, object_limit, reports=None):
         self._wire = wire
         self._engine = engine
         self._intake = intake
         self._source = source
-        self._route = route
+        self._routes = routes
+        self._route = None  # of the object under way
         self._object_limit = object_limit
         self._reports = reports
         self._report = None  # the one under way
@@ -235,6 +237,7 @@ class Inbound:
             return
         try:
             syntax = context.transfer_syntax
+            self._route = self._routes()
             self._arrival = self._intake.begin(asked.sop_class, asked.sop_instance, syntax, self._source)
         except (DicomError, OSError) as error:
             self._refuse_for(error)

@@ -18,12 +18,11 @@ import logging
 import selectors
 import socket
 import threading
-from collections import namedtuple
 
 from edge.dicom import uid
-from edge.net import channel, inbound, tls, transport
+from edge.net import channel, doors, inbound, manners, tls, transport
 from edge.net.half import Half, Mistaken
-from edge.protocol import association, commitment, echo, items, pdu
+from edge.protocol import association, commitment, items, pdu
 
 _log = logging.getLogger("edge.net")
 
@@ -34,60 +33,25 @@ _REST_MS = 1000  # how long nobody is accepted after the system had no descripto
 _BUFFER_BYTES = 65536  # what is received at a time where it has to be decrypted first
 _QUIET_S = 0.2  # how long a drain waits before it looks again which associations have come to rest
 
-# What the listener is to do. address, port: where to listen (port 0: any, None: not without TLS); called: AE titles we
-# answer to, empty for any; admits: function of (calling AE title, address), whether it may open an association; knows:
-# function of an address, whether the configuration names it; policy: contexts.Policy; max_associations, per_address:
-# caps; object_limit: octets of the longest data set; limits: association.Limits; drain_ms: how long a drain waits;
-# manner_of: function of (calling AE title, address), the Manner in which such a peer is met, or None; tls_port: where
-# to listen with TLS, None for nowhere; server: the tls.Server for that; keeps: function of (calling AE title,
-# channel.Holder or None), whether that title is kept for the holder of another certificate
-Settings = namedtuple(
-    "Settings",
-    (
-        "address",
-        "port",
-        "called",
-        "admits",
-        "knows",
-        "policy",
-        "max_associations",
-        "per_address",
-        "object_limit",
-        "limits",
-        "drain_ms",
-        "manner_of",
-        "tls_port",
-        "server",
-        "keeps",
-    ),
-    defaults=(lambda calling, address: None, None, None, lambda calling, holder: False),
-)
-# How a peer is met that needs it otherwise. called: AE titles that it may call beside ours, with "*" any; policy:
-# contexts.Policy; max_pdu_bytes: the longest PDU it is asked to send
-Manner = namedtuple("Manner", ("called", "policy", "max_pdu_bytes"))
 
-
-class CannotListen(OSError):
-    """A port cannot be listened on. port: which."""
-
-    def __init__(self, error, port):
-        super().__init__(error.errno, error.strerror)
-        self.port = port
+class Ended(Exception):
+    """The listener takes no more associations, and no other settings."""
 
 
 class Listener:
-    """The listening socket, the half-open connections, and the threads of the associations that were accepted.
+    """The doors, the half-open connections, and the threads of the associations that were accepted.
 
-    intake: the spool's; has_room: function, whether the spool takes new objects; source_of: function of an
-    inbound.Peer, what the spool keeps as the source; route: what Arrival.commit asks; reports: report.Reports, or None.
+    settings: manners.Settings; intake: the spool's; has_room: function, whether the spool takes new objects; source_of:
+    function of an inbound.Peer, what the spool keeps as the source; routes: function that returns what Arrival.commit
+    asks; reports: report.Reports, or None.
     """
 
-    def __init__(self, settings, intake, has_room, source_of, route, reports=None):
+    def __init__(self, settings, intake, has_room, source_of, routes, reports=None):
         self._settings = settings
         self._intake = intake
         self._has_room = has_room
         self._source_of = source_of
-        self._route = route
+        self._routes = routes
         self._reports = reports
         self._selector = selectors.DefaultSelector()
         self._half = {}
@@ -97,42 +61,29 @@ class Listener:
         self._rests_until_ms = None  # while the listening socket is not looked at
         self._is_short = False  # whether descriptors were short when somebody last came
         self._buffer = None  # for what is encrypted
-        self._servers = {}  # listening socket -> the tls.Server for it, None without TLS
-        self._listen()
+        self._renewal = None  # what `run` is to go on with, until it does: (Settings, reports, doors)
+        self._has_ended = False
+        self._doors = ()
+        self._open(self.prepare(settings))
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
 
-    def _listen(self):
-        settings = self._settings
-        try:
-            if settings.port is not None:
-                self._servers[self._bind(settings.port)] = None
-            if settings.tls_port is not None:
-                self._buffer = memoryview(bytearray(_BUFFER_BYTES))
-                self._servers[self._bind(settings.tls_port)] = settings.server
-        except OSError:
-            for server in self._servers:
-                server.close()
-            raise
-        for server in self._servers:
-            self._selector.register(server, selectors.EVENT_READ, None)
+    def _open(self, made):
+        """Look at these doors from now on, at no other ones."""
+        if self._rests_until_ms is None:
+            for each in self._doors:
+                self._selector.unregister(each.socket)
+            for each in made:
+                self._selector.register(each.socket, selectors.EVENT_READ, each)
+        self._doors = made
+        if self._buffer is None and any([each.server is not None for each in made]):
+            self._buffer = memoryview(bytearray(_BUFFER_BYTES))
 
-    def _bind(self, port):
-        settings = self._settings
-        family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
-        server = socket.socket(family, socket.SOCK_STREAM)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6 and settings.address == "::":
-            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        try:
-            server.bind((settings.address, port))
-            server.listen(128)
-        except OSError as error:
-            server.close()
-            raise CannotListen(error, port) from error
-        server.setblocking(False)
-        return server
+    @property
+    def settings(self):
+        """The manners.Settings by which newcomers are met."""
+        return self._settings
 
     @property
     def port(self):
@@ -145,10 +96,54 @@ class Listener:
         return self._port(True)
 
     def _port(self, is_encrypted):
-        for server, encryption in self._servers.items():
-            if (encryption is not None) is is_encrypted:
-                return server.getsockname()[1]
+        for each in self._doors:
+            if (each.server is not None) is is_encrypted:
+                return doors.number(each)
         return None
+
+    # Other settings
+
+    def prepare(self, settings):
+        """Return the doors that other settings want, for `renew` or `forget`; doors.CannotListen when one is taken."""
+        return doors.opened(settings.address, settings.port, settings.tls_port, settings.server, self._doors)
+
+    def forget(self, made):
+        """Let go of what `prepare` returned."""
+        doors.close(made, self._doors)
+
+    def renew(self, settings, reports, made):
+        """Meet newcomers by other settings and reports, at the doors that were prepared; who is here goes on as before.
+
+        To be called from another thread than `run`'s; returns when it is so. Raises Ended when nobody is met any more.
+        """
+        with self._lock:
+            if not self._has_ended:
+                self._renewal = settings, reports, made
+                self._look_up()
+                self._lock.wait_for(lambda: self._renewal is None)
+            if self._has_ended:
+                raise Ended("the box is stopping")
+
+    def _renew(self):
+        with self._lock:
+            if self._renewal is None:
+                return
+            settings, reports, made = self._renewal
+            before = self._doors
+            for each in before:
+                if each.socket not in [other.socket for other in made]:
+                    self._accept(each)  # who has come in already
+            self._settings, self._reports = settings, reports
+            self._open(made)
+            doors.close(before, made)
+            self._renewal = None
+            self._lock.notify_all()
+
+    def _look_up(self):
+        try:
+            self._wake.send(b"x")
+        except OSError:
+            pass
 
     def fileno(self):
         """The descriptor that makes `run` look up when an octet is written to it: what signal.set_wakeup_fd wants."""
@@ -163,14 +158,15 @@ class Listener:
         """Serve until `stop` is called, then until the associations have ended or the drain's time is over."""
         while not self._stopping:
             for key, _ in self._selector.select(self._patience_s()):
-                if key.fileobj in self._servers:
-                    self._accept(key.fileobj)
+                if isinstance(key.data, doors.Door):
+                    self._accept(key.data)
                 elif key.fileobj is self._woken:
                     self._woken.recv(64)
                 else:
                     self._readable(key.data)
             self._expire()
             self._end_rest()
+            self._renew()
         self._drain()
 
     def close(self):
@@ -181,10 +177,7 @@ class Listener:
     def stop(self):
         """Take no more associations; those that are open may finish. May be called from a signal handler."""
         self._stopping = True
-        try:
-            self._wake.send(b"x")
-        except OSError:
-            pass
+        self._look_up()
 
     # Half-open connections
 
@@ -195,12 +188,12 @@ class Listener:
             ends.append(self._rests_until_ms)
         return max(0, min(ends) - transport.now_ms()) / 1000 if ends else None
 
-    def _accept(self, server):
+    def _accept(self, door):
         for _ in range(64):  # then look at those that are waiting
             if self._rests_until_ms is not None:
                 return
             try:
-                connected, name = server.accept()
+                connected, name = door.socket.accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -211,7 +204,7 @@ class Listener:
             if self._is_short:
                 self._is_short = False
                 _log.warning("connections are taken again")
-            self._admit(connected, name[0], self._servers[server])
+            self._admit(connected, name[0], door.server)
 
     def _rest(self, error):
         """Make room if somebody stands about, and look at the listening sockets again in a while."""
@@ -220,15 +213,15 @@ class Listener:
             words = "cannot take connections: %s; let the box have more descriptors (LimitNOFILE=, ulimit -n) or memory"
             _log.error(words, (error.strerror or str(error)).lower())
         self._evict(None)
-        for server in self._servers:
-            self._selector.unregister(server)
+        for each in self._doors:
+            self._selector.unregister(each.socket)
         self._rests_until_ms = transport.now_ms() + _REST_MS
 
     def _end_rest(self):
         if self._rests_until_ms is not None and self._rests_until_ms <= transport.now_ms():
             self._rests_until_ms = None
-            for server in self._servers:
-                self._selector.register(server, selectors.EVENT_READ, None)
+            for each in self._doors:
+                self._selector.register(each.socket, selectors.EVENT_READ, each)
 
     def _admit(self, connected, address, server):
         settings = self._settings
@@ -375,29 +368,20 @@ class Listener:
         )
 
     def _refusal(self, half, request):
-        settings = self._settings
-        if request.application_context != pdu.APPLICATION_CONTEXT:
-            return pdu.REJECTED_PERMANENT, pdu.APPLICATION_CONTEXT_NOT_SUPPORTED
-        manner = settings.manner_of(request.calling, half.address)
-        called = settings.called + (manner.called if manner is not None else ())
-        if settings.called and request.called not in called and "*" not in called:
-            return pdu.REJECTED_PERMANENT, pdu.CALLED_NOT_RECOGNIZED
-        if not settings.admits(request.calling, half.address):
-            return pdu.REJECTED_PERMANENT, pdu.CALLING_NOT_RECOGNIZED
-        if settings.keeps(request.calling, half.holder):
-            _log.warning("the title %s is kept for the holder of another certificate", request.calling)
-            return pdu.REJECTED_PERMANENT, pdu.CALLING_NOT_RECOGNIZED
+        refusal = manners.refusal(self._settings, request, half.address, half.holder)
+        if refusal is not None:
+            return refusal
         with self._lock:
-            is_full = len(self._running) >= settings.max_associations
-        if is_full or self._associations_of(half.address) >= settings.per_address:
+            is_full = len(self._running) >= self._settings.max_associations
+        if is_full or self._associations_of(half.address) >= self._settings.per_address:
             return pdu.REJECTED_TRANSIENT, pdu.LOCAL_LIMIT_EXCEEDED
-        if not self._has_room() and _wants_storage(request):
+        if not self._has_room() and manners.wants_storage(request):
             return pdu.REJECTED_TRANSIENT, pdu.TEMPORARY_CONGESTION
         return None
 
     def _start(self, half, request):
         """Give the connection to a thread that accepts `request`; refuse it, and return False, if there is none."""
-        settings = self._settings
+        settings, reports = self._settings, self._reports
         self._half.pop(half.socket.fileno(), None)
         self._selector.unregister(half.socket)
         half.engine.widen(inbound.WINDOW_BYTES)  # here: what a thread of its own allocates, libc is slow to give back
@@ -407,10 +391,10 @@ class Listener:
         else:
             wire = channel.Wire(half.socket, _SEND_TIMEOUT_MS, half.channel)
         served = inbound.Inbound(
-            wire, half.engine, peer, self._intake, self._source_of(peer), self._route, settings.object_limit,
-            self._reports,
+            wire, half.engine, peer, self._intake, self._source_of(peer), self._routes, settings.object_limit,
+            reports,
         )  # fmt: skip
-        work = (served, half.engine, request, settings.manner_of(request.calling, half.address))
+        work = (served, half.engine, request, settings, reports, settings.manner_of(request.calling, half.address))
         thread = threading.Thread(target=self._run, args=work, name="association", daemon=True)
         with self._lock:
             self._running[served] = half.address
@@ -426,37 +410,41 @@ class Listener:
             return False
         return True
 
-    def _run(self, served, engine, request, manner):
+    def _run(self, served, engine, request, settings, reports, manner):
         try:
-            self._accept_request(engine, request, manner)
+            self._accept_request(engine, request, settings, reports, manner)
             served.run()
         finally:
             with self._lock:
                 del self._running[served]
                 self._lock.notify_all()
 
-    def _accept_request(self, engine, request, manner):
-        settings = self._settings
+    def _accept_request(self, engine, request, settings, reports, manner):
         longest = settings.limits.max_pdu_bytes
         policy = settings.policy
         if manner is not None:
             longest = min(longest, manner.max_pdu_bytes)
             policy = manner.policy
-        reports = self._reports is not None and self._reports.expects(request.calling)
+        expected = reports is not None and reports.expects(request.calling)
         user = items.user_information(
             longest,
             uid.IMPLEMENTATION_CLASS_UID,
             uid.IMPLEMENTATION_VERSION_NAME,
-            roles=commitment.roles(request.user.roles, reports),
+            roles=commitment.roles(request.user.roles, expected),
         )
-        engine.accept(commitment.answer(request.proposals, policy, reports), user)
+        engine.accept(commitment.answer(request.proposals, policy, expected), user)
 
     # The end
 
     def _drain(self):
         _log.info("stopping: no new associations, %d open", len(self._running))
-        for server in self._servers:
-            server.close()
+        with self._lock:
+            self._has_ended = True
+            if self._renewal is not None:
+                doors.close(self._renewal[2], self._doors)
+                self._renewal = None
+                self._lock.notify_all()
+        doors.close(self._doors)
         for half in list(self._half.values()):
             self._drop(half)
         self._selector.close()
@@ -478,10 +466,3 @@ def _age(half):
 def _shown(holder):
     """Return the words for the certificate that was shown, "" for none."""
     return "" if holder is None else " with the certificate of %s" % channel.shown_words(holder)
-
-
-def _wants_storage(request):
-    for proposal in request.proposals:
-        if proposal.abstract_syntax not in (echo.SOP_CLASS, commitment.SOP_CLASS):
-            return True
-    return False

@@ -38,6 +38,10 @@ class Reports:
         self._answering = answering
         self._now = now
 
+    def renew(self, answering):
+        """Go by others who may report, from the next report on."""
+        self._answering = answering
+
     def expects(self, calling):
         """Say whether reports of a caller with this AE title would be taken."""
         return calling in self._answering

@@ -55,11 +55,14 @@ class _Refusal(Exception):
 
 
 class Service:
-    """Answers the requests of boxes. `route`: as Arrival.commit has it; object_limit: octets of the longest object."""
+    """Answers the requests of boxes.
 
-    def __init__(self, uploads, route, object_limit):
+    routes: function that returns what Arrival.commit asks; object_limit: octets of the longest object.
+    """
+
+    def __init__(self, uploads, routes, object_limit):
         self._uploads = uploads
-        self._route = route
+        self._routes = routes
         self._object_limit = object_limit
 
     def serve(self, connection, request):
@@ -181,7 +184,7 @@ class Service:
             upload.give()
 
     def _finish(self, connection, upload):
-        stored = upload.finish(self._route)
+        stored = upload.finish(self._routes())
         if stored is not None:
             words = "object %d came from box %s in pieces, %d octets: %s"
             _log.info(words, stored.object_id, connection.box, upload.length, stored.verdict)

@@ -1,28 +1,21 @@
 """Run the box: open everything, say that it is ready, serve until told to stop, and leave everything in order."""
 
-import errno
 import gc
 import logging
 import os
-import resource
 import signal
 import sys
 import time
 
-from edge.box import encryption, load, troubles
+from edge.box import encryption, load
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import complain
-from edge.forward.worker import Worker
-from edge.net.listener import CannotListen
-from edge.service import control, greeting, wiring
-from edge.service.housekeeping import Housekeeping
+from edge.service import greeting, parts, words
+from edge.service.running import Running
 from edge.spool import errors
-from edge.verbs.box import Box, open_spool
-from edge.ways.lookout import Lookout
+from edge.verbs.box import open_spool
 
 _log = logging.getLogger("edge.service")
-
-_FORWARD_S = 10  # how long an object that is being forwarded may go on when the box stops
 
 
 class _Stopped(Exception):
@@ -44,35 +37,7 @@ def run(loaded):
     except (errors.Degraded, errors.NoSpace) as error:
         return complain(str(error), FAILED)
     except OSError as error:
-        return complain(_words(error, loaded.config), FAILED)
-
-
-def _words(error, settings):
-    """Say in words what a system call refused on the way to being ready, and what to do."""
-    number = error.port if isinstance(error, CannotListen) else settings.dicom.port
-    table = settings.relay if number == settings.relay.port else settings.dicom
-    port = "port %d on %s" % (number, table.bind)
-    where = "[relay]" if table is settings.relay else "[dicom]"
-    key = "tls_port" if number == settings.dicom.tls_port else "port"
-    if error.errno == errno.EADDRINUSE:
-        return "%s is taken: another program listens there; stop it, or set another %s under %s" % (port, key, where)
-    if error.errno == errno.EADDRNOTAVAIL:
-        return "%s is no address of this machine; set bind under %s" % (table.bind, where)
-    if error.errno == errno.EACCES and error.filename is None:
-        return "%s may be listened on by root alone; set a %s above 1023 under %s" % (port, key, where)
-    what = error.filename or settings.box.state_dir
-    return "%s: %s; set state_dir under [box] to a folder that can be written" % (what, (error.strerror or "").lower())
-
-
-def _have_descriptors(needed):
-    """Let this process have as many open files as it needs, as far as the system lets it; say when that is too few."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        words = "this box may open %d files at a time and would need %d when it is busy: raise the limit (LimitNOFILE="
-        _log.warning(words + " of its service, ulimit -Hn), or lower max_associations under [dicom]", hard, needed)
-        needed = hard
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        return complain(words.of(error, loaded.config), FAILED)
 
 
 class _LevelFormatter(logging.Formatter):
@@ -96,7 +61,7 @@ def _log_to_stderr(level):
 
 
 class _Service:
-    """Everything that runs, in the order in which it begins; it ends the other way round."""
+    """The process: the box from its first moment to its last, and the signals that it is sent."""
 
     def __init__(self, loaded):
         self._loaded = loaded
@@ -107,11 +72,9 @@ class _Service:
         """Begin, serve, end; return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
-        settings = self._loaded.config
-        _have_descriptors(wiring.descriptors(settings))
-        spool = open_spool(settings)
+        spool = open_spool(self._loaded.config)
         try:
-            return self._serve(settings, spool)
+            return self._serve(spool)
         finally:
             spool.close()
 
@@ -123,58 +86,34 @@ class _Service:
             raise _Stopped
         self._listener.stop()
 
-    def _serve(self, settings, spool):
-        listener = wiring.make_listener(settings, spool)
-        relay = wiring.make_relay(settings, spool)
-        workers = [*wiring.make_workers(settings, spool), *wiring.make_committers(settings, spool)]
-        ways = [each for each in workers if isinstance(each, Worker)]
-        jobs = spool.jobs
-        lookout = Lookout(lambda: settings.destinations, lambda name: jobs.link(name).failures > 0, jobs.wake)
-        box = Box(settings, spool, listener.associations, workers=lambda: ways, lookout=lookout)
-        server = control.Server(box)
-        housekeeping = Housekeeping(
-            spool,
-            lambda: bool(listener.associations()) or spool.quota.pressed.is_set(),
-            lambda: troubles.all_of(spool, settings),
-        )
-        self._listener = listener
+    def _serve(self, spool):
+        running = Running(self._loaded, spool)
+        listener = self._listener = running.listener
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps
         signal.set_wakeup_fd(listener.fileno(), warn_on_full_buffer=False)
         counts = spool.jobs.counts()  # before anybody claims some of them
-        for each in (server, housekeeping, *workers, *([relay] if relay else ())):
-            each.start()
+        running.start()
         try:
-            housekeeping.log_troubles()
-            self._say_ready(counts, listener, relay)
+            self._say_ready(counts, running)
             listener.run()
         finally:
             signal.set_wakeup_fd(-1)
-            listener.close()
-            if relay:
-                relay.stop(_FORWARD_S)
-            server.stop()
-            lookout.stop()
-            self._stop_workers(workers)
-            housekeeping.stop()
+            running.stop()
         _log.info("stopped; what was not delivered goes on at the next start")
         return DONE
 
-    def _stop_workers(self, workers):
-        for each in workers:
-            each.stop()
-        end = time.monotonic() + _FORWARD_S
-        for each in workers:
-            each.join(max(0, end - time.monotonic()))
-
-    def _say_ready(self, counts, listener, relay):
+    def _say_ready(self, counts, running):
         waiting = {name: states["waiting"][0] for name, states in counts.items()}
         held = {name: states["held"][0] for name, states in counts.items()}
+        listener, relay = running.listener, running[parts.Relay]
         for line in greeting.lines(self._loaded, listener.port, waiting, held, listener.tls_port):
+            print(line)
+        for line in running.lines():
             print(line)
         gc.collect()
         gc.freeze()  # what is there now stays: nothing of it need be looked at again
         took_s = time.monotonic() - self._began
         ports = encryption.ports(listener.port, listener.tls_port)
-        if relay:
+        if relay.port is not None:
             ports += ", the relay on port %d" % relay.port
         print("ready: DICOM on %s after %.2f s, process %d" % (ports, took_s, os.getpid()), flush=True)

@@ -8,7 +8,7 @@ from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.window import Window
 from edge.morph import match
-from edge.net import listener, tls
+from edge.net import listener, manners, tls
 from edge.protocol import association, contexts, echo
 from edge.spool import errors
 from edge.spool.inflate import inflater
@@ -23,30 +23,58 @@ _DESTINATION_FILES = 4  # its connection, the object under way, the next one, an
 _OTHER_FILES = 128  # journal, index, folders, the control socket with its conversations, the log
 
 
-def make_listener(settings, spool):
-    """Return the bound Listener of a config.Config; OSError when its address or port cannot be had."""
-    router = routing.router(settings)
-    spool.intake.look_for(router.wanted)
+class Routes:
+    """Where objects go, as the configuration has it by now; called, it returns the route.Router."""
+
+    def __init__(self, spool):
+        self._spool = spool
+        self._wanted = frozenset()
+        self._router = None
+
+    def renew(self, settings):
+        """Go by the routes of a config.Config, with the next object that begins to come in."""
+        router = routing.router(settings)
+        self._wanted |= router.wanted  # what was asked before stays: an object may be under way by the routes before
+        self._spool.intake.look_for(self._wanted)
+        self._router = router
+
+    def __call__(self):
+        return self._router
+
+
+def make_listener(settings, spool, routes, reports=None):
+    """Return the bound Listener of a config.Config; doors.CannotListen when its address or port cannot be had.
+
+    routes: Routes; reports: report.Reports, or None.
+    """
     return listener.Listener(
         listener_settings(settings),
         spool.intake,
         spool.quota.has_room,
         lambda peer: Source(peer.calling, peer.called, peer.address),
-        router,
-        make_reports(settings, spool),
+        routes,
+        reports,
     )
 
 
-def make_relay(settings, spool):
-    """Return the bound httpd.Server of a config.Config's relay, None when it has none; OSError as make_listener."""
-    relay = settings.relay
-    if relay.port is None:
-        return None
-    from edge.net import channel, httpd, tus  # only a relay pays for it
+def make_relay(settings, spool, routes, server, known=()):
+    """Return the bound httpd.Server of a config.Config's relay; raises as make_listener.
 
-    spool.uploads.keep_s = relay.keep_days * 86400
-    spool.uploads.open()
-    service = tus.Service(spool.uploads, routing.router(settings), settings.limits.object_bytes)
+    server: its tls.Server; known: doors that it replaces. Only for a config.Config that has a relay.
+    """
+    from edge.net import httpd  # only a relay pays for it
+
+    if spool.uploads.folder_fd is None:
+        spool.uploads.open()
+    return httpd.Server(*relay_terms(settings, spool, routes, server), known)
+
+
+def relay_terms(settings, spool, routes, server):
+    """Return how the relay of a config.Config meets boxes, as httpd.Server.renew takes it. server: its tls.Server."""
+    from edge.net import channel, httpd, tus
+
+    relay = settings.relay
+    service = tus.Service(spool.uploads, routes, settings.limits.object_bytes)
 
     def name_of(connected):
         holder = channel.holder_of(connected)
@@ -57,18 +85,17 @@ def make_relay(settings, spool):
         return name
 
     terms = httpd.Settings(relay.bind, relay.port, relay.max_connections, settings.limits.per_address)
-    server = tls.Server(relaying.server_terms(settings))
-    try:
-        return httpd.Server(terms, server.context, name_of, service.serve)
-    except OSError as error:
-        raise listener.CannotListen(error, relay.port) from None
+    return terms, server.context, name_of, service.serve
 
 
-def listener_settings(settings):
-    """Return the listener.Settings of a config.Config."""
+def listener_settings(settings, before=None):
+    """Return the manners.Settings of a config.Config. before: those in use, which keep their TLS if it is the same."""
     dicom = settings.dicom
+    server = None if dicom.tls_port is None else tls.Server(encryption.server_terms(settings))
+    if server is not None and before is not None and before.server and before.server.terms == server.terms:
+        server = before.server
     callers = dicom.accept_calling
-    return listener.Settings(
+    return manners.Settings(
         address=dicom.bind,
         port=dicom.port if dicom.plain else None,
         called=() if "*" in dicom.called_aliases else (settings.box.ae_title, *dicom.called_aliases),
@@ -87,7 +114,7 @@ def listener_settings(settings):
         drain_ms=milliseconds(dicom.drain_s),
         manner_of=_manners(settings),
         tls_port=dicom.tls_port,
-        server=None if dicom.tls_port is None else tls.Server(encryption.server_terms(settings)),
+        server=server,
         keeps=encryption.keeper(settings.tls.titles),
     )
 
@@ -99,7 +126,7 @@ def _manners(settings):
         taken = settings.dicom
         if each.transfer_syntaxes:
             taken = taken._replace(transfer_syntaxes=each.transfer_syntaxes, other_transfer_syntaxes=False)
-        known.append((rules.device(each), listener.Manner(each.called, policy(taken), each.max_pdu_bytes)))
+        known.append((rules.device(each), manners.Manner(each.called, policy(taken), each.max_pdu_bytes)))
 
     def manner_of(calling, address):
         scene = match.Scene(calling, "", address, "", {}, True, None)
@@ -143,9 +170,19 @@ def descriptors(settings):
     )
 
 
-def make_workers(settings, spool):
-    """Return a Worker for each destination, not started."""
-    return [make_worker(settings, spool, each) for each in settings.destinations]
+def worker_terms(settings, destination):
+    """Return all that the Worker of a config.Destination is made of: where it is the same, so would the Worker be."""
+    name, paid = destination.name, commitment.OF_DESTINATIONS
+    apart = {each.field: None for each in paid if each.field != "commitment"}
+    identities = [each for each in settings.identities if name in each.to]
+    return (
+        destination._replace(max_age_h=None, **apart),
+        settings.box.ae_title,
+        encryption.client_terms(settings, destination),
+        [(each._replace(to=None), tls.stamp_of(each.key_file)) for each in identities],
+        [each._replace(to=None) for each in settings.changes if name in each.to],
+        [(each.calling, each.address, each.character_set) for each in settings.modalities if each.character_set],
+    )
 
 
 def make_worker(settings, spool, destination):
@@ -158,45 +195,46 @@ def make_worker(settings, spool, destination):
     )
 
 
-def make_reports(settings, spool):
-    """Return the report.Reports of the destinations that have to commit to what they were sent; None without any."""
-    answering = {}
+def answering(settings):
+    """Return {AE title: names of the destinations that it commits for} of a config.Config."""
+    found = {}
     for each in settings.destinations:
         if each.commitment:
-            answering.setdefault(commitment.provider(each).ae_title, []).append(each.name)
-    if not answering:
-        return None
-    from edge.net import report  # only a box that asks for commitment pays for it
-
-    return report.Reports(spool.commitments, answering, spool.now)
-
-
-def make_committers(settings, spool):
-    """Return a Committer for each destination that has to commit to what it was sent, not started.
-
-    What was sent to one that does not have to any more counts as delivered.
-    """
-    reports = make_reports(settings, spool)
-    counts = spool.jobs.counts()
-    found = []
-    for each in settings.destinations:
-        if each.commitment:
-            found.append(_make_committer(settings, spool, each, reports))
-        elif each.name in counts and counts[each.name]["sent"][0]:
-            spool.commitments.wave_through(each.name, spool.now())
+            found.setdefault(commitment.provider(each).ae_title, []).append(each.name)
     return found
 
 
-def _make_committer(settings, spool, destination, reports):
-    from edge.forward.commitment import Committer, Provider
+def make_reports(settings, spool):
+    """Return the report.Reports of the destinations that have to commit to what they were sent."""
+    from edge.net import report  # only a box that asks for commitment pays for it
 
-    title, host, port = commitment.provider(destination)
+    return report.Reports(spool.commitments, answering(settings), spool.now)
+
+
+def wave_through(settings, spool):
+    """Let what was sent to a destination that does not have to commit to it, or not any more, count as delivered."""
+    counts = spool.jobs.counts()
+    for each in settings.destinations:
+        if not each.commitment and each.name in counts and counts[each.name]["sent"][0]:
+            spool.commitments.wave_through(each.name, spool.now())
+
+
+def committer_terms(settings, destination):
+    """Return all that the Committer of a config.Destination is made of, but for the reports; see worker_terms."""
     calling = destination.calling_ae_title or settings.box.ae_title
     times = destination.commitment_wait_s, destination.commitment_linger_s
-    how = targets.terms(destination), targets.tls_client(settings, destination)
-    schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.commitment_tries)
-    who = Provider(host, port, title, calling, *how, *times)
-    return Committer(spool, destination.name, who, reports, *schedules)
+    tries = destination.retry_first_s, destination.retry_cap_s, destination.commitment_tries
+    how = targets.terms(destination), encryption.client_terms(settings, destination)
+    return commitment.provider(destination), calling, times, tries, how
+
+
+def make_committer(settings, spool, destination, reports):
+    """Return the Committer of a config.Destination that has to commit to what it was sent."""
+    from edge.forward.commitment import Committer, Provider
+
+    (title, host, port), calling, times, tries, (terms, _) = committer_terms(settings, destination)
+    who = Provider(host, port, title, calling, terms, targets.tls_client(settings, destination), *times)
+    return Committer(spool, destination.name, who, reports, *worker.schedules(*tries))
 
 
 def make_stages(settings, destination):

@@ -51,6 +51,11 @@ class Quota:
         self._forecast = Forecast()
         self.pressed = Event()
 
+    def renew(self, limits):
+        """Go by other spool.Limits from now on."""
+        self._limits = limits
+        self.pressed.set()
+
     # Whether there is room
 
     def free(self):

@@ -201,6 +201,11 @@ class Spool:
 
     # What others ask for
 
+    def renew(self, limits):
+        """Go by other Limits from now on; those of folders and of the journal stay as they are."""
+        self.limits = self.intake.limits = limits
+        self.quota.renew(limits)
+
     def objects(self, after=0, limit=100, held=False, study=None):
         """Return a page of StoredObjects; see Index.objects."""
         return self.index.objects(after, limit, held, study)

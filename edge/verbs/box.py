@@ -22,6 +22,8 @@ class Box:
         "workers": "function, the worker.Worker of each destination",
         "lookout": "knocks at destinations while somebody looks: a lookout.Lookout",
         "settings": "the configuration file and its changes: a keeper.Keeper",
+        "loaded": "the configuration with its file and its warnings: a load.Loaded",
+        "began": "when the service began, in s since 1970",
     }
 
     def __init__(self, settings, spool, associations=None, **parts):
@@ -41,20 +43,21 @@ class Box:
 
 def open_spool(settings):
     """Return the Spool of a config.Config, opened; see Spool.open for what it raises."""
+    return Spool.open(settings.box.state_dir, limits_of(settings), same_decoded=same_decoded)
+
+
+def limits_of(settings):
+    """Return the spool's Limits of a config.Config."""
     limits = settings.limits
-    return Spool.open(
-        settings.box.state_dir,
-        Limits(
-            reserve_bytes=limits.reserve_bytes,
-            quota_bytes=limits.quota_bytes,
-            keep_delivered_s=limits.keep_delivered_days * _DAY_S,
-            remove_delivered_s=limits.remove_delivered_days * _DAY_S,
-            high_percent=limits.high_water_percent,
-            low_percent=limits.low_water_percent,
-            warn_full_s=limits.warn_full_h * 3600,
-            conflict=limits.conflict,
-        ),
-        same_decoded=same_decoded,
+    return Limits(
+        reserve_bytes=limits.reserve_bytes,
+        quota_bytes=limits.quota_bytes,
+        keep_delivered_s=limits.keep_delivered_days * _DAY_S,
+        remove_delivered_s=limits.remove_delivered_days * _DAY_S,
+        high_percent=limits.high_water_percent,
+        low_percent=limits.low_water_percent,
+        warn_full_s=limits.warn_full_h * 3600,
+        conflict=limits.conflict,
     )
 
 

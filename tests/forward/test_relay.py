@@ -94,7 +94,9 @@ class listening:  # noqa: N801
 
         settings = config.defaults()
         dicom = settings.dicom._replace(bind="127.0.0.1", port=0, called_aliases=("*",))
-        self._listener = wiring.make_listener(settings._replace(dicom=dicom), spool)
+        routes = wiring.Routes(spool)
+        routes.renew(settings)
+        self._listener = wiring.make_listener(settings._replace(dicom=dicom), spool, routes)
         self._thread = threading.Thread(target=self._listener.run)
 
     def __enter__(self):

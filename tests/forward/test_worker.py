@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from edge.forward import hand, parcel, tray, worker
+from edge.forward import hand, parcel, tray
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
 from edge.spool import errors
 from tests.forward import stock

@@ -51,8 +51,8 @@ ORDER = {
     " recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "pace transport reach tls certificate alerts channel half report inbound listener outbound committing web"
-    " heads httpd tus",
+    "net": "pace transport reach tls certificate alerts doors channel manners half report inbound listener outbound"
+    " committing web heads httpd tus",
     "box": "sameness admission values section commitment relaying encryption rule_keys config rules positions load"
     " reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"

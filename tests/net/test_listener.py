@@ -27,7 +27,8 @@ def listening(folder, **limits):
     with stock.opened(folder) as spool:
         settings = config.defaults()
         dicom = settings.dicom._replace(bind="127.0.0.1", port=0, drain_s=0)
-        made = wiring.make_listener(settings._replace(dicom=dicom, limits=settings.limits._replace(**limits)), spool)
+        settings = settings._replace(dicom=dicom, limits=settings.limits._replace(**limits))
+        made = wiring.make_listener(settings, spool, lambda: lambda facts: [])
         thread = threading.Thread(target=made.run)
         thread.start()
         try:

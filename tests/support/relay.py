@@ -27,7 +27,7 @@ class Relay:
         more = {} if now is None else {"now": now}
         self.spool = Spool.open(str(folder), limits, disk=disk, **more)
         self.spool.uploads.open()
-        service = tus.Service(self.spool.uploads, lambda facts: list(route), object_limit)
+        service = tus.Service(self.spool.uploads, lambda: lambda facts: list(route), object_limit)
         settings = httpd.Settings("127.0.0.1", port, **options)
         self.server = httpd.Server(settings, lambda: None, _name_of, service.serve)
         self.port = self.server.port

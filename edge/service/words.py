@@ -1,0 +1,22 @@
+"""What the system refuses on the way to being ready, or to another configuration, in words: the cause, and the cure."""
+
+import errno
+
+from edge.net.doors import CannotListen
+
+
+def of(error, settings):
+    """Say in words what a system call refused when a config.Config was to be run with, and what to do."""
+    number = error.port if isinstance(error, CannotListen) else settings.dicom.port
+    table = settings.relay if number == settings.relay.port else settings.dicom
+    port = "port %d on %s" % (number, table.bind)
+    where = "[relay]" if table is settings.relay else "[dicom]"
+    key = "tls_port" if number == settings.dicom.tls_port else "port"
+    if error.errno == errno.EADDRINUSE:
+        return "%s is taken: another program listens there; stop it, or set another %s under %s" % (port, key, where)
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "%s is no address of this machine; set bind under %s" % (table.bind, where)
+    if error.errno == errno.EACCES and error.filename is None:
+        return "%s may be listened on by root alone; set a %s above 1023 under %s" % (port, key, where)
+    what = error.filename or settings.box.state_dir
+    return "%s: %s; set state_dir under [box] to a folder that can be written" % (what, (error.strerror or "").lower())
