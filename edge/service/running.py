@@ -3,9 +3,11 @@
 import logging
 import threading
 
+from edge.box import load
 from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
 from edge.service import parts, words
+from edge.service.settling import Settling
 from edge.verbs.box import Box
 
 _log = logging.getLogger("edge.service")
@@ -24,6 +26,7 @@ TABLE = (
     parts.Looking,
     parts.Control,
     parts.Relay,
+    Settling,
 )
 
 
@@ -102,7 +105,10 @@ class Running:
             changed = [each for each in self._parts.values() if each.wants(old, new)]
             self._prepare(changed, new)
             self._go_over(changed, old, new)
-            self.box.config, self.box.loaded = new, loaded
+            known, self.box.config, self.box.loaded = self.box.loaded.warnings, new, loaded
+        for warning in loaded.warnings:
+            if warning[1:] not in [each[1:] for each in known]:  # whatever line it stands on
+                _log.warning("%s", load.say(loaded.path, warning))
         names = ", ".join([each.name for each in changed])
         _log.info("the box goes by another configuration; changed: %s", names or "nothing")
 

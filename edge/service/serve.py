@@ -8,14 +8,18 @@ import sys
 import time
 
 from edge.box import encryption, load
-from edge.console.commands import DONE, FAILED, IN_USE
+from edge.console.commands import DONE, FAILED, IN_USE, MISCONFIGURED
 from edge.console.text import complain
 from edge.service import greeting, parts, words
 from edge.service.running import Running
+from edge.service.settling import Settling
+from edge.settings import keeper
 from edge.spool import errors
-from edge.verbs.box import open_spool
+from edge.verbs.box import limits_of, open_spool
 
 _log = logging.getLogger("edge.service")
+
+_STDIN = 0
 
 
 class _Stopped(Exception):
@@ -32,6 +36,8 @@ def run(loaded):
         return _Service(loaded).run()
     except _Stopped:
         return DONE
+    except load.ConfigError as error:  # of the one before, which was to be gone back to
+        return complain(str(error), MISCONFIGURED)
     except errors.Locked as error:
         return complain(str(error), IN_USE)
     except (errors.Degraded, errors.NoSpace) as error:
@@ -66,14 +72,17 @@ class _Service:
     def __init__(self, loaded):
         self._loaded = loaded
         self._began = time.monotonic()
-        self._listener = None
+        self._running = None
+        self._has_terminal = os.isatty(_STDIN)
 
     def run(self):
         """Begin, serve, end; return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
-        spool = open_spool(self._loaded.config)
+        signal.signal(signal.SIGHUP, self._told_to_reload)
+        spool = open_spool(self._loaded.config)  # from here on no other service has this folder
         try:
+            self._settle(spool)
             return self._serve(spool)
         finally:
             spool.close()
@@ -82,16 +91,32 @@ class _Service:
         """Stop in order; told again, the process ends as signals have it by default: at once."""
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_DFL)
-        if self._listener is None:
+        if self._running is None:
             raise _Stopped
-        self._listener.stop()
+        self._running.listener.stop()
+
+    def _told_to_reload(self, number, frame):
+        """Take the configuration file in again; when it is the terminal that has gone, stop."""
+        if self._has_terminal and not os.isatty(_STDIN):
+            self._told_to_stop(number, frame)
+        elif self._running is not None:
+            self._running[Settling].reload()
+
+    def _settle(self, spool):
+        """Go by the configuration before, when this one was on trial as the service ended."""
+        loaded = keeper.settle(self._loaded)
+        if loaded is not self._loaded:
+            self._loaded = loaded
+            logging.getLogger().setLevel(loaded.config.box.log_level.upper())
+            spool.renew(limits_of(loaded.config))
 
     def _serve(self, spool):
         running = Running(self._loaded, spool)
-        listener = self._listener = running.listener
+        listener = running.listener
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps
         signal.set_wakeup_fd(listener.fileno(), warn_on_full_buffer=False)
         counts = spool.jobs.counts()  # before anybody claims some of them
+        self._running = running
         running.start()
         try:
             self._say_ready(counts, running)

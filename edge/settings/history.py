@@ -4,8 +4,6 @@ Each version is a file of its own below `settings/history` of the state folder, 
 by the box alone. The oldest go when there are too many.
 """
 
-import difflib
-import hashlib
 import json
 import os
 from collections import namedtuple
@@ -24,11 +22,15 @@ Version = namedtuple("Version", ("id", "at", "who", "words", "outcome", "digest"
 
 def digest(text):
     """Return what a text is told from any other by: the first 16 digits of its SHA-256; "none" for None, no file."""
+    import hashlib  # it brings a library that a box at rest does without
+
     return "none" if text is None else hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
 def difference(before, after, name_before="before", name_after="after"):
     """Return the unified difference of two texts, None counting as an empty one; "" when they are the same."""
+    import difflib
+
     lines = [(text or "").splitlines() for text in (before, after)]
     return "\n".join(difflib.unified_diff(*lines, name_before, name_after, lineterm="", n=2))
 

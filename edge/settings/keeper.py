@@ -149,6 +149,14 @@ class Keeper:
                 raise Refusal("%s is gone; put it back, or change any key to have it written" % self.path)
             return self._begin(text, who, "edited by hand", within_s)
 
+    def refresh(self):
+        """Have the box look again at what it runs with, for the files that this names. Raises Refusal, as begin."""
+        with self._lock, self._alone():
+            try:
+                self._apply(load.load(None) if self.text is None else load.parse(self.text, self.path))
+            except Exception as error:
+                raise Refusal(str(error)) from error
+
     def confirm(self, trial, who):
         """Let the change that is on trial stay; `trial` is its id. Raises Refusal."""
         with self._lock, self._alone():
