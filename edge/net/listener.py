@@ -122,6 +122,7 @@ class Listener:
                 self._look_up()
                 self._lock.wait_for(lambda: self._renewal is None)
             if self._has_ended:
+                self.forget(made)
                 raise Ended("the box is stopping")
 
     def _renew(self):
@@ -440,10 +441,8 @@ class Listener:
         _log.info("stopping: no new associations, %d open", len(self._running))
         with self._lock:
             self._has_ended = True
-            if self._renewal is not None:
-                doors.close(self._renewal[2], self._doors)
-                self._renewal = None
-                self._lock.notify_all()
+            self._renewal = None
+            self._lock.notify_all()
         doors.close(self._doors)
         for half in list(self._half.values()):
             self._drop(half)

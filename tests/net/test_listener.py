@@ -3,19 +3,21 @@
 import contextlib
 import os
 import resource
+import socket
 import threading
 
 import pytest
 
-from edge.box import config
-from edge.net import listener
+from edge.box import config, values
+from edge.net import doors, listener
 from edge.service import wiring
 from tests.forward import stock
-from tests.support.process import wait_until
+from tests.support.process import free_port, wait_until
 from tests.support.rawpeer import IMPLICIT, VERIFICATION, RawPeer, associate_rq
 from tests.support.service import Service
 
 ACCEPTED = 2
+CALLING_NOT_RECOGNIZED = (1, 1, 3)
 LOCAL_LIMIT_EXCEEDED = (2, 3, 2)
 TEMPORARY_CONGESTION = (2, 3, 1)
 REQUEST = associate_rq([(1, VERIFICATION, [IMPLICIT])])
@@ -126,3 +128,101 @@ def test_a_box_that_may_not_have_the_descriptors_it_needs_says_so_and_takes_what
     with Service(tmp_path, dicom={"max_associations": 300}, wrap=["prlimit", "--nofile=256:1000"]) as box:
         assert open_files_limit(box.pid) == (1000, 1000)
         assert "this box may open 1000 files at a time and would need" in box.log()
+
+
+# Other settings while it listens
+
+
+def configured(port, bind="127.0.0.1", **dicom):
+    settings = config.defaults()
+    return settings._replace(dicom=settings.dicom._replace(bind=bind, port=port, drain_s=0, **dicom))
+
+
+def renew(made, settings):
+    """Have a Listener go over to the config.Config `settings`, as the running box does."""
+    terms = wiring.listener_settings(settings, made.settings)
+    made.renew(terms, None, made.prepare(terms))
+
+
+def callers(*titles):
+    return tuple([values.CALLER.read(title) for title in titles])
+
+
+def refused(port):
+    try:
+        RawPeer(port).socket.close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_newcomers_are_judged_by_other_settings_and_those_who_are_in_go_on(tmp_path):
+    with listening(tmp_path) as made, RawPeer(made.port) as early, RawPeer(made.port) as half:
+        assert answer(early) == ACCEPTED
+        renew(made, configured(0, accept_calling=callers("CT1")))
+        assert early.echo(1).status == 0
+        assert answer(half) == CALLING_NOT_RECOGNIZED
+        with RawPeer(made.port) as late:
+            assert answer(late) == CALLING_NOT_RECOGNIZED
+        renew(made, configured(0))
+        with RawPeer(made.port) as late:
+            assert answer(late) == ACCEPTED
+
+
+def test_at_another_port_newcomers_are_taken_and_who_came_to_the_old_one_is_served_to_the_end(tmp_path):
+    other = free_port()
+    with listening(tmp_path) as made, contextlib.ExitStack() as stack:
+        before = made.port
+        early, half = [stack.enter_context(RawPeer(before)) for _ in range(2)]
+        assert answer(early) == ACCEPTED
+        renew(made, configured(other))
+        assert made.port == other
+        assert refused(before)
+        assert answer(half) == ACCEPTED
+        assert answer(stack.enter_context(RawPeer(other))) == ACCEPTED
+        assert early.echo(1).status == half.echo(1).status == 0
+        assert len(made.associations()) == 3
+        renew(made, configured(before))
+        assert refused(other)
+        assert answer(stack.enter_context(RawPeer(before))) == ACCEPTED
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_has_changed(tmp_path):
+    with listening(tmp_path) as made, socket.create_server(("127.0.0.1", 0)) as taken:
+        before = made.port
+        with pytest.raises(doors.CannotListen) as caught:
+            renew(made, configured(taken.getsockname()[1]))
+        assert caught.value.port == taken.getsockname()[1]
+        assert made.port == before
+        with RawPeer(before) as peer:
+            assert answer(peer) == ACCEPTED
+
+
+def test_the_same_port_at_all_addresses_and_back_at_one_of_them_is_no_moment_without_a_listener(tmp_path):
+    port = free_port()
+    with listening(tmp_path) as made, contextlib.ExitStack() as stack:
+        renew(made, configured(port))
+        for bind in ("0.0.0.0", "127.0.0.1", "0.0.0.0"):
+            waiting = stack.enter_context(RawPeer(port))
+            renew(made, configured(port, bind))
+            assert answer(waiting) == ACCEPTED
+            assert answer(stack.enter_context(RawPeer(port))) == ACCEPTED
+        with pytest.raises(OSError):
+            socket.create_server(("127.0.0.1", port))
+
+
+def test_no_other_program_gets_at_a_port_that_was_shared_for_a_moment(tmp_path):
+    port = free_port()
+    with listening(tmp_path) as made:
+        for bind in ("127.0.0.1", "0.0.0.0"):
+            renew(made, configured(port, bind))
+        with pytest.raises(doors.CannotListen):
+            doors.opened("127.0.0.1", port, None, None)
+
+
+def test_a_listener_that_was_stopped_takes_no_other_settings_and_keeps_nobody_waiting(tmp_path):
+    with listening(tmp_path) as made:
+        pass
+    terms = wiring.listener_settings(configured(0))
+    with pytest.raises(listener.Ended):
+        made.renew(terms, None, made.prepare(terms))

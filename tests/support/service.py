@@ -125,6 +125,15 @@ class Service:
         """Write the configuration file: for commands that need no running service."""
         self.config_path.write_text(toml(self.document), encoding="utf-8")
 
+    def reload(self, limit_s=20):
+        """Write the configuration, have the running service take it in, and say whether it did."""
+        self.write_config()
+        before = self.log()
+        os.kill(self.pid, signal.SIGHUP)
+        ends = ("the box goes by another configuration", "the box goes on with the configuration")
+        process.wait_until(lambda: any(each in self.log()[len(before) :] for each in ends), limit_s, "the new settings")
+        return ends[0] in self.log()[len(before) :]
+
     def await_ready(self, limit_s=READY_LIMIT_S):
         """Wait for the line that starts with "ready"; RuntimeError with the service's words when it does not come."""
         if not self._ready.wait(limit_s) or self.process.poll() is not None:
