@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -408,3 +409,49 @@ def test_commitment_that_is_not_asked_for_any_more_lets_what_was_sent_count_as_d
             apply(made, document(tmp_path, 0, [destination("archive", archive.port)], [route("archive")]))
             assert stock.count(made.spool, "archive", "delivered") == 1
             assert not made[parts.Reporting].reports.expects("ARCHIVE")
+
+
+_KILLED = """
+import os, signal, sys, threading
+from edge.box import load
+from edge.service import parts
+from edge.service.running import Running
+from edge.verbs.box import open_spool
+
+path, text, where = sys.argv[1:]
+
+def die(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+loaded = load.load(path)
+made = Running(loaded, open_spool(loaded.config))
+made.start()
+threading.Thread(target=made.listener.run, daemon=True).start()
+if where == "prepared":
+    made[parts.Listening].renew = die
+elif where == "renewed":
+    made[parts.Forwarding].renew = die
+made.box.settings.begin(text, "anna", "another port", 60)
+if where == "confirmed":
+    made.box.settings.confirm(made.box.settings.trial.id, "anna")
+die()
+"""
+
+
+@pytest.mark.parametrize("where", ["prepared", "renewed", "on trial", "confirmed"])
+def test_wherever_a_change_is_cut_off_the_box_starts_with_what_the_record_of_the_trial_says(tmp_path, where):
+    before, after = document(tmp_path, free_port()), document(tmp_path, free_port(), [destination("a", free_port())])
+    path = tmp_path / "edge.toml"
+    path.write_text(before)
+    done = subprocess.run([sys.executable, "-c", _KILLED, str(path), after, where], capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert path.read_text() == after
+    loaded = load.load(str(path))
+    spool = open_spool(loaded.config)
+    try:
+        settled = keeper.settle(loaded)
+    finally:
+        spool.close()
+    expected = after if where == "confirmed" else before
+    assert path.read_text() == expected
+    assert settled.config == load.parse(expected, str(path)).config

@@ -194,3 +194,23 @@ def test_a_box_that_is_no_relay_says_how_to_make_it_one_in_words_that_work(tmp_p
     (tmp_path / "edge.toml").write_text(tables, encoding="utf-8")
     checked = subprocess.run([EDGE, "check-config", tmp_path / "edge.toml"], capture_output=True, text=True, check=True)
     assert "relays    on port 8443 for clinic-north" in checked.stdout
+
+
+def test_a_relay_moves_to_another_port_and_lets_other_boxes_in_while_it_works(tmp_path):
+    hospital = Hospital(tmp_path)
+    files(tmp_path / "n", 2, 1)
+    after = process.free_port()
+    with hospital.relay, hospital.box("clinic-north") as north, hospital.box("van-1", after) as van:
+        north.edge("send", "relay", tmp_path / "n")
+        await_delivered(north, 2)
+        hospital.relay.document["relay"].update(port=after, boxes=["van-*"])
+        assert hospital.relay.reload()
+        assert not process.is_listening(hospital.port)
+        van.edge("send", "relay", tmp_path / "n")
+        await_delivered(van, 2)
+        hospital.relay.document["relay"].update(boxes=["clinic-*"])
+        assert hospital.relay.reload()
+        assert van.edge("echo", "relay", check=False).returncode == 1
+        del hospital.relay.document["relay"]
+        assert hospital.relay.reload()
+        assert not process.is_listening(after)
