@@ -103,7 +103,7 @@ class Running:
                 why = "state_dir under [box] cannot be changed while the box runs: stop it, move %s there, and start it"
                 raise CannotApply(why % old.box.state_dir)
             changed = [each for each in self._parts.values() if each.wants(old, new)]
-            self._prepare(changed, new)
+            self._prepare(changed, old, new)
             self._go_over(changed, old, new)
             known, self.box.config, self.box.loaded = self.box.loaded.warnings, new, loaded
         for warning in loaded.warnings:
@@ -112,7 +112,7 @@ class Running:
         names = ", ".join([each.name for each in changed])
         _log.info("the box goes by another configuration; changed: %s", names or "nothing")
 
-    def _prepare(self, changed, new):
+    def _prepare(self, changed, old, new):
         """Have the parts get what they need; CannotApply, and nothing is got, when one is refused something."""
         for number, each in enumerate(changed):
             try:
@@ -123,7 +123,7 @@ class Running:
                 if isinstance(error, DicomError):
                     raise CannotApply(str(error)) from None
                 if isinstance(error, OSError):
-                    raise CannotApply(words.of(error, new)) from None
+                    raise CannotApply(words.of(error, new, old)) from None
                 raise
 
     def _go_over(self, changed, old, new):

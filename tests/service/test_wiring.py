@@ -1,5 +1,6 @@
 """What the configuration says reaches the rooms it is meant for."""
 
+import errno
 import logging
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from edge.box import config, load, reference
 from edge.dicom import syntax
 from edge.forward.target import Target
+from edge.net.doors import CannotListen
 from edge.protocol import contexts
-from edge.service import greeting, wiring
+from edge.service import greeting, wiring, words
 from edge.ways import targets
 from edge.service.housekeeping import Housekeeping
 from edge.spool.health import Health
@@ -141,3 +143,10 @@ def test_a_trouble_is_logged_when_it_comes_and_when_it_goes(caplog):
         "trouble: the disk refuses",
         "no trouble any more: sync",
     ]
+
+
+def test_a_port_that_the_box_itself_leaves_in_the_same_change_is_told_from_one_that_another_program_has():
+    before, after = settings("[dicom]\nport = 104\n"), settings("[dicom]\nport = 105\n")
+    taken = [CannotListen(OSError(errno.EADDRINUSE, ""), number) for number in (104, 105)]
+    assert "in use by the box itself" in words.of(taken[0], after, before)
+    assert "another program listens there" in words.of(taken[1], after, before)
