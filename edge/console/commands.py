@@ -358,6 +358,39 @@ COMMANDS = (
         ),
     ),
     Command(
+        "backup",
+        "FILE [--passphrase-file FILE] [--config FILE]",
+        "write the configuration, its files and the users as one sealed file",
+        (
+            "FILE has the configuration, the certificates, keys, tokens and passwords that it names, and the users, "
+            "sealed by a passphrase that is asked for. The objects are not in it. - writes to stdout.",
+        ),
+        1,
+        1,
+        (Option("--passphrase-file", "FILE", "The file whose first line is the passphrase."), CONFIG),
+        ("edge backup edge-monday.backup",),
+    ),
+    Command(
+        "restore",
+        "FILE [--users] [--within S] [--passphrase-file FILE] [--json] [--config FILE]",
+        "make the configuration of a backup the box's",
+        (
+            "Everything in FILE is checked before anything is written. No file is written over: one that is another "
+            "here is put below the state folder, and the configuration says so. The change is on trial like one of "
+            "`edge settings`.",
+        ),
+        1,
+        1,
+        (
+            Option("--users", None, "Take the users of the backup, too; they stay, whatever becomes of the trial."),
+            Option("--within", "S", "How long the change is on trial, 10 to 3600; 0: it stays at once."),
+            Option("--passphrase-file", "FILE", "The file whose first line is the passphrase."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge restore edge-monday.backup",),
+    ),
+    Command(
         "reindex",
         "[--json] [--config FILE]",
         "rebuild the index from the stored files and the journal",

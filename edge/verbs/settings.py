@@ -1,7 +1,10 @@
 """Verbs on the configuration: what every key is, changes that are tried and confirmed, and the history of it all."""
 
+import time
+
 from edge.box import admission, load
 from edge.settings import catalogue, document, history, keeper, mask
+from edge.spool.disk import Disk
 from edge.verbs.verb import ENGINEER, VIEWER, Argument, Refused, Verb
 
 _NO_KEEPER = "the configuration cannot be reached from here; use `edge settings`"
@@ -153,7 +156,56 @@ def difference(box, request, who):
     yield
 
 
+def backup(box, request, who):
+    """Write the configuration, the files that it names and the users as one sealed file; return what is in it."""
+    from edge.settings import backup as backups  # only who makes one pays for it
+
+    kept = _keeper(box)
+    octets, files, has_users, notes = _usable(backups, backups.make, kept, request["passphrase"], Disk())
+    request["file"].write(octets)
+    return {"bytes": len(octets), "files": files, "users": has_users, "notes": notes}
+    yield
+
+
+def restore_backup(box, request, who):
+    """Make the configuration of a backup the box's, on trial; return as `change` does."""
+    from edge.settings import backup as backups
+
+    kept, disk = _keeper(box), Disk()
+    octets = request["file"].read(backups.LIMIT_BYTES + 1)
+    if len(octets) > backups.LIMIT_BYTES:
+        raise Refused("it is longer than any backup")
+    setup = _usable(backups, backups.opened, octets, request["passphrase"])
+    if request.get("users") and setup.users is None:
+        raise Refused("there are no users in this backup; leave them out")
+    plan = _usable(backups, _done, backups.plan, setup, kept, disk)
+    remove = _usable(backups, backups.put, plan, disk)
+    notes = list(plan.notes)
+    try:
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(setup.made))
+        done = _begun(kept, request, plan.text, who, lambda changes: "the backup of " + made)
+    except Refused:
+        remove()
+        raise
+    if request.get("users"):
+        _done(backups.put_users, setup, kept, disk)
+        access = getattr(box, "access", None)
+        if access is not None:
+            access.users.reload()
+        notes.append("the users are those of the backup, whatever becomes of the trial")
+    return {**done, "notes": notes}
+    yield
+
+
 # How it is done
+
+
+def _usable(backups, action, *arguments):
+    """Return what `action` returns; what is wrong with a backup as the verb's refusal."""
+    try:
+        return action(*arguments)
+    except backups.Unusable as error:
+        raise Refused(str(error)) from None
 
 
 def _keeper(box):
@@ -281,6 +333,7 @@ WITHIN = Argument(
 _EDITS = Argument("edits", "hidden", "What to change: a list of edits, each of a section and a key, or of a table.")
 _TEXT = Argument("text", "secret", "The whole text instead of edits.")
 _TRIAL = Argument("trial", "number", "Which change; without it, whichever is on trial.")
+_PASSPHRASE = Argument("passphrase", "secret", "What the file is, or is to be, sealed by.", True)
 _VERSION = Argument("id", "number", "The version, by its number in the history.", True)
 
 VERBS = (
@@ -401,6 +454,30 @@ VERBS = (
         None,
         CHANGED,
         changes=True,
+        slow=True,
+    ),
+    Verb(
+        "backup",
+        "write the configuration, its files and the users as one sealed file",
+        backup,
+        ENGINEER,
+        (_PASSPHRASE,),
+        None,
+        {"bytes": "number", "files": "number", "users": "truth", "notes": ["text"]},
+        changes=True,
+        file="out",
+        slow=True,
+    ),
+    Verb(
+        "restore-backup",
+        "make the configuration of a backup the box's, on trial",
+        restore_backup,
+        ENGINEER,
+        (_PASSPHRASE, Argument("users", "truth", "Take the users of the backup, too; they stay."), WITHIN),
+        None,
+        {**CHANGED, "notes": ["text"]},
+        changes=True,
+        file="in",
         slow=True,
     ),
     Verb(

@@ -29,7 +29,8 @@ def folder(tmp_path):
 
 
 def edge(folder, *words):
-    return subprocess.run([EDGE, *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    how = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "timeout": 60, "check": False}
+    return subprocess.run([EDGE, *words], cwd=folder, **how)
 
 
 def test_the_file_in_the_current_folder_is_used_and_a_key_explains_itself(folder):
@@ -95,3 +96,20 @@ def test_what_cannot_be_done_is_said(folder, words, code, says):
     said = edge(folder, "settings", *words)
     assert (said.returncode, says in said.stderr) == (code, True), said.stderr
     assert (folder / "edge.toml").read_text() == TEXT
+
+
+def test_a_backup_is_put_back_from_its_file(folder):
+    (folder / "words").write_text("correct horse\n")
+    words = ("--passphrase-file", "words")
+    said = edge(folder, "backup", "monday.backup", *words)
+    assert said.stdout.startswith("monday.backup has the configuration and 0 files; keep the passphrase")
+    assert (folder / "monday.backup").stat().st_mode & 0o777 == 0o600
+    assert "is there already" in edge(folder, "backup", "monday.backup", *words).stderr
+    edge(folder, "settings", "--set", "dicom.port=1")
+    said = edge(folder, "restore", "monday.backup", *words)
+    assert "[dicom] port: 1 -> 104" in said.stdout
+    assert (folder / "edge.toml").read_text() == TEXT
+    (folder / "words").write_text("correct hors\n")
+    said = edge(folder, "restore", "monday.backup", *words)
+    assert (said.returncode, "the passphrase is another one" in said.stderr) == (1, True)
+    assert "give its file with --passphrase-file" in edge(folder, "restore", "monday.backup").stderr

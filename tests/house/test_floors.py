@@ -60,7 +60,7 @@ ORDER = {
     "ways": "targets walk lookout",
     "verbs": "verb box status jobs ways objects settings table",
     "access": "roles files crypto seal selfmade audit claim attempts users sessions tokens access",
-    "settings": "writing history keeper mask lines catalogue document",
+    "settings": "writing history keeper mask lines catalogue document backup",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
