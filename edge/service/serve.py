@@ -18,6 +18,7 @@ from edge.service import control, greeting, wiring
 from edge.service.housekeeping import Housekeeping
 from edge.spool import errors
 from edge.verbs.box import Box, open_spool
+from edge.watch.watcher import Watcher
 from edge.ways.lookout import Lookout
 
 _log = logging.getLogger("edge.service")
@@ -124,13 +125,14 @@ class _Service:
         self._listener.stop()
 
     def _serve(self, settings, spool):
-        listener = wiring.make_listener(settings, spool)
+        watcher = Watcher(settings, spool)
+        listener = wiring.make_listener(settings, spool, watcher.tell)
         relay = wiring.make_relay(settings, spool)
         workers = [*wiring.make_workers(settings, spool), *wiring.make_committers(settings, spool)]
         ways = [each for each in workers if isinstance(each, Worker)]
         jobs = spool.jobs
         lookout = Lookout(lambda: settings.destinations, lambda name: jobs.link(name).failures > 0, jobs.wake)
-        box = Box(settings, spool, listener.associations, workers=lambda: ways, lookout=lookout)
+        box = Box(settings, spool, listener.associations, workers=lambda: ways, lookout=lookout, **watcher.parts())
         server = control.Server(box)
         housekeeping = Housekeeping(
             spool,
@@ -156,6 +158,7 @@ class _Service:
             lookout.stop()
             self._stop_workers(workers)
             housekeeping.stop()
+            watcher.close()
         _log.info("stopped; what was not delivered goes on at the next start")
         return DONE
 

@@ -8,7 +8,7 @@ from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.window import Window
 from edge.morph import match
-from edge.net import listener, tls
+from edge.net import listener, tls, witness
 from edge.protocol import association, contexts, echo
 from edge.spool import errors
 from edge.spool.inflate import inflater
@@ -23,8 +23,11 @@ _DESTINATION_FILES = 4  # its connection, the object under way, the next one, an
 _OTHER_FILES = 128  # journal, index, folders, the control socket with its conversations, the log
 
 
-def make_listener(settings, spool):
-    """Return the bound Listener of a config.Config; OSError when its address or port cannot be had."""
+def make_listener(settings, spool, tell=witness.nobody):
+    """Return the bound Listener of a config.Config; OSError when its address or port cannot be had.
+
+    tell: function of an event of edge.net.witness.
+    """
     router = routing.router(settings)
     spool.intake.look_for(router.wanted)
     return listener.Listener(
@@ -34,6 +37,7 @@ def make_listener(settings, spool):
         lambda peer: Source(peer.calling, peer.called, peer.address),
         router,
         make_reports(settings, spool),
+        tell,
     )
 
 

@@ -21,6 +21,8 @@ class Box:
         "audit": "who changed what: an audit.Trail",
         "workers": "function, the worker.Worker of each destination",
         "lookout": "knocks at destinations while somebody looks: a lookout.Lookout",
+        "past": "the last associations: a past.Past",
+        "began": "when the service began: s since 1970",
     }
 
     def __init__(self, settings, spool, associations=None, **parts):

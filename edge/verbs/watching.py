@@ -1,0 +1,49 @@
+"""Verbs on what the box knows about itself: who connected and what came of it."""
+
+from edge.verbs.verb import VIEWER, Argument, Misused, Verb
+from edge.watch.past import ROWS, Past
+
+ASSOCIATION = {
+    "began": "time",
+    "ended": "time?",
+    "calling": "text",
+    "called": "text",
+    "address": "text",
+    "certificate": "text",
+    "contexts": [{"abstract": "text", "syntaxes": ["text"], "accepted": "text?"}],
+    "stored": "number",
+    "refused": "number",
+    "bytes": "number",
+    "seconds": "number",
+    "times": "number",
+    "end": "text",
+    "reason": "text?",
+    "why": "text",
+}
+
+
+def associations(box, request, who):
+    """Yield a row for each association that is open, then for those that were, or were refused, the latest first."""
+    limit = request.get("limit", ROWS)
+    if limit < 1:
+        raise Misused("limit of associations: expected a number of 1 or more")
+    open_now = box.associations() if box.associations is not None else ()
+    past = box.past
+    if past is None:
+        past = Past(box.config.box.state_dir, box.spool.now)
+    rows = past.rows(open_now, limit)
+    yield from rows
+    return {"associations": len(rows)}
+
+
+VERBS = (
+    Verb(
+        "associations",
+        "list the associations that are open, the last ones that were, and those that were refused, and why",
+        associations,
+        VIEWER,
+        (Argument("limit", "number", "How many rows at most; without it, all that are kept."),),
+        ASSOCIATION,
+        {"associations": "number"},
+    ),
+)
