@@ -1,4 +1,4 @@
-"""What the net tells whoever keeps count: events, each a namedtuple, given to one function, the witness.
+"""What receiving and sending tell whoever keeps count: events, each a namedtuple, for one function, the witness.
 
 It is called on the way of an object and by the thread that holds all half-open connections, so it has to be quick, and
 never raises. Who keeps no count gives `nobody`.
@@ -20,6 +20,13 @@ Ended = namedtuple("Ended", ("summary", "seconds"))
 Turned = namedtuple(
     "Turned", ("address", "calling", "called", "certificate", "proposals", "began", "seconds", "end", "reason", "words")
 )
+
+# An object was sent. destination: its name; octets: of the data set as it is stored; seconds: how long it was under way;
+# is_delivered: whether the destination has it now; recoded: (transfer syntax, another), where pixels were transcoded
+Sent = namedtuple("Sent", ("destination", "octets", "seconds", "is_delivered", "recoded"))
+# An association, or what another kind of destination has instead, was opened; or the way there failed, at a layer
+Opened = namedtuple("Opened", ("destination",))
+Broken = namedtuple("Broken", ("destination", "layer"))
 
 # How it ended
 RELEASED, ABORTED, LOST, FAILED, REFUSED, UNFINISHED = "released", "aborted", "lost", "failed", "refused", "unfinished"

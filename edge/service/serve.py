@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from edge.box import encryption, load, troubles
+from edge.box import encryption, load
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import complain
 from edge.forward.worker import Worker
@@ -128,7 +128,7 @@ class _Service:
         watcher = Watcher(settings, spool)
         listener = wiring.make_listener(settings, spool, watcher.tell)
         relay = wiring.make_relay(settings, spool)
-        workers = [*wiring.make_workers(settings, spool), *wiring.make_committers(settings, spool)]
+        workers = [*wiring.make_workers(settings, spool, watcher.tell), *wiring.make_committers(settings, spool)]
         ways = [each for each in workers if isinstance(each, Worker)]
         jobs = spool.jobs
         lookout = Lookout(lambda: settings.destinations, lambda name: jobs.link(name).failures > 0, jobs.wake)
@@ -137,7 +137,7 @@ class _Service:
         housekeeping = Housekeeping(
             spool,
             lambda: bool(listener.associations()) or spool.quota.pressed.is_set(),
-            lambda: troubles.all_of(spool, settings),
+            lambda: watcher.troubles(settings),
         )
         self._listener = listener
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps

@@ -147,19 +147,20 @@ def descriptors(settings):
     )
 
 
-def make_workers(settings, spool):
-    """Return a Worker for each destination, not started."""
-    return [make_worker(settings, spool, each) for each in settings.destinations]
+def make_workers(settings, spool, tell=witness.nobody):
+    """Return a Worker for each destination, not started. tell: function of an event of edge.net.witness."""
+    return [make_worker(settings, spool, each, tell) for each in settings.destinations]
 
 
-def make_worker(settings, spool, destination):
+def make_worker(settings, spool, destination, tell=witness.nobody):
     """Return the Worker of one config.Destination."""
     ways = targets.make(settings, destination, make_stages(settings, destination))
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     opening = Window(destination.hours, destination.weekdays)
     return worker.Worker(
-        spool, destination.name, ways, *schedules, opening, destination.linger_s, commits=destination.commitment
-    )
+        spool, destination.name, ways, *schedules, opening, destination.linger_s, commits=destination.commitment,
+        tell=tell,
+    )  # fmt: skip
 
 
 def make_reports(settings, spool):

@@ -23,6 +23,9 @@ class Box:
         "lookout": "knocks at destinations while somebody looks: a lookout.Lookout",
         "past": "the last associations: a past.Past",
         "began": "when the service began: s since 1970",
+        "meters": "what was counted since then: a meters.Meters",
+        "board": "the machine below: a board.Board",
+        "timekeeper": "whether its clock can be believed: a clock.Timekeeper",
     }
 
     def __init__(self, settings, spool, associations=None, **parts):

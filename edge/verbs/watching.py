@@ -1,7 +1,10 @@
 """Verbs on what the box knows about itself: who connected and what came of it."""
 
 from edge.verbs.verb import VIEWER, Argument, Misused, Verb
+from edge.watch import health as wrong
 from edge.watch.past import ROWS, Past
+
+READY, DEGRADED = "ready", "degraded"
 
 ASSOCIATION = {
     "began": "time",
@@ -36,6 +39,21 @@ def associations(box, request, who):
     return {"associations": len(rows)}
 
 
+def health(box, request, who):
+    """Return whether the box is ready, or in which ways it is not all that it should be."""
+    reasons = [{"key": each.key, "since": each.since, "words": each.words} for each in troubles(box)]
+    if box.associations is None:
+        words = "the box does not run: start it with `edge serve`, or its service"
+        reasons.insert(0, {"key": "stopped", "since": box.spool.now(), "words": words})
+    return {"state": DEGRADED if reasons else READY, "reasons": reasons}
+    yield  # a verb without rows is a generator all the same
+
+
+def troubles(box):
+    """Return every health.Trouble of a box.Box."""
+    return wrong.all_of(box.spool, box.config, box.board, box.timekeeper)
+
+
 VERBS = (
     Verb(
         "associations",
@@ -45,5 +63,14 @@ VERBS = (
         (Argument("limit", "number", "How many rows at most; without it, all that are kept."),),
         ASSOCIATION,
         {"associations": "number"},
+    ),
+    Verb(
+        "health",
+        "say whether the box is ready, or what is wrong with it",
+        health,
+        VIEWER,
+        (),
+        None,
+        {"state": "text", "reasons": [{"key": "text", "since": "time", "words": "text"}]},
     ),
 )

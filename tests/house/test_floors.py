@@ -57,8 +57,8 @@ ORDER = {
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "watch": "past watcher",
-    "verbs": "verb box status jobs ways watching objects table",
+    "watch": "past meters board clock health watcher",
+    "verbs": "verb box machine status jobs ways watching objects table",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
