@@ -21,7 +21,7 @@ Turned = namedtuple(
     "Turned", ("address", "calling", "called", "certificate", "proposals", "began", "seconds", "end", "reason", "words")
 )
 
-# An object was sent. destination: its name; octets: of the data set as it is stored; seconds: how long it was under way;
+# An object was sent. destination: its name; octets: of its data set as it is stored; seconds: how long it took;
 # is_delivered: whether the destination has it now; recoded: (transfer syntax, another), where pixels were transcoded
 Sent = namedtuple("Sent", ("destination", "octets", "seconds", "is_delivered", "recoded"))
 # An association, or what another kind of destination has instead, was opened; or the way there failed, at a layer

@@ -1,6 +1,7 @@
 """Verbs on what the box knows about itself: who connected and what came of it."""
 
 from edge.verbs.verb import VIEWER, Argument, Misused, Verb
+from edge.watch import exposition, measures
 from edge.watch import health as wrong
 from edge.watch.past import ROWS, Past
 
@@ -54,6 +55,15 @@ def troubles(box):
     return wrong.all_of(box.spool, box.config, box.board, box.timekeeper)
 
 
+def metrics(box, request, who):
+    """Write what the box measures to the file that was given; return in which form, and how long it is."""
+    form = request.get("format", exposition.OPENMETRICS)
+    octets = "".join(exposition.lines(measures.families(box, troubles(box)), form)).encode()
+    request["file"].write(octets)
+    return {"type": exposition.TYPES[form], "bytes": len(octets)}
+    yield  # a verb without rows is a generator all the same
+
+
 VERBS = (
     Verb(
         "associations",
@@ -72,5 +82,23 @@ VERBS = (
         (),
         None,
         {"state": "text", "reasons": [{"key": "text", "since": "time", "words": "text"}]},
+    ),
+    Verb(
+        "metrics",
+        "write what the box measures, for Prometheus and its like",
+        metrics,
+        VIEWER,
+        (
+            Argument(
+                "format",
+                "choice",
+                "OpenMetrics 1.0, which is what it is without it, or the text format of Prometheus, 0.0.4.",
+                False,
+                tuple(exposition.TYPES),
+            ),
+        ),
+        None,
+        {"type": "text", "bytes": "number"},
+        file="out",
     ),
 )

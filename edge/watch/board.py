@@ -15,7 +15,7 @@ from collections import namedtuple
 
 from edge.spool.health import Health
 
-HOT_C, COOL_C = 80.0, 75.0  # a trouble from the first on, until below the second
+HOT_C, COOL_C = 90.0, 85.0  # a trouble from the first on, until below the second
 WORN_PERCENT = 80
 _STANDS_S = 1.0
 _POWER_S = 600  # how long a supply that was too weak for a moment stays a trouble

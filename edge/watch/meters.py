@@ -4,6 +4,7 @@ Each count is of one kind of event and added to under one lock that nobody holds
 off the spool is not counted here.
 """
 
+import logging
 import time
 from _thread import allocate_lock
 from bisect import bisect_left
@@ -67,6 +68,7 @@ class Meters:
         self.associations = {}  # (end, reason) -> how many
         self.destinations = {}  # name -> Destination
         self.recoded = {}  # (transfer syntax, another) -> objects
+        self.logged = {"warning": 0, "error": 0}
 
     def witness(self, event):
         """Count an event; quick, and never raises."""
@@ -120,6 +122,13 @@ class Meters:
         broken = self._of(event.destination).broken
         broken[event.layer] = broken.get(event.layer, 0) + 1
 
+    def note(self, record):
+        """Count a logging.LogRecord; return True: it is a filter that lets everything through."""
+        if record.levelno >= logging.WARNING:
+            with self._lock:
+                self.logged["error" if record.levelno >= logging.ERROR else "warning"] += 1
+        return True
+
     def rate(self, name):
         """Return octets per second that a destination was delivered of late."""
         since = time.monotonic() - _RATE_S
@@ -134,6 +143,7 @@ class Meters:
             made.stored, made.refused, made.octets = self.stored, self.refused, self.octets
             made.received, made.settled = self.received.copy(), self.settled.copy()
             made.associations, made.recoded = dict(self.associations), dict(self.recoded)
+            made.logged = dict(self.logged)
             made.destinations = {name: each.copy() for name, each in self.destinations.items()}
         return made
 

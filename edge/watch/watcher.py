@@ -1,5 +1,6 @@
 """What watches the box while it runs, put together: the parts that its verbs ask, and the one function to tell."""
 
+import logging
 import time
 
 from edge.watch import health
@@ -20,6 +21,8 @@ class Watcher:
         self.began = time.time()
         self.past = Past(settings.box.state_dir, spool.now)
         self.meters = Meters()
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(self.meters.note)
         self.board = Board(settings.box.state_dir, now=spool.now)
         newest = max([each.last for each in spool.index.sources()], default=0.0)
         self.timekeeper = Timekeeper(newest, now=spool.now)
@@ -45,4 +48,6 @@ class Watcher:
 
     def close(self):
         """Leave on disk what is to survive."""
+        for handler in logging.getLogger().handlers:
+            handler.removeFilter(self.meters.note)
         self.past.close()

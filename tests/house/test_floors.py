@@ -57,7 +57,7 @@ ORDER = {
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "watch": "past meters board clock health watcher",
+    "watch": "past meters board clock health exposition measures watcher",
     "verbs": "verb box machine status jobs ways watching objects table",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
