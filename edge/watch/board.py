@@ -21,6 +21,7 @@ _STANDS_S = 1.0
 _POWER_S = 600  # how long a supply that was too weak for a moment stays a trouble
 _SECTOR_BYTES = 512
 _DEEPEST = 8  # volumes upon volumes
+_STOPPED = {"ro", "emergency_ro", "shutdown"}  # of a file system as a whole, in mountinfo
 _SPENT = {2: 80, 3: 90}  # pre-EOL: what at least is used of the reserve
 _UNDER_NOW, _UNDER_BEFORE = 1 << 0, 1 << 16  # of get_throttled
 _THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
@@ -110,6 +111,7 @@ class Board:
             number = os.stat(self._state_dir).st_dev
         except OSError:
             return Storage(None, None, None, None, False, None)
+        read_only = read_only or self._is_stopped(number)
         volume = self._volume(number)
         if volume is None:
             return Storage(None, None, None, None, read_only, None)
@@ -126,6 +128,15 @@ class Board:
             read_only,
             _number(_text(system + "/errors_count"), int),
         )
+
+    def _is_stopped(self, number):
+        """Say whether the file system with this number has stopped to write by itself, which statvfs does not tell."""
+        wanted = "%d:%d" % (os.major(number), os.minor(number))
+        for line in _text(self._path("proc/self/mountinfo")).splitlines():
+            fields = line.split()
+            if len(fields) > 6 and fields[2] == wanted and not _STOPPED.isdisjoint(fields[-1].split(",")):
+                return True
+        return False
 
     def _volume(self, number):
         """Return the folder of the block device with this number, None where there is none."""
