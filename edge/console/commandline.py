@@ -11,7 +11,10 @@ from edge.console.commands import COMMANDS, DONE, FAILED, INTERRUPTED, MISCONFIG
 
 
 # The commands that have a file of their own, which is not read before it is needed
-_MODULES = {"route": "routing", "test": "waywork", "progress": "waywork", "prioritise": "waywork"}
+_MODULES = {
+    "route": "routing", "test": "waywork", "progress": "waywork", "prioritise": "waywork",
+    "associations": "watchwork", "health": "watchwork", "metrics": "watchwork",
+}  # fmt: skip
 
 
 def main(words, rooms):

@@ -26,7 +26,8 @@ ROWS = 400
 OPEN = "open"  # how an association "ended" that is still open
 _NAME = "associations"
 _FOLDER = "watch"
-_FILE_BYTES = 1 << 20
+_GROWTH_BYTES = 1 << 18  # of the file, until it is written anew
+_READ_BYTES = 1 << 23
 _LINES_A_MINUTE = 60
 _AGAIN_S = 3600  # refusals farther apart than this are told one by one
 _AGAIN_WRITTEN_S = 60  # how often one that goes on is written
@@ -49,7 +50,8 @@ class Past:
         self._packed = {}  # packed contexts -> itself, so that equal ones are one
         self._folder = None if state_dir is None else os.path.join(state_dir, _FOLDER)
         self._fd = None
-        self._size = 0
+        self._size = 0  # of the file
+        self._longest = _GROWTH_BYTES
         self._minute, self._lines = 0, 0
         self._is_behind = False  # whether there is something that the file does not have
         self._read()
@@ -170,7 +172,7 @@ class Past:
             return
         try:
             with open(self._path(), "rb") as file:
-                octets = file.read(2 * _FILE_BYTES)
+                octets = file.read(_READ_BYTES)
         except OSError:
             return
         found = OrderedDict()
@@ -188,6 +190,7 @@ class Past:
         for row in found.values():
             row["contexts"] = self._packed.setdefault(row["contexts"], row["contexts"])
             self._rows.append(row)
+        self._longest = sum([len(_line(row)) for row in self._rows]) + _GROWTH_BYTES
 
     def _write(self, row):
         with self._lock:
@@ -213,7 +216,7 @@ class Past:
             except OSError as error:
                 self._is_behind = True
                 _log.debug("the associations cannot be written down: %s", error)
-            is_long = self._size > _FILE_BYTES
+            is_long = self._size > self._longest
         if is_long:
             self._rewrite()
 
@@ -228,6 +231,7 @@ class Past:
                 fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
                 with open(fd, "wb") as file:
                     file.writelines([_line(row) for row in self._rows])
+                    self._longest = file.tell() + _GROWTH_BYTES
                     file.flush()
                     os.fsync(fd)
                 os.rename(fresh, self._path())

@@ -78,8 +78,11 @@ def test_the_text_format_is_what_promtool_passes_and_says_the_same(box):
     old = [each for family in prometheus.text_string_to_metric_families(found) for each in family.samples]
     still = ("edge_jobs", "edge_received_objects_total", "edge_deliveries_total", "edge_associations_total")
     for name in still:
-        both = [sorted((tuple(e.labels.items()), e.value) for e in each if e.name == name) for each in (old, samples(box))]
-        assert both[0] == both[1] != []
+        before, now = [
+            sorted((tuple(each.labels.items()), each.value) for each in read if each.name == name)
+            for read in (old, samples(box))
+        ]
+        assert before == now != []
 
 
 def test_what_was_received_is_counted(box):
@@ -112,7 +115,8 @@ def test_queue_status_and_metrics_agree_and_a_kill_changes_none_of_them(box):
         queue = {}
         for row in box.queue():
             queue.setdefault(row["destination"], {}).setdefault(row["state"], []).append(row["object"])
-        waiting = {name: len(states.get("waiting", ())) + len(states.get("sending", ())) for name, states in queue.items()}
+        still = ("waiting", "sending")
+        waiting = {name: sum(len(states.get(state, ())) for state in still) for name, states in queue.items()}
         said = {name: each["waiting"] + each["sending"] for name, each in jobs(box).items()}
         measured = {
             name: value(box, "edge_jobs", destination=name, state="waiting")
@@ -152,6 +156,17 @@ def test_status_for_a_person_is_short_and_says_what_the_box_knows_of_itself(box)
     assert any(line.startswith("modality      CT1 at 127.0.0.1: 1 object") for line in lines)
     assert any(line.startswith("clock         ") for line in lines)
     assert len(lines) < 24
+
+
+def test_the_command_line_prints_metrics_associations_and_health(box):
+    printed = box.edge("metrics").stdout
+    assert [each.name for each in openmetrics.text_string_to_metric_families(printed)][0] == "edge_build"
+    lines = box.edge("associations").stdout.splitlines()
+    assert lines[0].split()[:2] == ["ended", "calling"]
+    assert any("released after" in line and " CT1 " in line for line in lines)
+    assert any("refused: it called the box OTHER" in line for line in lines)
+    health = box.edge("health", check=False)
+    assert (health.returncode, health.stdout) == (0, "ready\n")
 
 
 def test_a_name_that_a_peer_chose_is_escaped():
