@@ -125,6 +125,9 @@ def test_what_was_survives_a_kill(box):
 
 
 def test_the_rows_are_bounded_and_asked_for_by_number(box):
+    for called in ("FIRST", "SECOND", "THIRD"):
+        echo(box, "ECHO", called)
+    row_of(box, called="THIRD")
     rows, summary = ask(box, "associations", limit=2)
     assert len(rows) == 2 == summary["associations"]
     assert len(associations(box)) <= ROWS
