@@ -274,6 +274,15 @@ def _uses(settings):
             yield "to %s" % each.name, terms, False
 
 
+def certificates(settings):
+    """Yield (words for what it is used for, path, certificate.Certificate) of each one in the files in use."""
+    for what, terms, _ in _uses(settings):
+        for path, role in ((terms.certificate, "shown "), (terms.authorities, "believed ")):
+            if path not in (None, tls.SYSTEM):
+                for each in _certificates(path, tls.stamp_of(path)):
+                    yield role + what, path, each
+
+
 def _paths(settings):
     """Return the files of certificates that are in use, each once."""
     found = {}

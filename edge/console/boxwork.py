@@ -14,6 +14,7 @@ from edge.forward import window
 from edge.spool.intake import NEW
 from edge.spool.jobs import OPEN
 
+_MODALITIES = 5  # that `edge status` tells of, those that were heard of last
 _UID_COLUMNS = 64  # of a valid one; a longer one is shortened in a table
 _TEXT_COLUMNS = 16
 _STATES = ("waiting", "sent", "held", "delivered")
@@ -175,10 +176,38 @@ def _status_lines(found, associations):
         )  # fmt: skip
     for each in found["uploads"]:
         yield "upload        " + _upload_words(each, now)
+    for each in found["modalities"][:_MODALITIES]:
+        yield "modality      %s at %s: %s, last %s" % (
+            each["calling"] or "(no title)", each["address"] or "?", count(each["objects"], "object"),
+            ago(each["last"], now),
+        )  # fmt: skip
+    yield "clock         " + _clock_words(found["clock"])
+    machine = list(_machine_words(found["board"]))
+    if machine:
+        yield "machine       " + ", ".join(machine)
     for each in found["troubles"]:
         yield "trouble       %s (for %s)" % (each["error"], span(max(0, now - each["since"])))
     if not found["troubles"]:
         yield "trouble       none"
+
+
+def _clock_words(clock):
+    """Return "set by chrony", "set by nothing", or why it is not to be believed."""
+    if not clock["trusted"]:
+        return "not to be believed: " + clock["why"]
+    return "set by %s" % ("nothing" if clock["source"] == "none" else clock["source"])
+
+
+def _machine_words(board):
+    storage = board["storage"]
+    if board["temperature_c"] is not None:
+        yield "%.0f degrees C" % board["temperature_c"]
+    if board["undervoltage"]:
+        yield "too little power"
+    if storage["wear_percent"] is not None:
+        yield "%d %% of the life of %s used" % (storage["wear_percent"], storage["device"])
+    if storage["read_only"]:
+        yield "its storage cannot be written"
 
 
 def _room_words(found):

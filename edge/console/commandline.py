@@ -19,6 +19,9 @@ _MODULES = {
     "settings": "setting",
     "backup": "setting",
     "restore": "setting",
+    "associations": "watchwork",
+    "health": "watchwork",
+    "metrics": "watchwork",
 }
 
 

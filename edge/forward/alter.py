@@ -5,8 +5,8 @@ from collections import namedtuple
 from edge.dicom.errors import LocalError
 
 # In place of a parcel.Parcel: job: its Job, with the transfer syntax and the SOP Instance UID that it has now; chunks:
-# function that returns an iterator over the data set; octets, fd: None, as it lies nowhere
-Altered = namedtuple("Altered", ("job", "chunks", "octets", "fd"))
+# function that returns an iterator over the data set; octets, fd: None, as it lies nowhere; parcel: that parcel
+Altered = namedtuple("Altered", ("job", "chunks", "octets", "fd", "parcel"))
 
 
 def laid(stages, syntax):
@@ -39,4 +39,4 @@ def altered(stages, parcel):
         found = stage.prepare(found)
     if found.chunks == parcel.chunks:
         return parcel
-    return Altered(job._replace(syntax=found.syntax, uid=found.sop_instance), found.chunks, None, None)
+    return Altered(job._replace(syntax=found.syntax, uid=found.sop_instance), found.chunks, None, None, parcel)

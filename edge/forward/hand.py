@@ -12,6 +12,7 @@ from collections import namedtuple
 
 from edge.forward.parcel import Desk, Unready
 from edge.forward.target import Delivered, LinkFailure, Refused
+from edge.net import witness
 from edge.spool import errors
 from edge.spool import jobs as outcomes
 
@@ -228,14 +229,18 @@ class Hand:
         if not self.is_open:
             self.is_open = True
             self._jobs.opened(self._name, 1)
+            worker.tell(witness.Opened(self._name))
             worker.call()
         self._allowed = {job.object_id for job in following[:served]}
         for job, outcome in self._target.deliver(itertools.chain(begun, parcels)):
+            seconds, recoded = time.monotonic() - self._since[0], self._taken[job.object_id].recoded
             self._account(job.object_id)
-            if isinstance(outcome, Delivered):
+            is_delivered = isinstance(outcome, Delivered)
+            if is_delivered:
                 self._delivered(job, outcome)
             else:
                 self._refused(job, outcome)
+            worker.tell(witness.Sent(self._name, job.size, seconds, is_delivered, recoded))
 
     def _parcels(self):
         """Yield the parcels of jobs from the tray that are allowed; a rotten one is reported instead.
@@ -310,6 +315,7 @@ class Hand:
         if self._is_cut:
             return
         worker = self._worker
+        worker.tell(witness.Broken(self._name, failure.layer))
         is_blamed = False
         if failure.progress:
             self._jobs.link_works(self._name, self._now())  # the backoff begins anew

@@ -50,7 +50,12 @@ def transcoding(parcel, target):
     made = transcode.Transcoding(parcel.chunks, syntax.lookup(job.syntax), name, inflater, threads=threads)
     if made.target.uid != target:
         raise LocalError("its pixels are too long for that")
+    _stored(parcel).recoded = (job.syntax, target)
     return made
+
+
+def _stored(parcel):
+    return parcel.parcel if isinstance(parcel, alter.Altered) else parcel
 
 
 def forms(parcel, compress, closed=()):
@@ -70,6 +75,7 @@ def forms(parcel, compress, closed=()):
         except DicomError:
             continue
         yield Form(target, None, made.parts, made.stop, False)
+    _stored(parcel).recoded = None
     size = job.size if parcel.octets is not None or parcel.fd is not None else None
     yield Form(job.syntax, size, parcel.chunks, _nothing, True)
 

@@ -26,15 +26,16 @@ class Unready(Exception):
 class Parcel:
     """An open data set. octets: a view of all of it when it is short, otherwise None; fd: its file, None when short.
 
-    Both are good until `close`.
+    Both are good until `close`. recoded: the transfer syntaxes from and to which its pixels were transcoded, or None.
     """
 
-    __slots__ = ("job", "octets", "fd", "_desk", "_buffer")
+    __slots__ = ("job", "octets", "fd", "recoded", "_desk", "_buffer")
 
     def __init__(self, job, octets, fd, desk, buffer):
         self.job = job
         self.octets = octets
         self.fd = fd
+        self.recoded = None
         self._desk = desk
         self._buffer = buffer
 

@@ -28,6 +28,7 @@ from edge.forward.hand import Hand
 from edge.forward.news import News
 from edge.forward.tray import Tray
 from edge.forward.window import Window
+from edge.net import witness
 from edge.spool import jobs as outcomes
 from edge.spool.retry import Schedule
 
@@ -50,14 +51,16 @@ class Worker:
 
     spool: where jobs and objects are; object_schedule, link_schedule: see schedules(); window: window.Window, when
     anything may be begun; linger_s: how long what is open waits for the next object; now: function, the time in s;
-    commits: whether the destination has to commit to what it has, before that counts as delivered.
+    commits: whether the destination has to commit to what it has, before that counts as delivered; tell: function of an
+    event of edge.net.witness.
     """
 
     def __init__(
         self, spool, name, targets, object_schedule, link_schedule, window=Window(), linger_s=LINGER_S, now=time.time,
-        commits=False,
+        commits=False, tell=witness.nobody,
     ):  # fmt: skip
         self.spool = spool
+        self.tell = tell
         self.jobs = spool.jobs
         self.name = name
         self.schedule = object_schedule

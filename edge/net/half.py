@@ -49,6 +49,22 @@ class Half:
             return "did not finish the TLS handshake"
         return "asked for no association"
 
+    def certificate_words(self):
+        """Return the words for the certificate that was shown, "" for none."""
+        return "" if self.holder is None else " with the certificate of %s" % channel.shown_words(self.holder)
+
+    def mistake_words(self, port, tls_port):
+        """Say of a Mistaken peer what it does on which port, and what to do; port, tls_port: None for none."""
+        if self.channel is None:
+            words = "speaks TLS on port %d, which is without; %s"
+            here, other, advice = port, tls_port, "let it send to port %d, or switch its TLS off"
+            nowhere = "switch its TLS off, or give the box a tls_port under [dicom]"
+        else:
+            words = "speaks no TLS on port %d, which is for TLS; %s"
+            here, other, advice = tls_port, port, "switch its TLS on, or let it send to port %d"
+            nowhere = "switch its TLS on"
+        return words % (here, nowhere if other is None else advice % other)
+
     def receive(self, buffer):
         """Receive what is there; yield how many octets are in the engine's window, as often as more are; 0 at the end.
 

@@ -6,10 +6,11 @@ is when the object would survive a power cut.
 """
 
 import logging
+import time
 from collections import namedtuple
 
 from edge.dicom.errors import DicomError
-from edge.net import transport
+from edge.net import transport, witness
 from edge.protocol import association, command, commitment, dimse, echo, status, store
 from edge.spool.errors import Degraded, Mismatch, NoSpace, Unreadable
 
@@ -26,16 +27,29 @@ Peer = namedtuple("Peer", ("calling", "called", "address", "certificate"), defau
 
 
 class Summary:
-    """What one association came to, for the log and the console."""
+    """What one association came to, for the log and the console.
 
-    def __init__(self, peer, began_ms):
+    peer: Peer; began_ms: by the clock that never steps, began: s since 1970; proposals: of contexts, and accepted:
+    {id: contexts.Accepted} as they were answered; end: one of witness's words, "" while it is open; ended: in words.
+    """
+
+    def __init__(self, peer, began_ms, proposals=(), accepted=None):
         self.peer = peer
         self.began_ms = began_ms
+        self.began = time.time()
+        self.proposals = proposals
+        self.accepted = {} if accepted is None else accepted
         self.stored = 0  # objects answered with success
         self.refused = 0  # objects answered with a failure
         self.echoes = 0
         self.payload_bytes = 0
+        self.end = ""
         self.ended = ""
+
+    def end_with(self, end, words):
+        """Take note how it ended, unless that is known already."""
+        if not self.end:
+            self.end, self.ended = end, words
 
     def words(self, now_ms):
         """Say it in one line."""
@@ -60,10 +74,12 @@ class Inbound:
     `begin(sop_class, sop_instance, transfer_syntax, source)` and `keep_up()` are called; source: what the spool keeps
     of where objects came from; routes: function that returns what `Arrival.commit` asks where an object goes, called
     when it begins; object_limit: octets of the longest data set taken; reports: report.Reports, or None where nobody
-    commits to anything.
+    commits to anything; tell: function of an event of `witness`; proposals: the contexts that were asked for.
     """
 
-    def __init__(self, wire, engine, peer, intake, source, routes, object_limit, reports=None):
+    def __init__(
+        self, wire, engine, peer, intake, source, routes, object_limit, reports=None, tell=witness.nobody, proposals=()
+    ):
         self._wire = wire
         self._engine = engine
         self._intake = intake
@@ -81,7 +97,9 @@ class Inbound:
         self._refusals = {}  # status -> objects refused with it
         self._received = 0  # octets of the data set under way
         self._leaving = False
-        self.summary = Summary(peer, transport.now_ms())
+        self._tell = tell
+        self._began_s = self._whole_s = 0.0  # when the request under way came, and the last of its data set
+        self.summary = Summary(peer, transport.now_ms(), proposals)
 
     def run(self):
         """Serve the association until it has ended; the socket is closed afterwards."""
@@ -89,11 +107,14 @@ class Inbound:
             self._serve()
         except Exception:
             _log.exception("association of %s failed inside this box", self.summary.peer.calling)
-            self.summary.ended = "failed inside this box"
+            self.summary.end_with(witness.FAILED, "failed inside this box")
         finally:
             self._drop_arrival()
             self._wire.close()
-            _log.info("%s", self.summary.words(transport.now_ms()))
+            now_ms = transport.now_ms()
+            self.summary.end_with(witness.LOST, "connection lost")
+            self._tell(witness.Ended(self.summary, (now_ms - self.summary.began_ms) / 1000))
+            _log.info("%s", self.summary.words(now_ms))
 
     def leave(self, now):
         """End it from another thread: at once when `now`, otherwise if it has come to rest."""
@@ -106,6 +127,7 @@ class Inbound:
         engine = self._engine
         wire = self._wire
         clock = transport.now_ms
+        self.summary.accepted = engine.accepted
         now_ms = clock()
         self._drain_events()
         while self._flush() and not engine.finished():
@@ -159,14 +181,14 @@ class Inbound:
         if isinstance(event, association.ReleaseAsked):
             self._drop_arrival()
             self._engine.release_answer()
-            self.summary.ended = "released"
+            self.summary.end_with(witness.RELEASED, "released")
         elif isinstance(event, association.Aborted):
             self._drop_arrival()
             who = "by the peer" if event.by_peer else "by this box"
-            self.summary.ended = "aborted %s: %s" % (who, event.words)
+            self.summary.end_with(witness.ABORTED, "aborted %s: %s" % (who, event.words))
         elif isinstance(event, association.Lost):
             self._drop_arrival()
-            self.summary.ended = "connection lost"
+            self.summary.end_with(witness.LOST, "connection lost")
 
     # Messages
 
@@ -186,6 +208,7 @@ class Inbound:
         self._status = status.SUCCESS
         self._comment = ""
         self._received = 0
+        self._began_s = self._whole_s = time.monotonic()
         self._asked = message
         if field == command.C_STORE_RQ:
             self._open_store(context, store.asked(message))
@@ -221,6 +244,7 @@ class Inbound:
         if self._report is not None:
             self._report.feed(payload.views)
         if payload.is_last:
+            self._whole_s = time.monotonic()
             if self._arrival is not None:
                 self._commit()
             if self._report is not None:
@@ -255,15 +279,21 @@ class Inbound:
         asked = self._asked
         self._asked = None
         if command.C_STORE_RQ == asked.elements[command.COMMAND_FIELD]:
-            if self._status == status.SUCCESS:
-                self.summary.stored += 1
-                self.summary.payload_bytes += self._received
-            else:
-                self.summary.refused += 1
+            self._count(self._status == status.SUCCESS)
         response = dimse.answer_to(asked.elements, self._status, self._comment)
         if self._engine.can_send():
             self._engine.command(asked.context_id, command.encode(response))
             self._engine.refresh(transport.now_ms())
+
+    def _count(self, is_stored):
+        """Count an object, before the peer hears what became of it."""
+        if is_stored:
+            self.summary.stored += 1
+            self.summary.payload_bytes += self._received
+        else:
+            self.summary.refused += 1
+        received_s, settled_s = self._whole_s - self._began_s, time.monotonic() - self._whole_s
+        self._tell(witness.Received(self._received, received_s, settled_s, is_stored))
 
     def _refuse(self, code, comment):
         self._drop_arrival()

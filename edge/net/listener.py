@@ -20,7 +20,7 @@ import socket
 import threading
 
 from edge.dicom import uid
-from edge.net import channel, doors, inbound, manners, tls, transport
+from edge.net import channel, doors, inbound, manners, tls, transport, witness
 from edge.net.half import Half, Mistaken
 from edge.protocol import association, commitment, items, pdu
 
@@ -43,16 +43,17 @@ class Listener:
 
     settings: manners.Settings; intake: the spool's; has_room: function, whether the spool takes new objects; source_of:
     function of an inbound.Peer, what the spool keeps as the source; routes: function that returns what Arrival.commit
-    asks; reports: report.Reports, or None.
+    asks; reports: report.Reports, or None; tell: function of an event of `witness`, which keeps count.
     """
 
-    def __init__(self, settings, intake, has_room, source_of, routes, reports=None):
+    def __init__(self, settings, intake, has_room, source_of, routes, reports=None, tell=witness.nobody):
         self._settings = settings
         self._intake = intake
         self._has_room = has_room
         self._source_of = source_of
         self._routes = routes
         self._reports = reports
+        self._tell = tell
         self._selector = selectors.DefaultSelector()
         self._half = {}
         self._lock = threading.Condition()
@@ -243,6 +244,7 @@ class Listener:
             except tls.Unusable:  # which has been logged, and is a trouble of the box
                 _log.warning("%s was turned away: there is no certificate to show", address)
                 connected.close()
+                self._tell(witness.unfinished(address, 0.0, witness.NO_CERTIFICATE, "the box had none to show"))
                 return
         self._watch(Half(connected, address, settings.limits, transport.now_ms(), encryption))
 
@@ -283,6 +285,7 @@ class Listener:
             half.engine.tick(now_ms)
             if half.engine.finished():
                 _log.info("%s connected and %s in time", half.address, half.lateness())
+                self._turned(half, witness.LATE, "it connected and %s in time" % half.lateness())
             self._settle(half)
 
     def _readable(self, half):
@@ -299,25 +302,21 @@ class Listener:
         except BlockingIOError:
             return
         except Mistaken:
-            self._tell_of_mistake(half)
+            words = half.mistake_words(self.port, self.tls_port)
+            _log.warning("%s %s", half.address, words)
+            self._turned(half, witness.NOT_TLS if half.channel is not None else witness.TLS, "it " + words)
             self._drop(half)
         except channel.Failed as failed:
             _log.warning("no TLS with %s: %s", half.address, failed)
+            self._turned(half, witness.TLS, "no TLS with it: %s" % failed)
             if not half.bid_farewell():
                 self._drop(half)
         else:
             self._settle(half)
 
-    def _tell_of_mistake(self, half):
-        if half.channel is None:
-            words = "%s speaks TLS on port %d, which is without; %s"
-            port, other, advice = self.port, self.tls_port, "let it send to port %d, or switch its TLS off"
-            nowhere = "switch its TLS off, or give the box a tls_port under [dicom]"
-        else:
-            words = "%s speaks no TLS on port %d, which is for TLS; %s"
-            port, other, advice = self.tls_port, self.port, "switch its TLS on, or let it send to port %d"
-            nowhere = "switch its TLS on"
-        _log.warning(words, half.address, port, nowhere if other is None else advice % other)
+    def _turned(self, half, reason, words):
+        """Tell of a connection that comes to no request."""
+        self._tell(witness.unfinished(half.address, (transport.now_ms() - half.began_ms) / 1000, reason, words))
 
     def _heard(self, half, count):
         """Act on `count` octets in the window, 0 at the end; return whether a thread has the connection now."""
@@ -334,6 +333,7 @@ class Listener:
                     return True
             elif isinstance(event, association.Aborted):
                 _log.info("%s: %s before any association", half.address, event.words)
+                self._turned(half, witness.PROTOCOL, "%s before any association" % event.words)
             event = engine.next_event()
         return False
 
@@ -358,12 +358,13 @@ class Listener:
         return self._start(half, request)
 
     def _refuse(self, half, request, refusal):
-        reject = half.engine.reject(*refusal)
+        reject = half.engine.reject(refusal.result, refusal.source)
+        self._tell(witness.refused(half, request, refusal))
         _log.warning(
             "%s at %s%s, calling %s, was %s",
             request.calling or "(no title)",
             half.address,
-            _shown(half.holder),
+            half.certificate_words(),
             request.called or "(no title)",
             pdu.reject_words(reject),
         )
@@ -375,9 +376,9 @@ class Listener:
         with self._lock:
             is_full = len(self._running) >= self._settings.max_associations
         if is_full or self._associations_of(half.address) >= self._settings.per_address:
-            return pdu.REJECTED_TRANSIENT, pdu.LOCAL_LIMIT_EXCEEDED
+            return witness.TOO_MANY
         if not self._has_room() and manners.wants_storage(request):
-            return pdu.REJECTED_TRANSIENT, pdu.TEMPORARY_CONGESTION
+            return witness.NO_ROOM
         return None
 
     def _start(self, half, request):
@@ -386,14 +387,14 @@ class Listener:
         self._half.pop(half.socket.fileno(), None)
         self._selector.unregister(half.socket)
         half.engine.widen(inbound.WINDOW_BYTES)  # here: what a thread of its own allocates, libc is slow to give back
-        peer = inbound.Peer(request.calling, request.called, half.address, _shown(half.holder))
+        peer = inbound.Peer(request.calling, request.called, half.address, half.certificate_words())
         if half.channel is None:
             wire = transport.Wire(half.socket, _SEND_TIMEOUT_MS)
         else:
             wire = channel.Wire(half.socket, _SEND_TIMEOUT_MS, half.channel)
         served = inbound.Inbound(
             wire, half.engine, peer, self._intake, self._source_of(peer), self._routes, settings.object_limit,
-            reports,
+            reports, self._tell, request.proposals,
         )  # fmt: skip
         work = (served, half.engine, request, settings, reports, settings.manner_of(request.calling, half.address))
         thread = threading.Thread(target=self._run, args=work, name="association", daemon=True)
@@ -407,7 +408,7 @@ class Listener:
             _log.error("an association gets no thread: %s; let the box have more (TasksMax=, ulimit -u)", error)
             half.socket.setblocking(False)
             self._watch(half)
-            self._refuse(half, request, (pdu.REJECTED_TRANSIENT, pdu.TEMPORARY_CONGESTION))
+            self._refuse(half, request, witness.NO_THREAD)
             return False
         return True
 
@@ -460,8 +461,3 @@ class Listener:
 
 def _age(half):
     return half.began_ms
-
-
-def _shown(holder):
-    """Return the words for the certificate that was shown, "" for none."""
-    return "" if holder is None else " with the certificate of %s" % channel.shown_words(holder)

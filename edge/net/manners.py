@@ -3,6 +3,7 @@
 import logging
 from collections import namedtuple
 
+from edge.net import witness
 from edge.protocol import commitment, echo, pdu
 
 _log = logging.getLogger("edge.net")
@@ -41,21 +42,21 @@ Manner = namedtuple("Manner", ("called", "policy", "max_pdu_bytes"))
 
 
 def refusal(settings, request, address, holder):
-    """Return (result, reason) for refusing an association request, None when nothing speaks against who asks.
+    """Return the witness.Refusal of an association request, None when nothing speaks against who asks.
 
     address: his; holder: channel.Holder of the certificate that he showed, or None.
     """
     if request.application_context != pdu.APPLICATION_CONTEXT:
-        return pdu.REJECTED_PERMANENT, pdu.APPLICATION_CONTEXT_NOT_SUPPORTED
+        return witness.APPLICATION
     manner = settings.manner_of(request.calling, address)
     called = settings.called + (manner.called if manner is not None else ())
     if settings.called and request.called not in called and "*" not in called:
-        return pdu.REJECTED_PERMANENT, pdu.CALLED_NOT_RECOGNIZED
+        return witness.CALLED
     if not settings.admits(request.calling, address):
-        return pdu.REJECTED_PERMANENT, pdu.CALLING_NOT_RECOGNIZED
+        return witness.CALLING
     if settings.keeps(request.calling, holder):
         _log.warning("the title %s is kept for the holder of another certificate", request.calling)
-        return pdu.REJECTED_PERMANENT, pdu.CALLING_NOT_RECOGNIZED
+        return witness.KEPT
     return None
 
 

@@ -4,12 +4,13 @@ import logging
 import resource
 import time
 
-from edge.box import config, relaying, troubles
+from edge.box import config, relaying
 from edge.net import tls
 from edge.service import control, wiring
 from edge.service.housekeeping import Housekeeping
 from edge.service.part import Part
 from edge.verbs.box import limits_of
+from edge.watch.watcher import Watcher
 from edge.ways.lookout import Lookout
 
 _log = logging.getLogger("edge.service")
@@ -114,6 +115,22 @@ class Reporting(Part):
             self.reports = wiring.make_reports(new, self.running.spool)
 
 
+class Watching(Part):
+    """What the box knows of itself. `watcher`: watcher.Watcher."""
+
+    name = "watch"
+
+    def __init__(self, running):
+        super().__init__(running)
+        self.watcher = Watcher(running.box.config, running.spool)
+        for name, part in self.watcher.parts().items():
+            setattr(running.box, name, part)
+
+    def stop(self):
+        """Leave on disk what is to survive."""
+        self.watcher.close()
+
+
 class Listening(Part):
     """The way in for modalities. `listener`: listener.Listener, whose `run` is the service's own."""
 
@@ -123,7 +140,9 @@ class Listening(Part):
         super().__init__(running)
         self._made = None
         routes, self._reports = running[Routing].routes, running[Reporting].reports
-        self.listener = wiring.make_listener(running.box.config, running.spool, routes, self._reports)
+        self.listener = wiring.make_listener(
+            running.box.config, running.spool, routes, self._reports, running[Watching].watcher.tell
+        )
         self._settings = self.listener.settings
 
     def stop(self):
@@ -269,7 +288,7 @@ class Forwarding(Part):
     def _make(self, new, kind, name):
         destination = config.destination(new, name)
         if kind == _OBJECTS:
-            return wiring.make_worker(new, self.running.spool, destination)
+            return wiring.make_worker(new, self.running.spool, destination, self.running[Watching].watcher.tell)
         return None  # it makes itself known as the one who asks: only once the one before it has left
 
     def forget(self):
@@ -324,7 +343,7 @@ class House(Part):
         self._housekeeping = Housekeeping(
             spool,
             lambda: bool(running.associations()) or spool.quota.pressed.is_set(),
-            lambda: troubles.all_of(spool, running.box.config),
+            lambda: running[Watching].watcher.troubles(running.box.config),
         )
 
     def start(self):

@@ -20,6 +20,7 @@ TABLE = (
     parts.Room,
     parts.Routing,
     parts.Reporting,
+    parts.Watching,
     parts.Listening,
     parts.House,
     parts.Forwarding,
@@ -42,7 +43,7 @@ class Running:
 
     def __init__(self, loaded, spool):
         self.spool = spool
-        self.box = Box(loaded.config, spool, self.associations, loaded=loaded, began=spool.now())
+        self.box = Box(loaded.config, spool, self.associations, loaded=loaded)
         self._changing = threading.RLock()
         self._has_ended = False
         self._parts = {}

@@ -8,7 +8,7 @@ from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.window import Window
 from edge.morph import match
-from edge.net import listener, manners, tls
+from edge.net import listener, manners, tls, witness
 from edge.protocol import association, contexts, echo
 from edge.spool import errors
 from edge.spool.inflate import inflater
@@ -42,10 +42,10 @@ class Routes:
         return self._router
 
 
-def make_listener(settings, spool, routes, reports=None):
+def make_listener(settings, spool, routes, reports=None, tell=witness.nobody):
     """Return the bound Listener of a config.Config; doors.CannotListen when its address or port cannot be had.
 
-    routes: Routes; reports: report.Reports, or None.
+    routes: Routes; reports: report.Reports, or None; tell: function of an event of edge.net.witness.
     """
     return listener.Listener(
         listener_settings(settings),
@@ -54,6 +54,7 @@ def make_listener(settings, spool, routes, reports=None):
         lambda peer: Source(peer.calling, peer.called, peer.address),
         routes,
         reports,
+        tell,
     )
 
 
@@ -185,14 +186,15 @@ def worker_terms(settings, destination):
     )
 
 
-def make_worker(settings, spool, destination):
+def make_worker(settings, spool, destination, tell=witness.nobody):
     """Return the Worker of one config.Destination."""
     ways = targets.make(settings, destination, make_stages(settings, destination))
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     opening = Window(destination.hours, destination.weekdays)
     return worker.Worker(
-        spool, destination.name, ways, *schedules, opening, destination.linger_s, commits=destination.commitment
-    )
+        spool, destination.name, ways, *schedules, opening, destination.linger_s, commits=destination.commitment,
+        tell=tell,
+    )  # fmt: skip
 
 
 def answering(settings):

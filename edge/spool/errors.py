@@ -8,6 +8,7 @@ from errno import EDQUOT, EFBIG, ENOSPC
 
 from edge.dicom.errors import LimitError, LocalError, PeerError
 
+_SQLITE_FULL = 13
 _FULL = (ENOSPC, EDQUOT, EFBIG)
 
 
@@ -48,3 +49,18 @@ def from_os(error, doing):
     if error.errno in _FULL:
         return NoSpace("%s: %s; free some space, or let the space policy do it" % (doing, error.strerror))
     return Degraded("%s: %s; look at the kernel's log and the health of the disk" % (doing, error.strerror or error))
+
+
+def is_full(error):
+    """Say whether an error of SQLite or the operating system means that the disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL
+
+
+def from_sqlite(error):
+    """Return the NoSpace or Degraded that an error of SQLite or the operating system stands for, met by the index."""
+    if isinstance(error, OSError):
+        return from_os(error, "using the index")
+    kind = NoSpace if is_full(error) else Degraded
+    return kind("the index cannot be used (%s): look at the free space and the health of the disk" % error)

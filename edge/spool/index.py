@@ -48,8 +48,8 @@ class Index:
         try:
             self._ledger = Ledger(disk, path)
         except (OSError, sqlite3.Error) as error:
-            if not _is_full(error):
-                raise _refusal(error)
+            if not errors.is_full(error):
+                raise errors.from_sqlite(error)
             self._ledger = Ledger(disk, None)
             self._report_memory()
 
@@ -76,7 +76,7 @@ class Index:
             try:
                 self._ledger.clear(spool)
             except (OSError, sqlite3.Error) as error:
-                raise _refusal(error)
+                raise errors.from_sqlite(error)
 
     def replay(self, lines):
         """Apply lines read from the journal that is being opened."""
@@ -212,7 +212,7 @@ class Index:
             except sqlite3.DatabaseError as error:
                 if self.journal is None:
                     raise
-                if _is_full(error) and self._ledger.path is not None:
+                if errors.is_full(error) and self._ledger.path is not None:
                     self._go_to_memory()
                 elif type(error) is sqlite3.DatabaseError:
                     self._health.report("index", "the index was damaged (%s), and was made anew" % error)
@@ -221,7 +221,7 @@ class Index:
                     raise
                 return action(self._ledger, *arguments)
         except (OSError, sqlite3.Error) as error:
-            raise _refusal(error)
+            raise errors.from_sqlite(error)
 
     def _ask(self, sql, arguments=()):
         """Return all rows that answer a question, with everything applied that was accepted."""
@@ -279,6 +279,12 @@ class Index:
         with self.lock:
             self.drain()
             return self._ledger.tallies.get((OF_OBJECTS, what), (0, 0))
+
+    def sources(self):
+        """Return a sources.Seen for each calling AE title and address that objects came from, the latest first."""
+        with self.lock:
+            self.drain()
+            return self._ledger.sources.all()
 
     def kept(self):
         """Return (objects, octets of their data sets) in the spool, at once: removals may be counted a moment later."""
@@ -480,18 +486,3 @@ class Index:
 
 def _answer(ledger, sql, arguments):
     return ledger.execute(sql, arguments).fetchall()
-
-
-def _is_full(error):
-    """Say whether an error of SQLite or the operating system means that the disk is full."""
-    if isinstance(error, OSError):
-        return isinstance(errors.from_os(error, ""), errors.NoSpace)
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-
-
-def _refusal(error):
-    """Return the NoSpace or Degraded that an error of SQLite or the operating system stands for."""
-    if isinstance(error, OSError):
-        return errors.from_os(error, "using the index")
-    kind = errors.NoSpace if _is_full(error) else errors.Degraded
-    return kind("the index cannot be used (%s): look at the free space and the health of the disk" % error)

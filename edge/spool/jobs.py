@@ -171,7 +171,7 @@ class Jobs:
         before = lane.link
         if before.failures:
             down_s = round(now - before.since)
-            lane.link = retry.LINK_UP
+            lane.link = retry.LINK_UP._replace(since=now)
             self._journal.append("link", {"to": destination, "at": now, "up": True, "down_s": down_s}, durable=False)
         return before
 

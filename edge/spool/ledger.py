@@ -10,6 +10,7 @@ import sqlite3
 
 from edge.spool import errors, pledges
 from edge.spool.disk import FILE_MODE
+from edge.spool.sources import Sources
 from edge.spool.tables import DEFERRED, DELIVERED, HELD, HOLDS, READY, SCHEMA, SENT, STATES, TABLES
 from edge.spool.transaction import Transaction
 
@@ -79,6 +80,7 @@ class Ledger:
         self._changes = {}
         self._studies = {}
         self._growth = {}
+        self.sources = Sources(self.execute)
 
     def discard(self):
         """Close the database, and remove its files."""
@@ -142,6 +144,7 @@ class Ledger:
         for study, growth in self._growth.items():
             self.execute("UPDATE studies SET objects = objects + ? WHERE id = ?", (growth, study))
         self._growth = {}
+        self.sources.flush()
         tallies = {}
         for key, (jobs, octets) in self._changes.items():
             if jobs or octets:
@@ -238,8 +241,9 @@ class Ledger:
 
     # Objects come, change and go
 
-    def _object(self, record):
+    def _object(self, record, is_old=False):
         number, size, jobs = record["id"], record["size"], record["jobs"]
+        self.sources.came(record["source"], record["at"], size, is_old)
         hold, why = record.get("hold") or (None, None)
         self.next_id = max(self.next_id, number + 1)
         study = self._study_of(record)
@@ -268,7 +272,7 @@ class Ledger:
     def _kept(self, record):
         """Put in all that is known of an object, unless its own lines have told it (see compaction)."""
         if self._size(record["id"]) is None:
-            self._object(record)
+            self._object(record, is_old=True)
 
     def _size(self, number):
         """Return the octets of an object's data set, or None when it is not there."""
@@ -366,6 +370,8 @@ class Ledger:
         if row is None:
             return
         size, study = row
+        if "source" in record:
+            self.sources.came_again(record["source"], record["at"])
         added = 0
         for name, priority in record["jobs"]:
             if self.state_of(number, self.destination(name)) is None:

@@ -11,7 +11,9 @@ that of those that are held by themselves, not with their object.
 
 from collections import namedtuple
 
-SCHEMA = 4
+from edge.spool import sources
+
+SCHEMA = 5
 
 READY, DEFERRED, HELD, DELIVERED, SENT = 0, 1, 2, 3, 4
 STATES = {"ready": READY, "deferred": DEFERRED, "held": HELD, "delivered": DELIVERED, "sent": SENT}
@@ -84,7 +86,7 @@ CREATE TABLE tallies(destination INTEGER NOT NULL, state INTEGER NOT NULL, jobs 
     octets INTEGER NOT NULL, PRIMARY KEY(destination, state)) WITHOUT ROWID;
 CREATE TABLE folders(name TEXT PRIMARY KEY, first_id INTEGER NOT NULL, used_id INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE doomed(path TEXT PRIMARY KEY) WITHOUT ROWID;
-"""
+""" + sources.TABLE
 
 _COLUMNS = ", ".join("o." + name for name in OBJECT_FIELDS)
 OBJECTS = (

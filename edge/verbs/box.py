@@ -24,6 +24,10 @@ class Box:
         "settings": "the configuration file and its changes: a keeper.Keeper",
         "loaded": "the configuration with its file and its warnings: a load.Loaded",
         "began": "when the service began, in s since 1970",
+        "past": "the last associations: a past.Past",
+        "meters": "what was counted since the service began: a meters.Meters",
+        "board": "the machine below: a board.Board",
+        "timekeeper": "whether its clock can be believed: a clock.Timekeeper",
     }
 
     def __init__(self, settings, spool, associations=None, **parts):

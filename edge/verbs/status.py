@@ -1,9 +1,12 @@
 """How the box does: what is wrong with it, its room, its destinations, who is connected."""
 
-from edge.box import config, troubles
+from edge import VERSION
+from edge.box import config
 from edge.forward.window import Window
 from edge.spool.ledger import ALL, ON_HOLD
+from edge.verbs import machine
 from edge.verbs.verb import LIVE, VIEWER, Verb
+from edge.watch import health
 
 _FIRST_KNOCK_S = 1.0  # how long it may take to see how destinations do, where nobody has looked lately
 
@@ -13,12 +16,14 @@ DESTINATION = {
     "configured": "truth",
     "jobs": {state: "number" for state in ("waiting", "sending", "sent", "held", "delivered")},
     "up": "truth",
+    "since": "time?",
     "failures": "number",
     "next_try": "time?",
     "error": "text?",
     "sessions": "number",
     "associations": "number?",
     "rate_bytes_per_s": "number?",
+    "bytes_per_s": "number?",
     "opens_at": "time?",
     "oldest": "time?",
 }
@@ -49,8 +54,10 @@ def status(box, request, who):
         }
     free_octets, _ = spool.quota.free()
     room = spool.quota.room()
-    found = troubles.all_of(spool, box.config)
+    found = health.all_of(spool, box.config, box.board, box.timekeeper)
     return {
+        "version": VERSION,
+        "began": box.began,
         "running": box.associations is not None,
         "now": now,
         "state_dir": box.config.box.state_dir,
@@ -64,6 +71,10 @@ def status(box, request, who):
         "takes_objects": spool.quota.has_room(),
         "destinations": destinations(box, who),
         "uploads": [upload_row(each) for each in spool.uploads.listing()],
+        "modalities": machine.modalities(box),
+        "clock": machine.clock(box),
+        "board": machine.board(box),
+        "certificates": machine.certificates(box),
     }
 
 
@@ -84,17 +95,26 @@ def destinations(box, who):
                 "configured": known is not None,
                 "jobs": {state: jobs.get(state, 0) for state in ("waiting", "sending", "sent", "held", "delivered")},
                 "up": not link.failures and (knock is None or knock.reachable),
+                "since": _since(box, link, knock),
                 "failures": link.failures,
                 "next_try": link.until or None,
                 "error": link.why if link.failures or knock is None else knock.words,
                 "sessions": box.spool.jobs.sessions(name),
                 "associations": known.associations if known else None,
                 "rate_bytes_per_s": known.rate_bytes_per_s if known else None,
+                "bytes_per_s": machine.bytes_per_s(box, name),
                 "opens_at": opens_at(known, box.spool.now()) if known else None,
                 "oldest": box.spool.jobs.older(name, box.spool.now() + 1, 1)[1],
             }
         )
     return found
+
+
+def _since(box, link, knock):
+    """Return since when a destination is up, or down, as far as this is known; None where nobody has tried."""
+    if not link.failures and knock is not None and (not knock.reachable or not link.since):
+        return knock.since
+    return link.since or box.began
 
 
 def opens_at(destination, now):
@@ -143,6 +163,8 @@ VERBS = (
             "bytes": "number",
         },
         {
+            "version": "text",
+            "began": "time?",
             "running": "truth",
             "now": "time",
             "state_dir": "text",
@@ -156,6 +178,10 @@ VERBS = (
             "takes_objects": "truth",
             "destinations": [DESTINATION],
             "uploads": [UPLOAD],
+            "modalities": [machine.MODALITY],
+            "clock": machine.CLOCK,
+            "board": machine.BOARD,
+            "certificates": [machine.CERTIFICATE],
         },
     ),
     Verb(

@@ -23,6 +23,7 @@ FLOOR = {
     "ways": 3.5,
     "settings": 3.5,
     "access": 3,
+    "watch": 3.5,
     "verbs": 4,
     "console": 5,
     "demo": 5,
@@ -46,21 +47,22 @@ FOREIGN_IN = {"pixels/child"}
 ORDER = {
     "dicom": "errors octets ascii text syntax uid tags keywords element reader rewriter writer part10 skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment",
-    "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables transaction pledges"
-    " ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads"
+    "spool": "errors disk checksum inflate further health turns retry forecast lines journal sources tables transaction"
+    " pledges ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads"
     " recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "pace transport reach tls certificate alerts doors channel manners half report inbound listener outbound"
-    " committing web heads httpd tus",
+    "net": "pace transport reach tls certificate alerts doors channel witness manners half report inbound listener"
+    " outbound committing web heads httpd tus",
     "box": "sameness admission values section commitment relaying encryption rule_keys config rules positions load"
     " reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "verbs": "verb box status jobs ways objects settings table",
+    "verbs": "verb box machine status jobs ways watching objects settings table",
     "access": "roles files crypto seal selfmade audit claim attempts users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup",
+    "watch": "past meters board clock health exposition measures watcher",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 

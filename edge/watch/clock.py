@@ -1,0 +1,124 @@
+"""Whether the box's clock can be believed, and what sets it.
+
+A clock is not trusted while it shows a time before this version was made, or before what the box has taken in; for an
+hour after it jumped, unless the kernel says that it has been set well since; and while the service that should set it
+has not done so for a quarter of an hour. A clock that nothing sets is said to be so: whether that is good enough is
+for those who run the box, so it is no trouble.
+
+Source: adjtimex(2): STA_UNSYNC, STA_NANO.
+"""
+
+import os
+import time
+from _thread import allocate_lock
+from collections import namedtuple
+
+from edge.spool.health import Health
+
+CHRONY, TIMESYNCD, NTPD, NONE = "chrony", "systemd-timesyncd", "ntpd", "none"
+MADE = 1_793_491_200  # 2026-11-01: no box with this version has run before
+_BACK_S = 60  # how much earlier than what was taken in a clock may be: it was set right in between
+_JUMP_S = 10
+_JUMPED_S = 3600
+_PATIENCE_S = 900  # of a service that sets the clock, from its start on
+_UNSYNC, _NANO = 0x0040, 0x2000
+
+# source: what sets it, one of the above; is_set: whether the kernel says that it is set well, None where it does not
+# say; offset_s: what the kernel has yet to correct; why: words for what is wrong with it, None when it is trusted
+Clock = namedtuple("Clock", "source is_set offset_s why")
+
+
+class Timekeeper:
+    """Watches the clock. newest: when the last of what was taken in came; root: where the kernel's files are.
+
+    now: function, s since 1970; steady: function, s of a clock that never steps; kernel: function, see kernel_state.
+    """
+
+    def __init__(self, newest=0.0, root="/", now=time.time, steady=None, kernel=None):
+        self._newest = newest
+        self._root = root
+        self._now = now
+        self._steady = steady or (lambda: time.clock_gettime(time.CLOCK_BOOTTIME))
+        self._kernel = kernel or kernel_state
+        self._lock = allocate_lock()
+        self._began = self._steady()
+        self._apart = now() - self._began  # how far the two clocks are apart
+        self._jump = None  # (when by the steady clock, s it was set forward)
+        self._health = Health(now)
+
+    def state(self, is_wanted=True):
+        """Return the Clock as it is; without `is_wanted` the kernel is asked only where something should set it."""
+        with self._lock:
+            now, steady = self._now(), self._steady()
+            apart = now - steady
+            if abs(apart - self._apart) > _JUMP_S:
+                self._jump = steady, apart - self._apart
+            self._apart = apart
+            source = self._source()
+            is_set, offset_s = self._kernel() if is_wanted or source != NONE or self._jump else (None, None)
+            return Clock(source, is_set, offset_s, self._why(now, steady, source, is_set))
+
+    def _why(self, now, steady, source, is_set):
+        cure = "set it, and see that a time server can be reached"
+        if now < MADE:
+            return "it shows %s, before this version was made: %s" % (_shown(now), cure)
+        if now < self._newest - _BACK_S:
+            return "it shows %s, before what came in at %s: %s" % (_shown(now), _shown(self._newest), cure)
+        if is_set:
+            self._jump = None
+        elif self._jump is not None and 0 <= steady - self._jump[0] < _JUMPED_S:
+            by = self._jump[1]
+            return "it was set %s by %.0f s: see that it is right" % ("forward" if by > 0 else "back", abs(by))
+        if source != NONE and is_set is False and steady - self._began >= _PATIENCE_S:
+            return "%s runs and has not set it: see that its time servers can be reached" % source
+        return None
+
+    def _source(self):
+        for path, source in (
+            ("run/chrony/chronyd.pid", CHRONY),
+            ("run/chronyd.pid", CHRONY),
+            ("run/systemd/timesync", TIMESYNCD),
+            ("run/ntpd.pid", NTPD),
+        ):
+            if os.path.exists(os.path.join(self._root, path)):
+                return source
+        return NONE
+
+    def troubles(self):
+        """Return the health.Trouble of a clock that is not trusted, in a list."""
+        why = self.state(is_wanted=False).why
+        if why is None:
+            self._health.clear("clock")
+        else:
+            self._health.report("clock", "the clock of the box cannot be believed: " + why)
+        return self._health.troubles()
+
+
+def _shown(when):
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+
+
+def kernel_state():
+    """Return (whether the kernel says that the clock is set well, s that it has yet to correct); None for unknown."""
+    import ctypes  # only who asks for it pays for it
+
+    class Timex(ctypes.Structure):
+        _fields_ = [
+            ("modes", ctypes.c_uint),
+            ("offset", ctypes.c_long),
+            ("freq", ctypes.c_long),
+            ("maxerror", ctypes.c_long),
+            ("esterror", ctypes.c_long),
+            ("status", ctypes.c_int),
+            ("rest", ctypes.c_long * 32),
+        ]
+
+    found = Timex()
+    try:
+        if ctypes.CDLL(None).adjtimex(ctypes.byref(found)) < 0:
+            return None, None
+    except (OSError, AttributeError):
+        return None, None
+    if found.status & _UNSYNC:
+        return False, None
+    return True, found.offset / (1e9 if found.status & _NANO else 1e6)

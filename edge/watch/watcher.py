@@ -1,0 +1,53 @@
+"""What watches the box while it runs, put together: the parts that its verbs ask, and the one function to tell."""
+
+import logging
+import time
+
+from edge.watch import health
+from edge.watch.board import Board
+from edge.watch.clock import Timekeeper
+from edge.watch.meters import Meters
+from edge.watch.past import Past
+
+
+class Watcher:
+    """The parts of a running box that know how it does. `tell` takes events of edge.net.witness; `close` at the end.
+
+    settings: config.Config; spool: Spool.
+    """
+
+    def __init__(self, settings, spool):
+        self._spool = spool
+        self.began = time.time()
+        self.past = Past(settings.box.state_dir, spool.now)
+        self.meters = Meters()
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(self.meters.note)
+        self.board = Board(settings.box.state_dir, now=spool.now)
+        newest = max([each.last for each in spool.index.sources()], default=0.0)
+        self.timekeeper = Timekeeper(newest, now=spool.now)
+
+    def tell(self, event):
+        """Take note of an event; quick, and never raises."""
+        self.meters.witness(event)
+        self.past.witness(event)
+
+    def troubles(self, settings):
+        """Return every health.Trouble of the box with a config.Config, the oldest first."""
+        return health.all_of(self._spool, settings, self.board, self.timekeeper)
+
+    def parts(self):
+        """Return the parts by the names that box.Box has for them."""
+        return {
+            "past": self.past,
+            "began": self.began,
+            "meters": self.meters,
+            "board": self.board,
+            "timekeeper": self.timekeeper,
+        }
+
+    def close(self):
+        """Leave on disk what is to survive."""
+        for handler in logging.getLogger().handlers:
+            handler.removeFilter(self.meters.note)
+        self.past.close()
