@@ -51,8 +51,8 @@ ORDER = {
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport reach tls certificate alerts channel half report inbound listener outbound committing web"
     " heads httpd tus",
-    "box": "sameness admission values section commitment relaying encryption rule_keys config rules positions load"
-    " reference troubles",
+    "box": "sameness admission values section commitment relaying alerting encryption rule_keys config rules positions"
+    " load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
