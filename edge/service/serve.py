@@ -14,7 +14,7 @@ from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import complain
 from edge.forward.worker import Worker
 from edge.net.listener import CannotListen
-from edge.service import control, greeting, wiring
+from edge.service import control, greeting, telling, wiring
 from edge.service.housekeeping import Housekeeping
 from edge.spool import errors
 from edge.verbs.box import Box, open_spool
@@ -101,6 +101,7 @@ class _Service:
     def __init__(self, loaded):
         self._loaded = loaded
         self._began = time.monotonic()
+        self._ring = telling.keep_log()
         self._listener = None
 
     def run(self):
@@ -130,7 +131,8 @@ class _Service:
         ways = [each for each in workers if isinstance(each, Worker)]
         jobs = spool.jobs
         lookout = Lookout(lambda: settings.destinations, lambda name: jobs.link(name).failures > 0, jobs.wake)
-        box = Box(settings, spool, listener.associations, workers=lambda: ways, lookout=lookout)
+        told = telling.Telling(settings, spool, self._ring, dict)
+        box = Box(settings, spool, listener.associations, workers=lambda: ways, lookout=lookout, **told.parts())
         server = control.Server(box)
         housekeeping = Housekeeping(
             spool,
@@ -141,7 +143,7 @@ class _Service:
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps
         signal.set_wakeup_fd(listener.fileno(), warn_on_full_buffer=False)
         counts = spool.jobs.counts()  # before anybody claims some of them
-        for each in (server, housekeeping, *workers, *([relay] if relay else ())):
+        for each in (server, housekeeping, *workers, *([relay] if relay else ()), told):
             each.start()
         try:
             housekeeping.log_troubles()
@@ -156,6 +158,7 @@ class _Service:
             lookout.stop()
             self._stop_workers(workers)
             housekeeping.stop()
+            told.stop()
         _log.info("stopped; what was not delivered goes on at the next start")
         return DONE
 

@@ -21,6 +21,9 @@ class Box:
         "audit": "who changed what: an audit.Trail",
         "workers": "function, the worker.Worker of each destination",
         "lookout": "knocks at destinations while somebody looks: a lookout.Lookout",
+        "alerts": "what is told of troubles: an alerts.Alerts",
+        "events": "what happened, in words: an events.Events",
+        "log": "the last lines of the log: a ring.Ring",
     }
 
     def __init__(self, settings, spool, associations=None, **parts):

@@ -1,8 +1,8 @@
 """The table of all verbs. A skin asks for them by name, through `ask`."""
 
-from edge.verbs import jobs, objects, status, verb, ways
+from edge.verbs import alerts, jobs, logs, objects, status, verb, ways
 
-VERBS = {each.name: each for room in (status, jobs, ways, objects) for each in room.VERBS}
+VERBS = {each.name: each for room in (status, jobs, ways, objects, alerts, logs) for each in room.VERBS}
 
 
 def ask(box, name, request, who):

@@ -21,6 +21,7 @@ FLOOR = {
     "modality": 3,
     "box": 3,
     "ways": 3.5,
+    "watch": 3.5,
     "verbs": 4,
     "console": 5,
     "demo": 5,
@@ -56,7 +57,8 @@ ORDER = {
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "verbs": "verb box status jobs ways objects table",
+    "watch": "ring notice events doings rounds silence failed syslog webhook mail gpio channels alerts bundle",
+    "verbs": "verb box status jobs ways objects alerts logs table",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
