@@ -9,7 +9,6 @@ nobody without its key can tell which it was. AE titles and addresses stay: with
 import io
 import json
 import os
-import platform
 import sys
 import time
 import zipfile
@@ -19,6 +18,7 @@ from edge.box import config
 from edge.watch.notice import without_uids
 
 _FOLDER, _KEY = "watch", "bundle.key"
+_LIBRARIES = ("cffi", "microdot", "tomlkit", "pyserial", "edge")
 _DMESG_BYTES = 64 << 10
 # Keys whose values may be taken from patients: conditions of rules, and what a change writes
 _LEFT_OUT = {"where", "value", "pattern"}
@@ -47,7 +47,10 @@ class Bundle:
 
     def add(self, name, lines):
         """Write a file of text lines, which end themselves."""
-        with self._zip.open(name, "w") as file, io.TextIOWrapper(file, "utf-8", "backslashreplace") as text:
+        entry = zipfile.ZipInfo(name, time.localtime()[:6])
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        entry.external_attr = 0o600 << 16
+        with self._zip.open(entry, "w") as file, io.TextIOWrapper(file, "utf-8", "backslashreplace") as text:
             for line in lines:
                 text.write(without_uids(line, self.hash))
 
@@ -131,7 +134,7 @@ def settings_lines(settings):
 def _shown(key, value):
     if key.name in _LEFT_OUT:
         return '"(left out)"'
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and not hasattr(value, "words"):
         return "[%s]" % ", ".join([_text(each) for each in value])
     try:
         return key.kind.show(value)
@@ -147,12 +150,12 @@ def _text(value):
 def machine():
     """Return what the box runs on, and with: a dict."""
     import sqlite3
-    import ssl
 
+    tls = sys.modules.get("ssl")  # which is large, and left alone where nothing else uses it
     names = os.uname()
     found = {
         "version": VERSION, "python": sys.version, "system": "%s %s %s" % (names.sysname, names.release, names.machine),
-        "host": names.nodename, "platform": platform.platform(), "openssl": ssl.OPENSSL_VERSION,
+        "host": names.nodename, "openssl": tls and tls.OPENSSL_VERSION,
         "sqlite": sqlite3.sqlite_version, "processors": os.cpu_count(), "load": os.getloadavg(),
         "libraries": _libraries(),
     }  # fmt: skip
@@ -163,14 +166,17 @@ def machine():
 
 
 def _libraries():
-    from importlib import metadata
-
+    """Return {name: version} of what is installed beside the standard library, by the names of its folders."""
     found = {}
-    for name in ("cffi", "microdot", "tomlkit", "pyserial"):
+    for folder in sys.path:
         try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
+            names = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for each in names:
+            name, _, version = each.removesuffix(".dist-info").partition("-")
+            if each.endswith(".dist-info") and name.lower() in _LIBRARIES:
+                found[name] = version
     return found
 
 
