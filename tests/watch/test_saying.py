@@ -7,6 +7,7 @@ import pytest
 
 from edge.box import load
 from edge.spool import retry
+from edge.verbs.verb import ENGINEER, Asker, Verb, ask
 from edge.watch import silence
 from edge.watch.doings import Doings
 from edge.watch.events import KEPT, Events
@@ -107,6 +108,17 @@ def test_a_torn_file_of_events_keeps_the_whole_ones(tmp_path):
     assert [each["words"] for each in torn.rows()] == ["one"]
     torn.note("three")
     assert [each["words"] for each in Events(str(tmp_path), Clock()).rows()] == ["one", "three"]
+
+
+def test_what_somebody_changed_is_an_event_that_says_who(tmp_path):
+    def turn(box, request, who):
+        return {}
+        yield
+
+    verbs = {"turn": Verb("turn", "turn the box", turn, ENGINEER, changes=True)}
+    box = namedtuple("Box", "audit events")(None, Events(str(tmp_path)))
+    list(ask(verbs, box, "turn", {}, Asker("anna", ENGINEER, "web", "10.0.0.7")))
+    assert [each["words"] for each in box.events.rows()] == ["done by anna (web at 10.0.0.7): turn the box"]
 
 
 # What the box does
