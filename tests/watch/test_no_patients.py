@@ -51,8 +51,10 @@ def told(tmp_path_factory):
             "name": "hook", "kind": "webhook", "url": f"http://127.0.0.1:{hooks.port}/", "after_s": 0,
             "token_file": str(word), "secret_file": str(word),
         }  # fmt: skip
-        mail = {"name": "mail", "kind": "email", "host": "127.0.0.1", "port": process.free_port(), "after_s": 0,
-                "from": "a@b", "to": ["c@d"], "encryption": "none", "user": "edge", "password_file": str(word)}  # fmt: skip
+        mail = {
+            "name": "mail", "kind": "email", "host": "127.0.0.1", "port": process.free_port(), "after_s": 0,
+            "from": "a@b", "to": ["c@d"], "encryption": "none", "user": "edge", "password_file": str(word),
+        }  # fmt: skip
         change = {"for": ["share"], "tag": "PatientName", "do": "set", "value": MARK + "^CHANGED"}
         rule = {"tag": "PatientName", "like": MARK + "*"}
         down = destination("archive", process.free_port(), retry_first_s=0.5, retry_cap_s=1)
