@@ -6,7 +6,7 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 
 from collections import namedtuple
 
-from edge.box import commitment, encryption, relaying
+from edge.box import alerting, commitment, encryption, relaying
 from edge.box.rule_keys import CHANGE, DEIDENTIFY, ROUTE
 from edge.box.section import REQUIRED, Kind, Section, is_for, kind_of
 from edge.box.section import key as _key
@@ -351,6 +351,7 @@ DESTINATION = Section(
             "dropped.",
             example="24",
         ),
+        *alerting.OF_DESTINATIONS,
         *commitment.OF_DESTINATIONS,
     ),
     KINDS,
@@ -392,10 +393,14 @@ MODALITY = Section(
             "as it came.",
             example='["ISO_IR 100"]',
         ),
+        *alerting.OF_MODALITIES,
     ),
 )
 
-SECTIONS = (BOX, DICOM, encryption.TLS, relaying.RELAY, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY)
+SECTIONS = (
+    BOX, DICOM, encryption.TLS, relaying.RELAY, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY,
+    alerting.ALERT,
+)  # fmt: skip
 
 
 def _fields(section):
@@ -412,16 +417,21 @@ Route = namedtuple("Route", _fields(ROUTE))
 Change = namedtuple("Change", _fields(CHANGE))
 Deidentify = namedtuple("Deidentify", _fields(DEIDENTIFY))
 Modality = namedtuple("Modality", _fields(MODALITY))
-# destinations, routes, changes, identities, modalities: tuples of Destination, Route, Change, Deidentify and Modality
+Alert = namedtuple("Alert", _fields(alerting.ALERT))
+# destinations, routes, changes, identities, modalities, alerts: tuples of Destination, Route, Change, Deidentify,
+# Modality and Alert
 Config = namedtuple(
     "Config",
-    ("box", "dicom", "tls", "relay", "limits", "destinations", "routes", "changes", "identities", "modalities"),
-)
+    (
+        "box", "dicom", "tls", "relay", "limits", "destinations", "routes", "changes", "identities", "modalities",
+        "alerts",
+    ),
+)  # fmt: skip
 
 _SHAPES = dict(
     zip(
         [section.name for section in SECTIONS],
-        (Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality),
+        (Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality, Alert),
     )
 )
 

@@ -44,6 +44,7 @@ def all_of(spool, settings):
     for each in settings.destinations:
         found += _refusing(spool, each)
         found += _aged(spool, each)
+        found += _down(spool, each)
     found += encryption.troubles(settings, spool.now())
     return sorted(found, key=lambda trouble: trouble.since)
 
@@ -77,6 +78,19 @@ def _refusing(spool, destination):
         )
         words %= (destination.name, link.why, destination.name)
         yield Trouble("refused by " + destination.name, link.since, words)
+
+
+def _down(spool, destination):
+    """Yield the Trouble of a destination that cannot be reached for longer than its down_min, while jobs wait."""
+    link = spool.jobs.link(destination.name)
+    if not link.failures or link.lasting or not destination.down_min:
+        return
+    waiting = spool.jobs.counts().get(destination.name, {}).get("waiting", (0, 0))[0]
+    if waiting and spool.now() - link.since >= destination.down_min * 60:
+        words = "%s cannot be reached for %d minutes, and %d objects wait for it: %s; see `edge echo %s`"
+        minutes = (spool.now() - link.since) // 60
+        words %= (destination.name, minutes, waiting, link.why, destination.name)
+        yield Trouble("down " + destination.name, link.since, words)
 
 
 def _aged(spool, destination):

@@ -113,6 +113,10 @@ def _run(words, rooms):
         return _with_config(path, lambda loaded: module.run(asked, loaded))
     if name == "echo":
         return _with_config(path, lambda loaded: actions.echo(asked, loaded))
+    if name in ("alerts", "test-alert", "events", "log", "bundle"):
+        from edge.console import watching
+
+        return _with_config(path, lambda loaded: watching.run(asked, loaded))
     return _with_config(path, lambda loaded: boxwork.run(asked, loaded))
 
 

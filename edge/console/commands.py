@@ -136,6 +136,79 @@ COMMANDS = (
         ("edge metrics",),
     ),
     Command(
+        "alerts",
+        "[--json] [--config FILE]",
+        "list what is wrong and what was, and who was told of it",
+        (
+            "An [[alert]] of the configuration is told of everything that is wrong with the box: once when it begins "
+            "and once when it is over. No alert has anything of a patient in it.",
+        ),
+        0,
+        0,
+        (JSON, CONFIG),
+        ("edge alerts",),
+    ),
+    Command(
+        "test-alert",
+        "CHANNEL [--json] [--config FILE]",
+        "send an alert to try one way, and say what was answered",
+        ("CHANNEL is the name of an [[alert]] of the configuration. What is sent says that it is a test.",),
+        1,
+        1,
+        (JSON, CONFIG),
+        ("edge test-alert service-desk",),
+    ),
+    Command(
+        "events",
+        "[--follow] [--level LEVEL] [--limit N] [--json] [--config FILE]",
+        "list what happened, in words: who sent what, what was down, who changed what",
+        ("With --follow it goes on with what happens, until Ctrl-C.",),
+        0,
+        0,
+        (
+            Option("--follow", None, "Go on with those that come."),
+            Option("--level", "LEVEL", "This one and all that is graver: info, warning or error."),
+            Option("--limit", "N", "At most so many, the latest. Without it: 1000."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge events --follow",),
+    ),
+    Command(
+        "log",
+        "[--follow] [--level LEVEL] [--text TEXT] [--limit N] [--json] [--config FILE]",
+        "list the last lines of the log of the box that runs",
+        (
+            "The box keeps the last 256 KiB of its log in memory, beside what goes to stderr. With --follow it goes on "
+            "with the lines that come, until Ctrl-C.",
+        ),
+        0,
+        0,
+        (
+            Option("--follow", None, "Go on with those that come."),
+            Option("--level", "LEVEL", "This one and all that is graver: debug, info, warning or error."),
+            Option("--text", "TEXT", "Only lines that have this in them, in whatever letters."),
+            Option("--limit", "N", "At most so many, the latest. Without it: 1000."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge log --level warning",),
+    ),
+    Command(
+        "bundle",
+        "FILE [--config FILE]",
+        "write the support bundle: how the box is and was, without patients and secrets",
+        (
+            "Writes a zip with the version, the configuration without secrets, state, alerts, events, the log, and "
+            "what the machine says of itself. It has nothing of a patient or study in it; UIDs are replaced by hashes. "
+            "AE titles and addresses of devices are in it. FILE must not be there yet; - stands for stdout.",
+        ),
+        1,
+        1,
+        (CONFIG,),
+        ("edge bundle support.zip",),
+    ),
+    Command(
         "relay",
         "[--json] [--config FILE]",
         "list what other boxes upload to this one, or say how to make it a relay",

@@ -121,7 +121,7 @@ def answers(state_dir):
     return channel is not None
 
 
-def ask(channel, verb, file=None, **arguments):
+def ask(channel, verb, file=None, /, **arguments):
     """Send a request and yield the rows of its answer; returns what stands in its last line. Raises Failed.
 
     file: for a verb that reads or writes one, what has a `fileno()`; it stays open.

@@ -101,6 +101,10 @@ class Output:
         """Return the descriptor; whoever closes it takes a copy (os.dup)."""
         return self._descriptor
 
+    def size(self):
+        """Return how many octets were written, 0 where that cannot be known."""
+        return os.fstat(self._descriptor).st_size
+
     def __exit__(self, kind, *exception):
         if self._path == "-":
             os.close(self._descriptor)

@@ -20,6 +20,10 @@ class Window:
         self._hours = tuple(hours)
         self._weekdays = frozenset([day for days in weekdays for day in days])
 
+    def is_always(self):
+        """Say whether it never shuts."""
+        return not self._hours and not self._weekdays
+
     def is_open(self, now):
         """Say whether it is open at `now` (s since 1970)."""
         return self._is_open(time.localtime(now))

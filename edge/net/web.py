@@ -341,20 +341,20 @@ def retry_after_s(value, now):
 
 def bearer(path):
     """Return a function that returns the Authorization field for the token in the file `path`; it raises Failed."""
-    return lambda: "Bearer " + _secret(path, "token")
+    return lambda: "Bearer " + secret(path, "token")
 
 
 def basic(user, path):
     """Return a function that returns the Authorization field for `user` and the password in the file `path`."""
 
     def field():
-        octets = ("%s:%s" % (user, _secret(path, "password"))).encode("utf-8")
+        octets = ("%s:%s" % (user, secret(path, "password"))).encode("utf-8")
         return "Basic " + binascii.b2a_base64(octets, newline=False).decode("ascii")
 
     return field
 
 
-def _secret(path, what):
+def secret(path, what):
     """Return the line in a file that nobody else may read, as it is now; Failed in words that do not tell it."""
     try:
         with open(path, "rb") as file:

@@ -125,6 +125,7 @@ class Watching(Part):
         self.watcher = Watcher(running.box.config, running.spool)
         for name, part in self.watcher.parts().items():
             setattr(running.box, name, part)
+        running.box.wrong = lambda: self.watcher.troubles(running.box.config)
 
     def stop(self):
         """Leave on disk what is to survive."""
@@ -343,7 +344,7 @@ class House(Part):
         self._housekeeping = Housekeeping(
             spool,
             lambda: bool(running.associations()) or spool.quota.pressed.is_set(),
-            lambda: running[Watching].watcher.troubles(running.box.config),
+            running.box.wrong,
         )
 
     def start(self):

@@ -8,6 +8,7 @@ from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
 from edge.service import parts, words
 from edge.service.settling import Settling
+from edge.service.telling import Telling
 from edge.verbs.box import Box
 
 _log = logging.getLogger("edge.service")
@@ -21,6 +22,7 @@ TABLE = (
     parts.Routing,
     parts.Reporting,
     parts.Watching,
+    Telling,
     parts.Listening,
     parts.House,
     parts.Forwarding,
@@ -38,11 +40,12 @@ class CannotApply(Exception):
 class Running:
     """The box with all its parts, made of a Loaded configuration and its Spool; nothing works before `start`.
 
-    box: verbs.box.Box, what verbs are asked of; spool: the Spool.
+    box: verbs.box.Box, what verbs are asked of; spool: the Spool; ring: ring.Ring, the last of the log.
     """
 
-    def __init__(self, loaded, spool):
+    def __init__(self, loaded, spool, ring):
         self.spool = spool
+        self.ring = ring
         self.box = Box(loaded.config, spool, self.associations, loaded=loaded)
         self._changing = threading.RLock()
         self._has_ended = False

@@ -10,7 +10,7 @@ import time
 from edge.box import encryption, load
 from edge.console.commands import DONE, FAILED, IN_USE, MISCONFIGURED
 from edge.console.text import complain
-from edge.service import greeting, parts, words
+from edge.service import greeting, parts, telling, words
 from edge.service.running import Running
 from edge.service.settling import Settling
 from edge.settings import keeper
@@ -72,6 +72,7 @@ class _Service:
     def __init__(self, loaded):
         self._loaded = loaded
         self._began = time.monotonic()
+        self._ring = telling.keep_log()
         self._running = None
         self._has_terminal = os.isatty(_STDIN)
 
@@ -111,7 +112,7 @@ class _Service:
             spool.renew(limits_of(loaded.config))
 
     def _serve(self, spool):
-        running = Running(self._loaded, spool)
+        running = Running(self._loaded, spool, self._ring)
         listener = running.listener
         # A signal may reach any thread; this one, which alone acts on it, has to hear of it wherever it sleeps
         signal.set_wakeup_fd(listener.fileno(), warn_on_full_buffer=False)

@@ -5,6 +5,7 @@ from edge.box.sameness import same_decoded
 from edge.spool import errors
 from edge.spool.spool import Limits, Spool
 from edge.verbs.verb import Refused
+from edge.watch import health
 
 PAGE = 200  # of rows that are read from the index at a time
 _DAY_S = 86400
@@ -28,6 +29,10 @@ class Box:
         "meters": "what was counted since the service began: a meters.Meters",
         "board": "the machine below: a board.Board",
         "timekeeper": "whether its clock can be believed: a clock.Timekeeper",
+        "alerts": "what is told of troubles: an alerts.Alerts",
+        "events": "what happened, in words: an events.Events",
+        "log": "the last lines of the log: a ring.Ring",
+        "wrong": "function, every health.Trouble there is",
     }
 
     def __init__(self, settings, spool, associations=None, **parts):
@@ -63,6 +68,11 @@ def limits_of(settings):
         warn_full_s=limits.warn_full_h * 3600,
         conflict=limits.conflict,
     )
+
+
+def wrong(box):
+    """Return every health.Trouble of a Box, the oldest first."""
+    return box.wrong() if box.wrong is not None else health.all_of(box.spool, box.config)
 
 
 def must_know(box, name):

@@ -5,8 +5,8 @@ from edge.box import config
 from edge.forward.window import Window
 from edge.spool.ledger import ALL, ON_HOLD
 from edge.verbs import machine
+from edge.verbs.box import wrong
 from edge.verbs.verb import LIVE, VIEWER, Verb
-from edge.watch import health
 
 _FIRST_KNOCK_S = 1.0  # how long it may take to see how destinations do, where nobody has looked lately
 
@@ -54,7 +54,7 @@ def status(box, request, who):
         }
     free_octets, _ = spool.quota.free()
     room = spool.quota.room()
-    found = health.all_of(spool, box.config, box.board, box.timekeeper)
+    found = wrong(box)
     return {
         "version": VERSION,
         "began": box.began,

@@ -1,8 +1,9 @@
 """The table of all verbs. A skin asks for them by name, through `ask`."""
 
-from edge.verbs import jobs, objects, settings, status, verb, watching, ways
+from edge.verbs import alerts, jobs, logs, objects, settings, status, verb, watching, ways
 
-VERBS = {each.name: each for room in (status, jobs, ways, watching, objects, settings) for each in room.VERBS}
+_ROOMS = (status, jobs, ways, watching, objects, alerts, logs, settings)
+VERBS = {each.name: each for room in _ROOMS for each in room.VERBS}
 
 
 def ask(box, name, request, who):

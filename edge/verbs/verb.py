@@ -81,7 +81,7 @@ def ask(verbs, box, name, request, who):
         raise Forbidden("%s is for the role %s; you are %s" % (name, verb.role, who.role))
     request = checked(verb, request)
     rows = verb.run(box, request, who)
-    return _audited(box, verb, request, who, rows) if verb.changes and box.audit is not None else rows
+    return _audited(box, verb, request, who, rows) if verb.changes else rows
 
 
 def checked(verb, request):
@@ -127,7 +127,12 @@ def _audited(box, verb, request, who, rows):
     try:
         summary = yield from rows
     except BaseException as error:
-        box.audit.write(who, verb.name, shown, None, str(error) or type(error).__name__)
+        if box.audit is not None:
+            box.audit.write(who, verb.name, shown, None, str(error) or type(error).__name__)
         raise
-    box.audit.write(who, verb.name, shown, summary, None)
+    if box.audit is not None:
+        box.audit.write(who, verb.name, shown, summary, None)
+    events = getattr(box, "events", None)
+    if events is not None:
+        events.note("done by %s: %s" % (who, verb.does))
     return summary

@@ -1,8 +1,8 @@
 """Verbs on what the box knows about itself: who connected and what came of it."""
 
+from edge.verbs.box import wrong
 from edge.verbs.verb import VIEWER, Argument, Misused, Verb
 from edge.watch import exposition, measures
-from edge.watch import health as wrong
 from edge.watch.past import ROWS, Past
 
 READY, DEGRADED = "ready", "degraded"
@@ -42,7 +42,7 @@ def associations(box, request, who):
 
 def health(box, request, who):
     """Return whether the box is ready, or in which ways it is not all that it should be."""
-    reasons = [{"key": each.key, "since": each.since, "words": each.words} for each in troubles(box)]
+    reasons = [{"key": each.key, "since": each.since, "words": each.words} for each in wrong(box)]
     if box.associations is None:
         words = "the box does not run: start it with `edge serve`, or its service"
         reasons.insert(0, {"key": "stopped", "since": box.spool.now(), "words": words})
@@ -50,18 +50,18 @@ def health(box, request, who):
     yield  # a verb without rows is a generator all the same
 
 
-def troubles(box):
-    """Return every health.Trouble of a box.Box."""
-    return wrong.all_of(box.spool, box.config, box.board, box.timekeeper)
-
-
 def metrics(box, request, who):
     """Write what the box measures to the file that was given; return in which form, and how long it is."""
     form = request.get("format", exposition.OPENMETRICS)
-    octets = "".join(exposition.lines(measures.families(box, troubles(box)), form)).encode()
+    octets = measured(box, form).encode()
     request["file"].write(octets)
     return {"type": exposition.TYPES[form], "bytes": len(octets)}
     yield  # a verb without rows is a generator all the same
+
+
+def measured(box, form):
+    """Return what the box measures, as text in one of the forms of exposition.TYPES."""
+    return "".join(exposition.lines(measures.families(box, wrong(box)), form))
 
 
 VERBS = (

@@ -3,7 +3,8 @@
 import logging
 import time
 
-from edge.watch import health
+from edge.net import witness
+from edge.watch import health, silence
 from edge.watch.board import Board
 from edge.watch.clock import Timekeeper
 from edge.watch.meters import Meters
@@ -18,6 +19,7 @@ class Watcher:
 
     def __init__(self, settings, spool):
         self._spool = spool
+        self.also = witness.nobody  # who else is told
         self.began = time.time()
         self.past = Past(settings.box.state_dir, spool.now)
         self.meters = Meters()
@@ -31,10 +33,20 @@ class Watcher:
         """Take note of an event; quick, and never raises."""
         self.meters.witness(event)
         self.past.witness(event)
+        self.also(event)
 
     def troubles(self, settings):
         """Return every health.Trouble of the box with a config.Config, the oldest first."""
-        return health.all_of(self._spool, settings, self.board, self.timekeeper)
+        found = health.all_of(self._spool, settings, self.board, self.timekeeper)
+        found += silence.troubles(settings, self.seen(), self.began, self._spool.now())
+        return found
+
+    def seen(self):
+        """Return {(calling AE title, address): when it was last heard of}."""
+        found = {(each.calling, each.address): each.last for each in self._spool.index.sources()}
+        for who, last in self.past.seen().items():
+            found[who] = max(last, found.get(who, 0.0))
+        return found
 
     def parts(self):
         """Return the parts by the names that box.Box has for them."""

@@ -54,15 +54,16 @@ ORDER = {
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport reach tls certificate alerts doors channel witness manners half report inbound listener"
     " outbound committing web heads httpd tus",
-    "box": "sameness admission values section commitment relaying encryption rule_keys config rules positions load"
-    " reference troubles",
+    "box": "sameness admission values section commitment relaying alerting encryption rule_keys config rules positions"
+    " load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "verbs": "verb box machine status jobs ways watching objects settings table",
+    "verbs": "verb box machine status jobs ways watching objects alerts logs settings table",
     "access": "roles files crypto seal selfmade audit claim attempts users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup",
-    "watch": "past meters board clock health exposition measures watcher",
+    "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"
+    " webhook mail gpio channels alerts bundle watcher",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
