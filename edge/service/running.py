@@ -40,10 +40,11 @@ class CannotApply(Exception):
 class Running:
     """The box with all its parts, made of a Loaded configuration and its Spool; nothing works before `start`.
 
-    box: verbs.box.Box, what verbs are asked of; spool: the Spool; ring: ring.Ring, the last of the log.
+    box: verbs.box.Box, what verbs are asked of; spool: the Spool; ring: ring.Ring, the
+    last of the log, or None.
     """
 
-    def __init__(self, loaded, spool, ring):
+    def __init__(self, loaded, spool, ring=None):
         self.spool = spool
         self.ring = ring
         self.box = Box(loaded.config, spool, self.associations, loaded=loaded)
