@@ -25,6 +25,7 @@ FLOOR = {
     "access": 3,
     "verbs": 4,
     "console": 5,
+    "web": 5,
     "demo": 5,
     "service": 6,
 }
@@ -59,6 +60,7 @@ ORDER = {
     " news hand worker commitment",
     "ways": "targets walk lookout",
     "verbs": "verb box status jobs ways objects settings table",
+    "web": "markup words page said fields home queue associations settings versions destinations storage alerts logs",
     "access": "roles files crypto seal selfmade audit claim attempts users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup",
     "demo": "canvas pictures phantom link archive modality proof view box day",
