@@ -6,11 +6,9 @@ from edge.web.markup import el, join
 
 def render(ask, request):
     """Return the page."""
-    channels = [each for each in ask("settings")[0] if each["section"] == "alert" and each["key"] == "kind"]
-    tests = [
-        (each["name"] or each["text"], each["text"], _test(each["name"] or each["text"])) for each in channels
-    ]  # fmt: skip
-    heads = ("Name", "Kind", "")
+    channels = ask("alerts")[1]["channels"]
+    tests = [(each["channel"], each["kind"], each["where"], _test(each["channel"])) for each in channels]
+    heads = ("Name", "Kind", "Where", "")
     none = join("Nobody is told. ", page.link("Add a way to tell", "/settings/edit", section="alert"))
     return join(
         page.presses(request, "/alerts/test"),
@@ -29,11 +27,12 @@ def live(ask, args):
     rows = []
     for each in sorted(ask("alerts")[0], key=lambda one: (one["until"] is not None, -one["since"])):
         over = each["until"] is not None
+        often = each["times"] > 1 and el("p", "the %d. time within a day" % each["times"], class_="soft")
         state = page.state("off", join("over since ", words.when(each["until"], now))) if over else None
         rows.append(
             (
                 said.words(each["words"]),
-                state or page.state("warn", join("since ", words.when(each["since"], now))),
+                join(state or page.state("warn", join("since ", words.when(each["since"], now))), often),
                 _sent(each["sent"], now),
             )
         )
@@ -49,7 +48,7 @@ def _sent(sent, now):
         "ul",
         [
             el("li", page.state("bad", join(each["channel"], ": ", each["failure"])))
-            if each.get("failure")
+            if each["failure"]
             else el("li", each["channel"], ", ", words.when(each["at"], now))
             for each in sent
         ],
@@ -62,7 +61,7 @@ ACTIONS = (
         "/alerts/test",
         "test-alert",
         page.asked("channel"),
-        lambda form, done: "A test was sent by %s." % form["channel"],
+        lambda form, done: "A test went by way of %s: %s" % (done["channel"], done["answer"]),
         lambda form, done: "/alerts",
     ),
 )

@@ -36,10 +36,9 @@ def headline(found):
 
 def verdict(found):
     """Return ("ok", "warn" or "bad", words): whether all is well."""
-    storage = (found.get("board") or {}).get("storage") or {}
     if not found["running"]:
         return "bad", "The box does not run"
-    if storage.get("read_only"):
+    if found["board"]["storage"]["read_only"]:
         return "bad", "The disk can only be read"
     if not found["takes_objects"]:
         return "bad", "The box is full"
@@ -77,7 +76,7 @@ def _seen(found):
     """Return a card for each modality that was seen, the latest first."""
     now = found["now"]
     cards = []
-    for each in sorted(found.get("modalities", ()), key=lambda one: -(one["last"] or 0))[:6]:
+    for each in sorted(found["modalities"], key=lambda one: -(one["last"] or 0))[:6]:
         much = "%s, %s" % (words.count(each["objects"], "object"), words.octets(each["bytes"]))
         what = page.state("ok", "sending now") if each["open"] else join("last seen ", words.when(each["last"], now))
         cards.append(
@@ -128,7 +127,7 @@ def _there(found):
 
 def link_state(each, now):
     """Return the state of the way to a destination, of which `status` says `each`."""
-    since = " for " + words.span(now - each["since"]) if each.get("since") else ""
+    since = " for " + words.span(now - each["since"]) if each["since"] else ""
     if not each["configured"]:
         return page.state("warn", "not in the configuration")
     if not each["up"]:
@@ -136,7 +135,7 @@ def link_state(each, now):
     if each["opens_at"]:
         return page.state("off", join("waits for its hours, ", words.when(each["opens_at"], now)))
     if each["jobs"]["sending"] or each["sessions"]:
-        speed = each.get("bytes_per_s")
+        speed = each["bytes_per_s"]
         return page.state("busy", "sending" + (", " + words.rate(speed) if speed else ""))
     return page.state("ok", "up" + since)
 
@@ -177,30 +176,24 @@ def trouble(each, now):
 
 
 def _about(found):
-    board = found.get("board") or {}
-    storage = board.get("storage") or {}
+    board = found["board"]
     pairs = [
         ("Time", _clock(found)),
-        ("Temperature", _warm(board.get("temperature_c"))),
-        ("Power", _power(board.get("undervoltage"))),
-        ("Storage", worn(storage)),
+        ("Temperature", _warm(board["temperature_c"])),
+        ("Power", _power(board["undervoltage"])),
+        ("Storage", worn(board["storage"])),
     ]
-    pairs += [("Certificate", _certificate(each, found["now"])) for each in found.get("certificates", ())]
-    version = found.get("version")
-    began = found.get("began")
-    pairs.append(("Version", version and join(version, began and [", running since ", words.instant(began)])))
+    pairs += [("Certificate", _certificate(each, found["now"])) for each in found["certificates"]]
+    since = ", running since " + words.instant(found["began"]) if found["began"] else ""
+    pairs.append(("Version", found["version"] + since))
     return page.card("The box itself", page.facts(*pairs), id="about")
 
 
 def _clock(found):
-    clock = found.get("clock")
-    at = words.instant(found["now"] // 60 * 60)[:-3]
-    if not clock:
-        return at
-    source = clock.get("source") or "nothing"
+    clock, at = found["clock"], words.instant(found["now"])[:-3]
     if clock["trusted"]:
-        return join(at, " ", page.state("ok", "from " + source))
-    return join(at, " ", page.state("warn", "not to be trusted: set by " + source))
+        return join(at, " ", page.state("ok", "set by " + clock["source"]))
+    return join(at, " ", page.state("warn", "not to be trusted: " + (clock["why"] or clock["source"])))
 
 
 def _warm(degrees):
@@ -218,9 +211,9 @@ def _power(low):
 
 def worn(storage):
     """Return how worn the card or disk is, None when nobody knows."""
-    if storage.get("read_only"):
+    if storage["read_only"]:
         return page.state("bad", "can only be read: replace the card or disk")
-    wear = storage.get("wear_percent")
+    wear = storage["wear_percent"]
     if wear is None:
         return None
     return page.state("ok" if wear < 80 else "warn", "%d %% worn" % wear)

@@ -62,6 +62,7 @@ def _listed(rows, id, otherwise):
                 el("time", words.instant(each["at"])),
                 grave and [page.state(_KINDS[level], level), " "],
                 each["words"],
+                each.get("times", 1) > 1 and el("span", " %d times" % each["times"], class_="soft"),
                 each.get("room") and el("span", " ", each["room"], class_="soft"),
             )
         )

@@ -32,6 +32,8 @@ _CURES = (
     ("high water", "/storage", "Look at the storage"),
     ("forecast", "/storage", "Look at the storage"),
     ("storage", "/storage", "Look at the storage"),
+    ("read-only", "/storage", "Look at the storage"),
+    ("silent ", "/associations", "Look at who came"),
     ("clock", "/settings", "Look at the settings"),
 )
 

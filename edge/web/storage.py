@@ -23,20 +23,22 @@ def live(ask, args):
         ("Full in", words.span(full) + ", as it goes now" if full is not None else "it does not fill up"),
         ("Folder", el("code", found["state_dir"])),
     )
-    wear, written = storage.get("wear_percent"), storage.get("written_bytes")
+    wear, written = storage["wear_percent"], storage["written_bytes"]
     loud = page.flash(
         "bad",
         "The disk can only be read: nothing is taken in, and no change is kept. Replace the card or disk.",
     )
     health = page.facts(
-        ("Can be written", page.state("bad", "no") if storage.get("read_only") else page.state("ok", "yes")),
+        ("Can be written", page.state("bad", "no") if storage["read_only"] else page.state("ok", "yes")),
         ("Wear", home.worn(storage) or "the kernel does not tell"),
         ("Written", words.octets(written) if written is not None else "the kernel does not tell"),
+        ("Faults", words.figure(storage["faults"]) if storage["faults"] is not None else None),
+        ("Device", storage["device"] and el("code", storage["device"])),
     )
     return {
         "storage": el(
             "div",
-            storage.get("read_only") and loud,
+            storage["read_only"] and loud,
             page.card(
                 "Space",
                 page.meter("%d %% taken" % round(found["taken_percent"]), found["taken_percent"], 100, 80, 95),
