@@ -6,7 +6,7 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 
 from collections import namedtuple
 
-from edge.box import commitment, encryption, relaying
+from edge.box import commitment, console_keys, encryption, relaying
 from edge.box.rule_keys import CHANGE, DEIDENTIFY, ROUTE
 from edge.box.section import REQUIRED, Kind, Section, is_for, kind_of
 from edge.box.section import key as _key
@@ -395,7 +395,19 @@ MODALITY = Section(
     ),
 )
 
-SECTIONS = (BOX, DICOM, encryption.TLS, relaying.RELAY, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY)
+SECTIONS = (
+    BOX,
+    DICOM,
+    encryption.TLS,
+    relaying.RELAY,
+    LIMITS,
+    DESTINATION,
+    ROUTE,
+    CHANGE,
+    DEIDENTIFY,
+    MODALITY,
+    console_keys.CONSOLE,
+)
 
 
 def _fields(section):
@@ -412,16 +424,29 @@ Route = namedtuple("Route", _fields(ROUTE))
 Change = namedtuple("Change", _fields(CHANGE))
 Deidentify = namedtuple("Deidentify", _fields(DEIDENTIFY))
 Modality = namedtuple("Modality", _fields(MODALITY))
+Console = namedtuple("Console", _fields(console_keys.CONSOLE))
 # destinations, routes, changes, identities, modalities: tuples of Destination, Route, Change, Deidentify and Modality
 Config = namedtuple(
     "Config",
-    ("box", "dicom", "tls", "relay", "limits", "destinations", "routes", "changes", "identities", "modalities"),
+    (
+        "box",
+        "dicom",
+        "tls",
+        "relay",
+        "limits",
+        "destinations",
+        "routes",
+        "changes",
+        "identities",
+        "modalities",
+        "console",
+    ),
 )
 
 _SHAPES = dict(
     zip(
         [section.name for section in SECTIONS],
-        (Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality),
+        (Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality, Console),
     )
 )
 

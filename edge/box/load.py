@@ -3,7 +3,7 @@
 import os
 from collections import namedtuple
 
-from edge.box import commitment, config, encryption, relaying, rules
+from edge.box import commitment, config, console_keys, encryption, relaying, rules
 from edge.box.section import REQUIRED, is_for, kind_of
 from edge.box.values import ItemError, SecretError, toml
 from edge.morph.match import WEEKDAYS
@@ -88,7 +88,7 @@ def _anchored(found, folder):
     def anchor(path):
         return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 
-    found = encryption.anchored(found, anchor)
+    found = console_keys.anchored(encryption.anchored(found, anchor), anchor)
     return found._replace(
         box=found.box._replace(state_dir=anchor(found.box.state_dir)),
         destinations=tuple([_anchored_files(each, anchor) for each in found.destinations]),
@@ -250,7 +250,7 @@ class _Reading:
             if (each.user is None) != (each.password_file is None):
                 words = "user and password_file go together; expected both, or neither"
                 self._wrong(("destination", number), header, words)
-        for place, words in (*encryption.mistakes(found), *relaying.mistakes(found)):
+        for place, words in (*encryption.mistakes(found), *relaying.mistakes(found), *console_keys.mistakes(found)):
             self._wrong(place, _key_at(found, place), words)
         known = [name for name in names if name is not REQUIRED]
         for section, tables, key in (
@@ -312,8 +312,9 @@ def _warnings(found, places):
     if not found.dicom.accept_calling and not encryption.is_closed(found):
         words = "it is empty, so anyone who reaches the port may send; name those who should"
         yield Mistake(places.line("dicom", "accept_calling"), "[dicom] accept_calling", words)
-    for place, words in (*encryption.warnings(found), *commitment.warnings(found), *relaying.warnings(found)):
-        yield Mistake(places.line(*place), _key_at(found, place), words)
+    for room in (encryption, commitment, relaying, console_keys):
+        for place, words in room.warnings(found):
+            yield Mistake(places.line(*place), _key_at(found, place), words)
     if not found.destinations:
         yield Mistake(None, "[[destination]]", "there is none, so all that is received is kept here and held")
     routed = {name for route in found.routes for name in route.to}

@@ -52,16 +52,17 @@ ORDER = {
     " recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "pace transport reach tls certificate alerts doors channel manners half report inbound listener outbound"
-    " committing web heads httpd tus",
-    "box": "sameness admission values section commitment relaying encryption rule_keys config rules positions load"
-    " reference troubles",
+    "net": "pace transport reach here tls certificate alerts doors channel manners half report inbound listener"
+    " outbound committing web heads httpd tus",
+    "box": "sameness admission values section commitment relaying console_keys encryption rule_keys config rules"
+    " positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "verbs": "verb box status jobs ways objects settings table",
-    "web": "markup words page said fields home queue associations settings versions destinations storage alerts logs",
-    "access": "roles files crypto seal selfmade audit claim attempts users sessions tokens access",
+    "verbs": "verb box status jobs ways objects settings access table",
+    "web": "markup words page said fields home queue associations settings versions destinations storage alerts logs"
+    " entry people audit contents forms workers server guard live openapi api app",
+    "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
