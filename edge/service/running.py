@@ -6,7 +6,7 @@ import threading
 from edge.box import load
 from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
-from edge.service import parts, words
+from edge.service import consoles, parts, words
 from edge.service.settling import Settling
 from edge.verbs.box import Box
 
@@ -16,6 +16,7 @@ _log = logging.getLogger("edge.service")
 # its class: running[parts.Listening]
 TABLE = (
     parts.Log,
+    consoles.Admission,
     parts.Descriptors,
     parts.Room,
     parts.Routing,
@@ -26,6 +27,7 @@ TABLE = (
     parts.Looking,
     parts.Control,
     parts.Relay,
+    consoles.Console,
     Settling,
 )
 

@@ -292,9 +292,16 @@ def sure(words, *children, about=""):
     return el("details", el("summary", words, said), el("div", children), class_="sure")
 
 
-def field(label, name, value="", hint=None, wrong=None, **attributes):
-    """Return a line to type in, with its label, its hint and what is wrong with what it has."""
-    return _labelled(label, name, hint, wrong, lambda told: el("input", name=name, value=value, **told, **attributes))
+def field(label, name, value="", hint=None, wrong=None, of="", **attributes):
+    """Return a line to type in, with its label, its hint and what is wrong with what it has.
+
+    of: what tells it from others of its name on the page.
+    """
+
+    def control(told):
+        return el("input", name=name, value=value, **told, **attributes)
+
+    return _labelled(label, name + of, hint, wrong, control)
 
 
 def text(label, name, value="", hint=None, wrong=None, **attributes):
@@ -307,11 +314,15 @@ def text(label, name, value="", hint=None, wrong=None, **attributes):
     return _labelled(label, name, hint, wrong, control)
 
 
-def choose(label, name, choices, value="", hint=None, wrong=None, **attributes):
+def choose(label, name, choices, value="", hint=None, wrong=None, of="", **attributes):
     """Return a choice of one; choices: (value, words), or the values alone."""
     pairs = [each if isinstance(each, tuple) else (each, each) for each in choices]
     options = [el("option", words, value=key, selected=key == value) for key, words in pairs]
-    return _labelled(label, name, hint, wrong, lambda told: el("select", options, name=name, **told, **attributes))
+
+    def control(told):
+        return el("select", options, name=name, **told, **attributes)
+
+    return _labelled(label, name + of, hint, wrong, control)
 
 
 def _labelled(label, name, hint, wrong, control):
