@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 import time
+from asyncio import sslproto
 from collections import namedtuple
 
 from edge.net import heads, tls
@@ -118,6 +119,7 @@ class Server:
 
     def _run(self):
         asyncio.set_event_loop(self.loop)
+        sslproto.SSLProtocol.max_size = _WINDOW_BYTES  # or each connection takes 256 KiB for what it may read at once
         try:
             self.loop.run_until_complete(self._accept())
         except asyncio.CancelledError:
