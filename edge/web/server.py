@@ -234,7 +234,11 @@ class Server:
                 return
             response = await self._app.respond(request, body, peer)
             keeps = request.keeps and not peer.misses_tls
-            await self._answer(writer, response, keeps, request.method == "HEAD")
+            answering = self._answer(writer, response, keeps, request.method == "HEAD")
+            if isinstance(response.body, bytes):
+                await answering
+            elif not await self._while_there(reader, incoming, answering):
+                return
             wait_s = self.settings.idle_s
         await self._close(writer)
 
@@ -265,6 +269,27 @@ class Server:
                     raise _Gone
                 body += octets
         return bytes(body)
+
+    async def _while_there(self, reader, incoming, answering):
+        """Await an answer that may take as long as a page is open; return False when the peer has gone before."""
+
+        async def leave():
+            while octets := await reader.read(_WINDOW_BYTES):
+                incoming.feed(octets)
+                if incoming.is_too_long():
+                    return
+
+        answer, leaving = self.loop.create_task(answering), self.loop.create_task(leave())
+        try:
+            await asyncio.wait((answer, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                return False
+            answer.result()
+            return True
+        finally:
+            leaving.cancel()
+            answer.cancel()
+            await asyncio.gather(answer, leaving, return_exceptions=True)
 
     async def _answer(self, writer, response, keeps, is_head):
         """Write a microdot.Response; a body that comes in parts goes chunk by chunk."""

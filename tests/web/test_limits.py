@@ -179,3 +179,13 @@ def received_until_end(peer):
             break
         octets += more
     return octets
+
+
+def test_pages_that_are_closed_make_room_at_once(console):
+    console.login()
+    cookie = [line.split("\t")[-1] for line in console.jar.read_text().splitlines() if "__Host-edge\t" in line][0]
+    asked = f"GET /live/queue HTTP/1.1\r\nHost: 127.0.0.1:{console.port}\r\nCookie: __Host-edge={cookie}\r\n\r\n"
+    for _ in range(3 * CONNECTIONS):
+        with connected(console) as peer:
+            peer.sendall(asked.encode())
+            assert peer.recv(12) == b"HTTP/1.1 200"
