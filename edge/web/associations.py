@@ -4,7 +4,7 @@ from edge.dicom import uid
 from edge.web import page, words
 from edge.web.markup import el, join
 
-_SHOWN = 40  # on one page
+_SHOWN = 30  # on one page
 _KINDS = {"open": "busy", "released": "ok", "aborted": "warn", "lost": "warn"}
 _ENDS = ("open", "released", "aborted", "lost", "failed", "refused", "unfinished")
 _FILTERS = ("calling", "end", "past")

@@ -191,6 +191,8 @@ def _about(found):
 
 def _clock(found):
     clock, at = found["clock"], words.instant(found["now"])[:-3]
+    if clock["trusted"] and clock["source"] == "none":
+        return join(at, " ", page.state("off", "nothing sets it"))
     if clock["trusted"]:
         return join(at, " ", page.state("ok", "set by " + clock["source"]))
     return join(at, " ", page.state("warn", "not to be trusted: " + (clock["why"] or clock["source"])))
