@@ -13,9 +13,8 @@ from types import SimpleNamespace
 import pytest
 from pydicom.data import get_testdata_file
 
+from edge.web import contents
 from tests.support import dcmtk, process, service
-
-contents = pytest.importorskip("edge.web.contents", reason="the console is not served yet")
 
 HERE = Path(__file__).parent
 LIMIT_S = 150
