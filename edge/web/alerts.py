@@ -55,6 +55,7 @@ def _sent(sent, now):
     )
 
 
+NEEDS = ("alerts", "test-alert")
 PAGES = (page.Page("/alerts", "Alerts", "viewer", render, page.KEEP),)
 ACTIONS = (
     page.Action(

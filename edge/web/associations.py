@@ -129,6 +129,7 @@ def render_one(ask, request):
     )
 
 
+NEEDS = ("associations", "accept")
 PAGES = (
     page.Page("/associations", "Associations", "viewer", render, page.WORK),
     page.Page("/association", "Association", "viewer", render_one),

@@ -1,10 +1,21 @@
 """Home: one look says whether all is well, and if not, what to do."""
 
+from edge import VERSION
 from edge.web import page, said, words
 from edge.web.markup import el, join
 
 _SOON_S = 30 * 86400  # a certificate that ends within this is said to
 _HOT_C = 75
+_STORAGE = {"read_only": False, "wear_percent": None}
+# What a status may leave out, where nobody watches the machine
+_UNTOLD = {
+    "modalities": (),
+    "clock": {"trusted": True, "source": "none"},
+    "board": {"temperature_c": None, "undervoltage": None, "storage": _STORAGE},
+    "certificates": (),
+    "version": VERSION,
+    "began": None,
+}
 
 
 def render(ask, request):
@@ -17,6 +28,7 @@ def render(ask, request):
 def live(ask, args):
     """Return what changes on the page, all of it."""
     rows, found = ask("status")
+    found = {**_UNTOLD, **found}
     return {
         "headline": headline(found),
         "way": el("div", _seen(found), _box(found, rows), _there(found), class_="way", id="way"),
@@ -127,7 +139,7 @@ def _there(found):
 
 def link_state(each, now):
     """Return the state of the way to a destination, of which `status` says `each`."""
-    since = " for " + words.span(now - each["since"]) if each["since"] else ""
+    since = " for " + words.span(now - each["since"]) if each.get("since") else ""
     if not each["configured"]:
         return page.state("warn", "not in the configuration")
     if not each["up"]:
@@ -135,7 +147,7 @@ def link_state(each, now):
     if each["opens_at"]:
         return page.state("off", join("waits for its hours, ", words.when(each["opens_at"], now)))
     if each["jobs"]["sending"] or each["sessions"]:
-        speed = each["bytes_per_s"]
+        speed = each.get("bytes_per_s")
         return page.state("busy", "sending" + (", " + words.rate(speed) if speed else ""))
     return page.state("ok", "up" + since)
 

@@ -82,6 +82,7 @@ def render_support(ask, request):
     )  # fmt: skip
 
 
+NEEDS = ("log", "events", "bundle")
 PAGES = (
     page.Page("/events", "Events", "viewer", render_events, page.KEEP),
     page.Page("/logs", "Log", "viewer", render_log, page.KEEP),

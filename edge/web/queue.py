@@ -155,7 +155,7 @@ def _held(objects, number, names, now):
                 each["id"],
                 "%s from %s" % (each["modality"] or "object", each["calling"] or "a file"),
                 words.when(each["received"], now),
-                join(_HOLDS.get(each["hold"], ""), each["error"] and el("p", each["error"], class_="soft")),
+                join(_HOLDS.get(each["hold"], ""), each["error"] and el("p", said.words(each["error"]), class_="soft")),
                 join(out, page.sure("Remove", lost, away, about=about)),
             )
         )

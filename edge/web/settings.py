@@ -54,7 +54,6 @@ def render(ask, request):
         cards.append(page.card(called(section), body, class_="even"))
     more = (
         page.link("Versions so far", "/settings/history"),
-        page.link("Backup and restore", "/settings/backup"),
         page.link("Edit the file itself", "/settings/text"),
     )
     return join(

@@ -55,6 +55,7 @@ def live(ask, args):
     }
 
 
+NEEDS = ("health",)
 PAGES = (page.Page("/storage", "Storage", "viewer", render, page.KEEP),)
 ACTIONS = ()
 LIVE = (page.Live("storage", "viewer", live),)

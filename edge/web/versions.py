@@ -1,4 +1,4 @@
-"""What becomes of a change: the trial it is on, the versions there were, the backup of all, the file itself."""
+"""What becomes of a change: the trial it is on, the versions there were, the file itself."""
 
 from edge.web import page, settings, words
 from edge.web.markup import el, join
@@ -98,40 +98,6 @@ def render_version(ask, request):
     )
 
 
-def render_backup(ask, request):
-    """Return the page of backup and restore."""
-    return join(
-        el("p", page.link("All settings", "/settings")),
-        page.card(
-            "Backup",
-            el("p", "The whole configuration in one file, with its secrets sealed under a passphrase. Without the "
-               "passphrase the file cannot be restored: keep both."),
-            page.form(
-                request,
-                "/settings/backup",
-                page.field("Passphrase", "passphrase", type="password", required=True, minlength=8,
-                           autocomplete="new-password", hint="At least 8 characters."),
-                page.button("Download the backup"),
-            ),
-            class_="for-engineer",
-        ),
-        page.card(
-            "Restore",
-            el("p", "The configuration of the file takes the place of the one there is, on trial first."),
-            page.form(
-                request,
-                "/settings/restore-backup",
-                page.field("Backup file", "file", type="file", required=True),
-                el("div", el("label", "Its passphrase", for_="f-restore"), el("input", id="f-restore", type="password",
-                   name="passphrase", required=True, autocomplete="off"), class_="field"),
-                page.button("Restore"),
-                upload=True,
-            ),
-            class_="for-engineer",
-        ),
-    )  # fmt: skip
-
-
 def render_text(ask, request):
     """Return the page on which the file itself is edited."""
     found = ask("settings", section="box")[1]
@@ -160,7 +126,6 @@ PAGES = (
     page.Page("/settings/trial", "Keep the change?", "viewer", render_trial),
     page.Page("/settings/history", "Versions", "viewer", render_history),
     page.Page("/settings/version", "Version", "viewer", render_version),
-    page.Page("/settings/backup", "Backup and restore", "engineer", render_backup),
     page.Page("/settings/text", "The file", "viewer", render_text),
 )
 ACTIONS = (
@@ -185,22 +150,6 @@ ACTIONS = (
         page.asked(numbers=("id",)),
         settings.said_of_change,
         lambda form, done: settings.after_change(form, done) if done is not None else "/settings/history",
-    ),
-    page.Action(
-        "/settings/backup",
-        "backup",
-        page.asked("passphrase"),
-        None,
-        lambda form, done: "/settings/backup",
-        download="edge-backup.json",
-    ),
-    page.Action(
-        "/settings/restore-backup",
-        "restore-backup",
-        page.asked("passphrase"),
-        settings.said_of_change,
-        lambda form, done: settings.after_change(form, done) if done is not None else "/settings/backup",
-        upload="file",
     ),
 )
 LIVE = ()

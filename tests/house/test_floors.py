@@ -60,8 +60,8 @@ ORDER = {
     " news hand worker commitment",
     "ways": "targets walk lookout",
     "verbs": "verb box status jobs ways objects settings access table",
-    "web": "markup words page said fields home queue associations settings versions destinations storage alerts logs"
-    " entry people audit contents forms workers server guard live openapi api app",
+    "web": "markup words page said fields home queue associations settings versions backup destinations storage alerts"
+    " logs entry people audit contents forms workers server guard live openapi api app",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup",
     "demo": "canvas pictures phantom link archive modality proof view box day",
