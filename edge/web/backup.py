@@ -9,7 +9,7 @@ def render(ask, request):
     return join(
         page.card(
             "Backup",
-            el("p", "The whole configuration in one file, with its secrets sealed under a passphrase. Without the "
+            el("p", "The whole configuration in one file, with its files and the users, sealed under a passphrase. Without the "
                "passphrase the file cannot be restored: keep both."),
             page.form(
                 request,
@@ -29,6 +29,8 @@ def render(ask, request):
                 page.field("Backup file", "file", type="file", required=True),
                 el("div", el("label", "Its passphrase", for_="f-restore"), el("input", id="f-restore", type="password",
                    name="passphrase", required=True, autocomplete="off"), class_="field"),
+                el("p", el("label", el("input", type="checkbox", name="users", value="1"),
+                   " Take the users of the backup too; they stay, whatever becomes of the trial")),
                 page.button("Restore"),
                 upload=True,
             ),
@@ -51,8 +53,8 @@ ACTIONS = (
     page.Action(
         "/backup/restore",
         "restore-backup",
-        page.asked("passphrase"),
-        settings.said_of_change,
+        page.asked("passphrase", truths=("users",)),
+        lambda form, done: "\n".join([settings.said_of_change(form, done), *done["notes"]]),
         lambda form, done: settings.after_change(form, done) if done is not None else "/backup",
         upload="file",
     ),

@@ -36,7 +36,7 @@ const open = async (browser, javaScriptEnabled, state) => {
     acceptDownloads: true,
     reducedMotion: "reduce",
   });
-  context.setDefaultTimeout(6000);
+  context.setDefaultTimeout(15000);
   return context;
 };
 
@@ -191,11 +191,11 @@ const STEPS = {
   // Live: what a modality sends is on the page that is open, without anybody doing anything
   live: async (page) => {
     await go(page, "/");
-    await page.waitForFunction(() => document.getElementById("live").textContent === "live", null, { timeout: 5000 });
+    await page.waitForFunction(() => document.getElementById("live").textContent === "live", null, { timeout: 15000 });
     const before = await page.locator("#way .mid").innerText();
     const sent = spawnSync(task.send[0], task.send.slice(1), { encoding: "utf8" });
     const began = Date.now();
-    await page.waitForFunction((was) => document.querySelector("#way .mid").innerText !== was, before, { timeout: 8000 });
+    await page.waitForFunction((was) => document.querySelector("#way .mid").innerText !== was, before, { timeout: 15000 });
     return { sent: sent.status, ms: Date.now() - began, before, after: await page.locator("#way .mid").innerText() };
   },
 
@@ -204,7 +204,7 @@ const STEPS = {
     for (const name of [task.up, task.down]) {
       await go(page, "/destinations");
       await page.getByRole("button", { name: "Test " + name }).click();
-      await page.waitForSelector(".verdict", { timeout: 20000 });
+      await page.waitForSelector(".verdict", { timeout: 15000 });
       found[name] = await text(page);
       await shoot(page, "test-" + name, "1280-light");
       await page.setViewportSize(NARROW);
@@ -228,11 +228,11 @@ const STEPS = {
     if (!(await port.isVisible())) await page.locator("summary").first().click();
     await port.fill("twelve");
     const place = page.locator("[id='" + (await port.getAttribute("id")) + "-wrong']");
-    await page.waitForFunction((id) => document.getElementById(id).textContent, await place.getAttribute("id"), { timeout: 5000 });
+    await page.waitForFunction((id) => document.getElementById(id).textContent, await place.getAttribute("id"), { timeout: 15000 });
     const wrong = await place.innerText();
     await shoot(page, "settings-wrong", "1280-light");
     await port.fill("12");
-    await page.waitForFunction((id) => !document.getElementById(id).textContent, await place.getAttribute("id"), { timeout: 5000 });
+    await page.waitForFunction((id) => !document.getElementById(id).textContent, await place.getAttribute("id"), { timeout: 15000 });
     return { wrong };
   },
   apply: async (page) => {
@@ -240,7 +240,7 @@ const STEPS = {
     await page.waitForURL("**/settings/trial", { timeout: 15000 });
     const said = await text(page);
     const left = Number((await page.locator("[data-left]").innerText()).split(" ")[0]);
-    await page.waitForFunction((was) => parseInt(document.querySelector("[data-left]").textContent) < was, left, { timeout: 5000 });
+    await page.waitForFunction((was) => parseInt(document.querySelector("[data-left]").textContent) < was, left, { timeout: 15000 });
     const found = { said, faults: await faults(page) };
     await shoot(page, "trial", "1280-light");
     await page.setViewportSize(NARROW);

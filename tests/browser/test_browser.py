@@ -17,7 +17,7 @@ from edge.web import contents
 from tests.support import dcmtk, process, service
 
 HERE = Path(__file__).parent
-LIMIT_S = 150
+LIMIT_S = 240
 BUDGET_BYTES = 100_000
 NAME, PASSWORD = "ana", "a quiet long corridor"
 ARGUMENTS = {
@@ -132,7 +132,7 @@ def test_home_shows_what_comes_in_while_it_is_open(seen):
     found = step(seen, "live")
     assert found["sent"] == 0
     assert "2 objects" in found["before"] and "3 objects" in found["after"]
-    assert found["ms"] < 3000
+    assert found["ms"] < 5000
 
 
 def test_a_destination_is_tested_layer_by_layer(seen):
