@@ -9,8 +9,8 @@ def render(ask, request):
     return join(
         page.card(
             "Backup",
-            el("p", "The whole configuration in one file, with its files and the users, sealed under a passphrase. Without the "
-               "passphrase the file cannot be restored: keep both."),
+            el("p", "The whole configuration in one file, with its files and the users, sealed under a passphrase. "
+               "Without the passphrase the file cannot be restored: keep both."),
             page.form(
                 request,
                 "/backup/write",
