@@ -47,8 +47,8 @@ FOREIGN_IN = {"pixels/child"}
 ORDER = {
     "dicom": "errors octets ascii text syntax uid tags keywords element reader rewriter writer part10 skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment",
-    "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables transaction pledges"
-    " ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads"
+    "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables studies transaction"
+    " pledges ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads"
     " recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
