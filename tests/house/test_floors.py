@@ -50,7 +50,8 @@ ORDER = {
     "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables studies transaction"
     " pledges ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads"
     " recovery spool",
-    "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
+    "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source"
+    " png looks fetch shades render",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport reach here tls certificate alerts doors channel manners half report inbound listener"
     " outbound committing web heads httpd tus",
