@@ -1,8 +1,8 @@
 """The table of all verbs. A skin asks for them by name, through `ask`."""
 
-from edge.verbs import access, jobs, objects, settings, status, verb, ways
+from edge.verbs import access, jobs, objects, settings, status, studies, verb, ways
 
-VERBS = {each.name: each for room in (status, jobs, ways, objects, settings, access) for each in room.VERBS}
+VERBS = {each.name: each for room in (status, jobs, ways, objects, studies, settings, access) for each in room.VERBS}
 
 
 def ask(box, name, request, who):

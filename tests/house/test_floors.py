@@ -50,8 +50,8 @@ ORDER = {
     "spool": "errors disk checksum inflate further health turns retry forecast lines journal tables studies transaction"
     " pledges ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads"
     " recovery spool",
-    "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source"
-    " png looks fetch shades render",
+    "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
+    " fetch shades render",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport reach here tls certificate alerts doors channel manners half report inbound listener"
     " outbound committing web heads httpd tus",
@@ -60,7 +60,7 @@ ORDER = {
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "verbs": "verb box status jobs ways objects settings access table",
+    "verbs": "verb box status jobs ways objects zipped studies settings access table",
     "web": "markup words page said fields home queue associations settings versions backup destinations storage alerts"
     " logs entry people audit contents forms workers server guard live openapi api app",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
