@@ -19,6 +19,10 @@ _MODULES = {
     "settings": "setting",
     "backup": "setting",
     "restore": "setting",
+    "studies": "looking",
+    "picture": "looking",
+    "download": "looking",
+    "send-again": "looking",
 }
 
 

@@ -43,6 +43,22 @@ STUDY = {
     "destinations": [_WAY],
 }
 
+OBJECT = {
+    "id": "number",
+    "sop_instance": "text",
+    "sop_class": "text?",
+    "kind": "text",
+    "picture": "truth",
+    "transfer_syntax": "text?",
+    "series": "text",
+    "modality": "text?",
+    "number": "text?",
+    "bytes": "number?",
+    "received": "time?",
+    "hold": "text?",
+    "destinations": [{"name": "text", "state": "text"}],
+}
+
 
 def listing(box, request, who):
     """Yield a row for each study that is looked for, the newest first; return where the next page begins."""
@@ -110,28 +126,44 @@ def study(box, request, who):
     found = known_study(box, request["study_key"])
     page = studies.objects(box.spool.index, found.number, request.get("series"), request.get("after", 0), limit + 1)
     for stored in page[:limit]:
-        yield {
-            "id": stored.id,
-            "sop_instance": stored.uid,
-            "sop_class": stored.sop_class,
-            "kind": kind_of(stored.sop_class),
-            "picture": has_picture(stored.sop_class),
-            "transfer_syntax": stored.syntax,
-            "series": stored.series or "",
-            "modality": stored.modality,
-            "number": stored.number,
-            "bytes": stored.size,
-            "received": stored.received,
-            "hold": stored.hold,
-            "destinations": [
-                {"name": job.destination, "state": job.state} for job in box.spool.jobs.of_object(stored.id)
-            ],
-        }
+        yield _object_row(box, stored)
     series = [
         {"series": each.uid, "modality": each.modality, "objects": each.objects, "bytes": each.octets}
         for each in found.series
     ]
     return {**_study_row(found), "all_series": series, "after": page[limit - 1].id if len(page) > limit else None}
+
+
+def _object_row(box, stored):
+    return {
+        "id": stored.id,
+        "sop_instance": stored.uid,
+        "sop_class": stored.sop_class,
+        "kind": kind_of(stored.sop_class),
+        "picture": has_picture(stored.sop_class),
+        "transfer_syntax": stored.syntax,
+        "series": stored.series or "",
+        "modality": stored.modality,
+        "number": stored.number,
+        "bytes": stored.size,
+        "received": stored.received,
+        "hold": stored.hold,
+        "destinations": [{"name": job.destination, "state": job.state} for job in box.spool.jobs.of_object(stored.id)],
+    }
+
+
+def single(box, request, who):
+    """Return what there is to know of one object."""
+    stored = stored_object(box.spool, request["object"])
+    return {
+        **_object_row(box, stored),
+        "study_key": stored.study_id,
+        "syntax": uid.name(stored.syntax or "") or "unknown",
+        "calling": stored.calling,
+        "address": stored.address,
+        "error": stored.why,
+    }
+    yield  # a verb without rows is a generator all the same
 
 
 def kind_of(sop_class):
@@ -365,22 +397,24 @@ VERBS = (
             Argument("after", "number", "Where the page begins: what the page before gave as after."),
             _LIMIT,
         ),
-        {
-            "id": "number",
-            "sop_instance": "text",
-            "sop_class": "text?",
-            "kind": "text",
-            "picture": "truth",
-            "transfer_syntax": "text?",
-            "series": "text",
-            "modality": "text?",
-            "number": "text?",
-            "bytes": "number?",
-            "received": "time?",
-            "hold": "text?",
-            "destinations": [{"name": "text", "state": "text"}],
-        },
+        OBJECT,
         {**STUDY, "all_series": [_SERIES], "after": "number?"},
+    ),
+    Verb(
+        "object",
+        "show one object",
+        single,
+        VIEWER,
+        (Argument("object", "number", _OBJECT, True),),
+        None,
+        {
+            **OBJECT,
+            "study_key": "number",
+            "syntax": "text",
+            "calling": "text?",
+            "address": "text?",
+            "error": "text?",
+        },
     ),
     Verb(
         "picture",

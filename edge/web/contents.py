@@ -9,6 +9,8 @@ from edge.verbs import table
 
 MODULES = (
     "home",
+    "studies",
+    "viewer",
     "queue",
     "associations",
     "destinations",

@@ -25,8 +25,8 @@ ARGUMENTS = {
     "/destination": ["kind=stow", "name=archive"],
     "/settings/version": ["id=1"],
     "/association": [],
-    "/study": [],
-    "/picture": [],
+    "/study": ["key=1"],
+    "/picture": ["object=1"],
 }
 
 

@@ -62,7 +62,7 @@ ORDER = {
     "ways": "targets walk lookout",
     "verbs": "verb box status jobs ways objects zipped studies settings access table",
     "web": "markup words page said fields home queue associations settings versions backup destinations storage alerts"
-    " logs entry people audit contents forms workers server guard live openapi api app",
+    " logs studies viewer entry people audit contents forms workers server guard live openapi api app",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup",
     "demo": "canvas pictures phantom link archive modality proof view box day",

@@ -79,6 +79,58 @@
     });
   }
 
+  // --- a picture: dragging changes its window, the wheel its frame; the form says what is shown
+  const picture = $("picture");
+  if (picture) {
+    const at = JSON.parse(picture.dataset.picture);
+    const form = document.querySelector("form.search");
+    const said = picture.closest("figure").querySelector("figcaption");
+    let busy = false, again = false, from = null;
+    const show = () => {
+      again = busy;
+      if (busy) return;
+      busy = true;
+      const args = new URLSearchParams({ object: at.object, frame: at.frame, size: at.size });
+      if (at.chosen) args.set("center", at.center), args.set("width", at.width);
+      picture.src = "/api/v1/picture?" + args;
+      const words = at.frames > 1 ? ["frame " + at.frame + " of " + at.frames] : [];
+      if (at.chosen) words.push("center " + at.center + ", width " + at.width);
+      said.textContent = words.join(", ");
+      for (const name of ["frame", "center", "width"])
+        if (form && form.elements[name] && (name === "frame" || at.chosen)) form.elements[name].value = at[name];
+    };
+    const over = () => {
+      busy = false;
+      if (again) show();
+    };
+    picture.addEventListener("load", over);
+    picture.addEventListener("error", over);
+    at.chosen = new URLSearchParams(location.search).has("width");
+    if (at.grey && at.center !== null) {
+      picture.classList.add("drags");
+      picture.addEventListener("pointerdown", (event) => {
+        from = { x: event.clientX, y: event.clientY, center: at.center, width: at.width };
+        picture.setPointerCapture(event.pointerId);
+        event.preventDefault();
+      });
+      picture.addEventListener("pointermove", (event) => {
+        if (!from) return;
+        const step = from.width / 256;
+        at.chosen = true;
+        at.width = Math.max(1, Math.round(from.width + (event.clientX - from.x) * step));
+        at.center = Math.round(from.center + (event.clientY - from.y) * step);
+        show();
+      });
+      for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => (from = null));
+    }
+    if (at.frames > 1)
+      picture.addEventListener("wheel", (event) => {
+        event.preventDefault();
+        at.frame = Math.min(at.frames, Math.max(1, at.frame + Math.sign(event.deltaY)));
+        show();
+      }, { passive: false });
+  }
+
   // --- a countdown, in words
   for (const each of document.querySelectorAll("[data-left]")) {
     const end = performance.now() + each.dataset.left * 1000;
