@@ -6,7 +6,7 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 
 from collections import namedtuple
 
-from edge.box import commitment, console_keys, encryption, relaying
+from edge.box import commitment, console_keys, encryption, relaying, serials
 from edge.box.rule_keys import CHANGE, DEIDENTIFY, ROUTE
 from edge.box.section import REQUIRED, Kind, Section, is_for, kind_of
 from edge.box.section import key as _key
@@ -407,6 +407,7 @@ SECTIONS = (
     DEIDENTIFY,
     MODALITY,
     console_keys.CONSOLE,
+    serials.SERIAL,
 )
 
 
@@ -425,6 +426,7 @@ Change = namedtuple("Change", _fields(CHANGE))
 Deidentify = namedtuple("Deidentify", _fields(DEIDENTIFY))
 Modality = namedtuple("Modality", _fields(MODALITY))
 Console = namedtuple("Console", _fields(console_keys.CONSOLE))
+Serial = namedtuple("Serial", _fields(serials.SERIAL))
 # destinations, routes, changes, identities, modalities: tuples of Destination, Route, Change, Deidentify and Modality
 Config = namedtuple(
     "Config",
@@ -440,13 +442,14 @@ Config = namedtuple(
         "identities",
         "modalities",
         "console",
+        "serial",
     ),
 )
 
 _SHAPES = dict(
     zip(
         [section.name for section in SECTIONS],
-        (Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality, Console),
+        (Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality, Console, Serial),
     )
 )
 

@@ -91,6 +91,7 @@ def _anchored(found, folder):
     found = console_keys.anchored(encryption.anchored(found, anchor), anchor)
     return found._replace(
         box=found.box._replace(state_dir=anchor(found.box.state_dir)),
+        serial=found.serial._replace(port=found.serial.port and anchor(found.serial.port)),
         destinations=tuple([_anchored_files(each, anchor) for each in found.destinations]),
         identities=tuple([each._replace(key_file=anchor(each.key_file)) for each in found.identities]),
     )

@@ -23,6 +23,7 @@ _MODULES = {
     "picture": "looking",
     "download": "looking",
     "send-again": "looking",
+    "console": "terminal",
 }
 
 

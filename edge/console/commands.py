@@ -478,6 +478,19 @@ COMMANDS = (
         ("edge reindex",),
     ),
     Command(
+        "console",
+        "--tty [--config FILE]",
+        "show the menus of the running box on this terminal",
+        (
+            "The same numbered menus that the box has on its serial line, see [serial]. Whoever may open the control "
+            "socket of the box is engineer here. Ctrl-] leaves.",
+        ),
+        0,
+        0,
+        (Option("--tty", None, "On this terminal."), CONFIG),
+        ("edge console --tty",),
+    ),
+    Command(
         "demo",
         "[--from FOLDER] [--config FILE]",
         "a whole day in a minute, on this machine alone",

@@ -76,6 +76,10 @@ class Channel:
         del self._received[:end]
         return json.loads(line), self._descriptors.pop(0) if self._descriptors else None
 
+    def raw(self):
+        """Return the connected socket, for octets that are no lines of JSON any more."""
+        return self._socket
+
     def fail(self, words, code):
         """Send the last line of an answer that cannot be given, if the other end still listens."""
         try:

@@ -117,6 +117,8 @@ class Server:
             name = request.pop("verb", None)
             if name == "send":
                 self._take_files(channel, request)
+            elif name == "console":
+                self._show_menus(channel)
             else:
                 self._tell(channel, self._ask(name, request, file))
         except Misused as misuse:
@@ -148,6 +150,16 @@ class Server:
                 channel.send({"done": end.value})
                 return
             channel.send({"row": row})
+
+    def _show_menus(self, channel):
+        """Leave the line protocol: what follows are the octets of a terminal."""
+        from edge.service import serials
+
+        with serials.TERMINALS as has_room:
+            if not has_room:
+                raise Refused("too many terminals are open on this box; close one")
+            channel.send({"ready": True})
+            serials.converse(self._box, channel.raw(), _OWNER)
 
     def _take_files(self, channel, request):
         name = request.get("destination")

@@ -6,7 +6,7 @@ import threading
 from edge.box import load
 from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
-from edge.service import consoles, parts, words
+from edge.service import consoles, parts, serials, words
 from edge.service.settling import Settling
 from edge.verbs.box import Box
 
@@ -28,6 +28,7 @@ TABLE = (
     parts.Control,
     parts.Relay,
     consoles.Console,
+    serials.Line,
     Settling,
 )
 

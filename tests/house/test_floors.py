@@ -26,6 +26,7 @@ FLOOR = {
     "verbs": 4,
     "console": 5,
     "web": 5,
+    "terminal": 5.5,
     "demo": 5,
     "service": 6,
 }
@@ -55,14 +56,16 @@ ORDER = {
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport reach here tls certificate alerts doors channel manners half report inbound listener"
     " outbound committing web heads httpd tus",
-    "box": "sameness admission values section commitment relaying console_keys encryption rule_keys config rules"
-    " positions load reference troubles",
+    "box": "sameness admission values section commitment relaying serials console_keys encryption rule_keys config"
+    " rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
     "verbs": "verb box status jobs ways objects zipped studies settings access table",
     "web": "markup words page said fields home queue associations settings versions backup destinations storage alerts"
     " logs studies viewer entry people audit contents forms workers server guard live openapi api app",
+    "terminal": "plain effects line ymodem page session talk shapes state waiting adjusting peers moving importing"
+    " anything entry menu",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup",
     "demo": "canvas pictures phantom link archive modality proof view box day",
