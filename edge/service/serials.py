@@ -16,6 +16,7 @@ from edge.service.part import Part
 _log = logging.getLogger("edge.service")
 
 _REST_S = 2.0  # before a port that cannot be opened is tried again
+_FAILED_S = 10.0
 _JOIN_S = 2.0
 _SAY_AGAIN_S = 60.0  # a line that comes and goes
 
@@ -159,7 +160,7 @@ class _Keeper:
                 ended = pump.Pump(port.fileno(), talk, self._wake, carrier.is_there).run()
                 if ended != pump.OVER:
                     return ended
-                if self._stopped_within(_REST_S):  # a screen that fails at once is not to do so without end
+                if self._stopped_within(_FAILED_S):  # a screen that fails at once is not to do so without end
                     return pump.STOPPED
         finally:
             talk.close()
@@ -213,9 +214,10 @@ def place(box):
         for each in greeting.addresses(console.bind):
             host = "[%s]" % each if ":" in each else each
             lines.append("Console      https://%s:%d/" % (host, console.port))
-        if box.access is not None:
-            print_of = _octets(box.access.fingerprint())
-            lines += ["Fingerprint  %s" % print_of[:47], "  (SHA-256)  %s" % print_of[48:]]
+        mark = box.access and box.access.fingerprint(console.certificate)
+        if mark:
+            mark = _octets(mark)
+            lines += ["Fingerprint  %s" % mark[:47], "  (SHA-256)  %s" % mark[48:]]
     else:
         lines.append("Console      none: `on` under [console] is false")
     for each in greeting.addresses(settings.dicom.bind)[:4]:

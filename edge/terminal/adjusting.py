@@ -185,8 +185,9 @@ def tried(talk, verb, **arguments):
 
 
 def trial_of(talk):
-    """Return the trial that is under way, as `settings` has it, or None."""
-    return talk.told("settings")[1].get("trial") if talk.knows("settings") else None
+    """Return what `settings` says of the trial that is under way, {trial, confirm_by, ...}, or None without one."""
+    summary = talk.told("settings", section="box")[1] if talk.knows("settings") else {}
+    return summary if summary.get("trial") is not None else None
 
 
 def on_trial(talk):
@@ -196,15 +197,14 @@ def on_trial(talk):
         if trial is None:
             yield page.said("No change is on trial: it was confirmed, or went back already.")
             return page.AGAIN
-        left = max(0, round(trial["confirm_by"] - talk.box.spool.now()))
-        body = wrapped("A change of the settings is on trial%s." % (" by " + trial["who"] if trial.get("who") else ""))
-        if trial.get("words"):
-            body += wrapped(trial["words"])
-        body += ["", "It goes back by itself in %d s, at %s." % (left, shapes.moment(trial["confirm_by"])), ""]
+        left = round(trial["left_s"] or 0)
+        by = ", by %s" % trial["tried_by"] if trial.get("tried_by") else ""
+        body = wrapped("A change of the settings is on trial%s." % by)
+        body += wrapped(trial.get("words") or "") + ["", "It goes back by itself in %d s, at %s." % (left, shapes.moment(trial["confirm_by"])), ""]
         options = [("1", "Keep it"), ("2", "Let it go back now"), ("3", "Look again")] if talk.knows("confirm") else []
         chosen = yield from page.menu("On trial", body, options)
         if chosen == "1":
-            talk.told("confirm", trial=trial["id"])
+            talk.told("confirm", trial=trial["trial"])
             yield page.said("It stays.")
             return page.AGAIN
         if chosen == "2":

@@ -88,7 +88,7 @@ def _argument(argument):
         yield Show(["  %d  %s" % each for each in enumerate(argument.choices, 1)])
     need = "" if argument.required else ", optional"
     while True:
-        typed = yield Ask("%s (%s%s): " % (argument.name, argument.kind, need), argument.kind == "secret")
+        typed = yield Ask("%s (%s%s): " % (argument.name, argument.kind, need), argument.kind in ("secret", "hidden"))
         if not typed.strip():
             if not argument.required:
                 return None
@@ -119,7 +119,7 @@ def _read(argument, typed):
         return typed
     if kind == "list":
         return [each.strip() for each in typed.split(",") if each.strip()]
-    if kind == "any":
+    if kind in ("any", "hidden"):
         try:
             return json.loads(typed)
         except ValueError:

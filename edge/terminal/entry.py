@@ -32,7 +32,7 @@ def _claim(talk, access, place):
     """Show the claim code, and let somebody claim the box right here; return the Asker, or None."""
     body = [
         "This box is new: nobody has claimed it. Claim it in one of two ways:", "",
-        "  here: type claim, choose a name and a password; you become its first engineer;", "",
+        "  here: type claim, then a name and a password: you are its first engineer;", "",
         "  or in a browser, with this claim code:      %s" % access.claim_code(), "",
         *place(),
     ]  # fmt: skip

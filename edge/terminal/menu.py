@@ -85,8 +85,7 @@ def _once(talk, place):
     options = [" %2s  %s" % each[:2] for each in known]
     extra = {}
     if trial:
-        left = max(0, round(trial["confirm_by"] - talk.box.spool.now()))
-        body.append("! A change of the settings is on trial and goes back in %d s." % left)
+        body.append("! A change of the settings is on trial and goes back in %d s." % round(trial["left_s"] or 0))
         options.append("  c  Confirm that change, or let it go back")
         extra["c"] = adjusting.on_trial
     if talk.box.access is not None and not talk.box.access.is_claimed():

@@ -36,6 +36,8 @@ def queue(talk):
             options += [("4", "Release all that is held after too many tries"), ("5", "Release all of one cause")]
         if talk.knows("progress"):
             options.append(("6", "What is on its way, and how far"))
+        if now["kept"]["held"]:
+            options.append(("7", "Objects that are held as a whole: %d" % now["kept"]["held"]))
         chosen = yield from page.menu("Queue", body, options)
         if chosen is None:
             return
@@ -51,8 +53,31 @@ def _chosen(talk, chosen):
             yield from _told(talk, "release")
     elif chosen == "5":
         yield from _by_cause(talk)
-    else:
+    elif chosen == "6":
         yield from _progress(talk)
+    else:
+        yield from _held_objects(talk)
+
+
+def _held_objects(talk):
+    """List objects that no job stands for, or that are held whatever their jobs are."""
+
+    def line(row, number):
+        return [columns((-4, 7, 16, 9, 0), (str(number), str(row["id"]), row["calling"], row["hold"], row["error"]))]
+
+    def as_job(row):
+        nothing = {"destination": None, "attempts": 0, "next_try": None, "status": None}
+        return {**nothing, "object": row["id"], "sop_instance": row["sop_instance"], "state": "held",
+                "cause": row["hold"], "error": row["error"]}  # fmt: skip
+
+    while True:
+        rows = (row for row in talk.ask("objects") if row["hold"])
+        head = [columns((-4, 7, 16, 9, 0), ("", "Object", "From", "Cause", "Why"))]
+        turned = yield from page.turn(
+            "Held as a whole", head, rows, line, lambda row: _job(talk, as_job(row)), empty="Nothing is held."
+        )
+        if turned != page.AGAIN:
+            return
 
 
 def _by_cause(talk):
@@ -115,7 +140,7 @@ def _job(talk, row):
     if talk.knows("release") and row["state"] == "held":
         options.append(("1", "Release: let it go again"))
         options.append(("2", "Release it to a destination"))
-    if talk.knows("cancel") and row["state"] != "delivered":
+    if talk.knows("cancel") and row["state"] != "delivered" and row["destination"]:
         options.append(("3", "Cancel: give it up for this destination"))
         options.append(("4", "Send it elsewhere instead"))
     if talk.knows("prioritise") and row["state"] == "waiting":

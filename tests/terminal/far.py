@@ -3,6 +3,9 @@
 from edge.terminal import session
 
 
+_YMODEM = "\x06\x15\x18"  # what its receiver writes
+
+
 class Far:
     """Types into a Session of its own and keeps what is written; time passes only where a test lets it.
 
@@ -19,7 +22,7 @@ class Far:
     def take(self, octets):
         """Keep octets that were written; they have to be what any terminal shows."""
         text = octets.decode("ascii")
-        strange = [one for one in text if not (" " <= one <= "~" or one in "\r\n\b")]
+        strange = [one for one in text if not (" " <= one <= "~" or one in "\r\n\b" + _YMODEM)]
         if strange:
             raise AssertionError(f"a terminal is sent {strange[:5]}")
         self.seen += text.replace("\r\n", "\n")
@@ -48,3 +51,14 @@ class Far:
         """Return what was written last, from the title of its page on, without the time."""
         last = self.seen.rpartition("\nEDGE  ")
         return (last[1] + last[2]).lstrip("\n") if last[1] else self.seen.strip("\n")
+
+
+def fits(text):
+    """Raise AssertionError when a line of `text` is wider than 79, or a page of it longer than 24."""
+    wide = [line for line in text.replace("\b", "").split("\n") if len(line.rsplit("\r")[-1]) > 79 and "> " not in line]
+    if wide:
+        raise AssertionError(f"wider than a page: {wide}")
+    for page in text.split("\nEDGE  ")[1:]:
+        rules = [number for number, line in enumerate(page.split("\n")) if line.startswith("-" * 79)]
+        if len(rules) > 1 and rules[1] + 4 > 24:
+            raise AssertionError(f"longer than a page: {page}")
