@@ -77,8 +77,8 @@ class Channel:
         return json.loads(line), self._descriptors.pop(0) if self._descriptors else None
 
     def raw(self):
-        """Return the connected socket, for octets that are no lines of JSON any more."""
-        return self._socket
+        """Return (the connected socket, what came behind the last line): what follows are no lines of JSON any more."""
+        return self._socket, bytes(self._received)
 
     def fail(self, words, code):
         """Send the last line of an answer that cannot be given, if the other end still listens."""

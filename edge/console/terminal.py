@@ -41,19 +41,19 @@ def run(asked, loaded):
         control.tell(channel, {"verb": "console"})
         control.hear(channel)
         print("These are the menus of the box. Ctrl-] leaves, whatever it does.", flush=True)
-        return _joined(channel.raw())
+        return _joined(*channel.raw())
     finally:
         channel.close()
 
 
-def _joined(box):
+def _joined(box, said):
     """Carry octets both ways until the box or the person has enough."""
     here = sys.stdin.fileno()
     before = termios.tcgetattr(here)
     handlers = {each: signal.signal(each, _ask_to_end) for each in _SIGNALS}
     try:
         tty.setraw(here)
-        _carry(here, sys.stdout.fileno(), box)
+        _carry(here, sys.stdout.fileno(), box, said)
         return DONE
     except _Told as told:
         return 128 + told.number
@@ -72,8 +72,9 @@ def _ask_to_end(number, frame):
     raise _Told(number)
 
 
-def _carry(here, there, box):
+def _carry(here, there, box, said):
     box.settimeout(None)
+    _write(there, said)
     while True:
         reading, _, _ = select.select([here, box], [], [])
         if box in reading:
@@ -83,8 +84,7 @@ def _carry(here, there, box):
                 octets = b""
             if not octets:
                 return
-            while octets:
-                octets = octets[os.write(there, octets) :]
+            _write(there, octets)
         if here in reading:
             try:
                 octets = os.read(here, 4096)
@@ -96,3 +96,8 @@ def _carry(here, there, box):
                 box.sendall(octets)
             except OSError:
                 return
+
+
+def _write(there, octets):
+    while octets:
+        octets = octets[os.write(there, octets) :]

@@ -159,7 +159,7 @@ class Server:
             if not has_room:
                 raise Refused("too many terminals are open on this box; close one")
             channel.send({"ready": True})
-            serials.converse(self._box, channel.raw(), _OWNER)
+            serials.converse(self._box, *channel.raw(), _OWNER)
 
     def _take_files(self, channel, request):
         name = request.get("destination")

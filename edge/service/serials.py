@@ -235,8 +235,11 @@ def _octets(fingerprint):
     return ":".join([digits[at : at + 2] for at in range(0, len(digits), 2)])
 
 
-def converse(box, connected, who):
-    """Serve the menus on a connected socket, for an Asker who needs no login, until either end goes."""
+def converse(box, connected, typed, who):
+    """Serve the menus on a connected socket, for an Asker who needs no login, until either end goes.
+
+    typed: octets that have come from it already.
+    """
     from edge.service import pump
     from edge.terminal import menu, session
 
@@ -245,7 +248,7 @@ def converse(box, connected, who):
     )
     wake, waker = os.pipe()
     try:
-        pump.Pump(connected.fileno(), talk, wake).run()
+        pump.Pump(connected.fileno(), talk, wake).run(typed)
     finally:
         talk.close()
         os.close(wake)
