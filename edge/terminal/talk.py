@@ -41,20 +41,11 @@ class Talk:
         """Like `told`, as a screen: for a verb that may take long. It says so, and lets itself be broken off."""
         yield Show(["", "Working; ^C breaks off ..."])
         yield Step()
-        rows = []
-        answer = self.ask(name, **arguments)
-        while True:
-            try:
-                row = next(answer)
-            except StopIteration as end:
-                return rows, end.value
-            if len(rows) < ROWS:
-                rows.append(row)
-            yield Step()
+        return (yield from _gathering(self.ask(name, **arguments)))
 
 
-def gathered(answer):
-    """Return (rows, summary) of the generator of a verb."""
+def _gathering(answer):
+    """Yield a Step after each row of the generator of a verb; return (rows, summary)."""
     rows = []
     while True:
         try:
@@ -63,6 +54,17 @@ def gathered(answer):
             return rows, end.value
         if len(rows) < ROWS:
             rows.append(row)
+        yield Step()
+
+
+def gathered(answer):
+    """Return (rows, summary) of the generator of a verb."""
+    steps = _gathering(answer)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 class Rows:

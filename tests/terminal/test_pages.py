@@ -1,6 +1,9 @@
 """The pages, as a person reads them."""
 
+import base64
+import os
 import random
+import subprocess
 import textwrap
 
 import pytest
@@ -233,6 +236,49 @@ def test_every_verb_is_reached_by_its_name(box):
             break
         far.type("n")
     assert names == set(table.VERBS)
+
+
+def test_a_configuration_is_pasted_as_base64_and_a_mistake_in_it_is_named(box, tmp_path):
+    far = at_home(box)
+    for text, wanted in ((FILE + "prot = 1\n", "no such key"), (FILE + "port = 105\n", "+port = 105")):
+        far.type("8")
+        far.type("1")
+        far.type("2")
+        for line in base64.encodebytes(text.encode()).decode().split():
+            assert far.type(line) == ""
+        assert wanted in far.type(".")
+        far.type("\x03", "")
+    assert (tmp_path / "edge.toml").read_text() == FILE
+
+
+def test_a_certificate_and_its_key_are_taken_in_only_when_they_fit(box, tmp_path):
+    mine, other = [certificate(tmp_path / name) for name in ("mine", "other")]
+    far = at_home(box)
+    for key, wanted in ((other[1], "the key is not the one of that certificate"), (mine[1], "fit each other")):
+        far.type("8")
+        far.type("2")
+        far.type("2")
+        for line in (mine[0] + key).split("\n"):
+            assert "BEGIN" not in far.type(line)
+        far.type(".")
+        far.type("1")
+        assert wanted in far.seen.replace("\n", " ")
+    assert "+certificate" in far.seen
+    far.type("")
+    far.type("yes")
+    far.type("1")
+    named = load.load(str(tmp_path / "edge.toml")).config.console.key
+    with open(named, encoding="ascii") as file:
+        assert file.read() == mine[1] and os.stat(named).st_mode & 0o777 == 0o600
+
+
+def certificate(path):
+    """Return (certificate, key) in PEM, made by openssl."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj"]
+    subprocess.run(
+        [*command, "/CN=edge", "-keyout", f"{path}.key", "-out", f"{path}.pem"], check=True, capture_output=True
+    )
+    return path.with_suffix(".pem").read_text(), path.with_suffix(".key").read_text()
 
 
 def test_nothing_that_is_typed_breaks_a_screen_or_leaves_the_page(box, caplog):
