@@ -126,7 +126,7 @@ def _key(talk, draft, row):
 
 
 def read_value(typed, now):
-    """Return what was typed as TOML would have it; words need no quotes, a list no brackets. now: the old value."""
+    """Return what was typed as TOML would have it; words need no quotes. now: the old value."""
     try:
         value = tomllib.loads("value = " + typed)["value"]
     except tomllib.TOMLDecodeError:
@@ -200,7 +200,8 @@ def on_trial(talk):
         left = round(trial["left_s"] or 0)
         by = ", by %s" % trial["tried_by"] if trial.get("tried_by") else ""
         body = wrapped("A change of the settings is on trial%s." % by)
-        body += wrapped(trial.get("words") or "") + ["", "It goes back by itself in %d s, at %s." % (left, shapes.moment(trial["confirm_by"])), ""]
+        body += [*wrapped(trial.get("words") or ""), ""]
+        body += ["It goes back by itself in %d s, at %s." % (left, shapes.moment(trial["confirm_by"])), ""]
         options = [("1", "Keep it"), ("2", "Let it go back now"), ("3", "Look again")] if talk.knows("confirm") else []
         chosen = yield from page.menu("On trial", body, options)
         if chosen == "1":

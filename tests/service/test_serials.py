@@ -1,4 +1,4 @@
-"""The serial line of the running box, driven by pyserial over a cable, and by a terminal through `edge console --tty`."""
+"""The serial line of the running box, driven by pyserial over a cable, and a terminal with `edge console --tty`."""
 
 import json
 import os
@@ -75,7 +75,8 @@ def test_the_line_counts_as_the_command_line_does(running):
     far.log_in()
     page = far.type("2", "Choose a number: ")
     row = [line.split() for line in page.split("\n") if line.startswith("archive")][0]
-    assert [int(each) for each in row[2:6]] == [counts[0][name] for name in ("waiting", "sending", "held", "delivered")]
+    names = ("waiting", "sending", "held", "delivered")
+    assert [int(each) for each in row[2:6]] == [counts[0][name] for name in names]
     assert counts[0]["waiting"] >= 1
     far.line.write(b"\x03")
     far.until("Choose: ")

@@ -207,7 +207,8 @@ def test_a_trial_that_was_begun_elsewhere_is_confirmed_in_the_first_menu(box):
     trial = box.settings.begin(FILE + "port = 105\n", "otto (web)", "a port")
     assert trial is not None
     far.type("")
-    assert "! A change of the settings is on trial and goes back in" in far.seen and "  c  Confirm that change" in far.seen
+    assert "! A change of the settings is on trial and goes back in" in far.seen
+    assert "  c  Confirm that change" in far.seen
     assert "by otto (web)" in far.type("c")
     far.type("1")
     assert box.settings.trial is None
