@@ -3,7 +3,7 @@
 import functools
 import time
 
-from edge.box import relaying
+from edge.box import console_keys, relaying
 from edge.box.section import Section, key
 from edge.box.values import (
     AE_TITLE,
@@ -268,6 +268,9 @@ def _uses(settings):
         yield "on port %d" % settings.dicom.tls_port, listening, True
     if settings.relay.port is not None:
         yield "on the relay's port %d" % settings.relay.port, relaying.server_terms(settings), True
+    shown = console_keys.server_terms(settings)
+    if shown is not None:
+        yield "on the console's port %d" % settings.console.port, shown, True
     for each in settings.destinations:
         terms = client_terms(settings, each)
         if terms is not None:

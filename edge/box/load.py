@@ -3,7 +3,7 @@
 import os
 from collections import namedtuple
 
-from edge.box import alerting, commitment, config, encryption, relaying, rules
+from edge.box import alerting, commitment, config, console_keys, encryption, relaying, rules
 from edge.box.section import REQUIRED, is_for, kind_of
 from edge.box.values import ItemError, SecretError, toml
 from edge.morph.match import WEEKDAYS
@@ -88,9 +88,10 @@ def _anchored(found, folder):
     def anchor(path):
         return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 
-    found = alerting.anchored(encryption.anchored(found, anchor), anchor)
+    found = console_keys.anchored(alerting.anchored(encryption.anchored(found, anchor), anchor), anchor)
     return found._replace(
         box=found.box._replace(state_dir=anchor(found.box.state_dir)),
+        serial=found.serial._replace(port=found.serial.port and anchor(found.serial.port)),
         destinations=tuple([_anchored_files(each, anchor) for each in found.destinations]),
         identities=tuple([each._replace(key_file=anchor(each.key_file)) for each in found.identities]),
     )
@@ -252,7 +253,8 @@ class _Reading:
             if (each.user is None) != (each.password_file is None):
                 words = "user and password_file go together; expected both, or neither"
                 self._wrong(("destination", number), header, words)
-        for place, words in (*encryption.mistakes(found), *relaying.mistakes(found), *alerting.mistakes(found)):
+        rooms = (encryption, relaying, alerting, console_keys)
+        for place, words in [each for room in rooms for each in room.mistakes(found)]:
             self._wrong(place, _key_at(found, place), words)
         known = [name for name in names if name is not REQUIRED]
         for section, tables, key in (
@@ -314,7 +316,7 @@ def _warnings(found, places):
     if not found.dicom.accept_calling and not encryption.is_closed(found):
         words = "it is empty, so anyone who reaches the port may send; name those who should"
         yield Mistake(places.line("dicom", "accept_calling"), "[dicom] accept_calling", words)
-    for room in (encryption, commitment, relaying, alerting):
+    for room in (encryption, commitment, relaying, alerting, console_keys):
         for place, words in room.warnings(found):
             yield Mistake(places.line(*place), _key_at(found, place), words)
     if not found.destinations:

@@ -22,6 +22,11 @@ _MODULES = {
     "associations": "watchwork",
     "health": "watchwork",
     "metrics": "watchwork",
+    "studies": "looking",
+    "picture": "looking",
+    "download": "looking",
+    "send-again": "looking",
+    "console": "terminal",
 }
 
 

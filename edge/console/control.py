@@ -17,7 +17,6 @@ import os
 import socket
 import struct
 
-from edge.verbs import table
 
 NAME = "control.sock"
 
@@ -76,6 +75,10 @@ class Channel:
         del self._received[:end]
         return json.loads(line), self._descriptors.pop(0) if self._descriptors else None
 
+    def raw(self):
+        """Return (the connected socket, what came behind the last line): what follows are no lines of JSON any more."""
+        return self._socket, bytes(self._received)
+
     def fail(self, words, code):
         """Send the last line of an answer that cannot be given, if the other end still listens."""
         try:
@@ -126,6 +129,8 @@ def ask(channel, verb, file=None, /, **arguments):
 
     file: for a verb that reads or writes one, what has a `fileno()`; it stays open.
     """
+    from edge.verbs import table  # only who asks carries it
+
     known = table.VERBS.get(verb)
     if known is not None and (known.slow or known.file):
         channel.wait_at_most(LONG_S)

@@ -17,6 +17,9 @@ bind = "127.0.0.1"
 port = 0
 accept_calling = [%(callers)s]
 
+[console]
+on = false
+
 [[destination]]
 name = "archive"
 ae_title = "ARCHIVE"

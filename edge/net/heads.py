@@ -55,6 +55,10 @@ class Heads:
         """Say whether nothing of another request is here yet."""
         return not self._octets
 
+    def is_too_long(self):
+        """Say whether more is here than a head may be long."""
+        return len(self._octets) > HEAD_LIMIT
+
     def next(self):
         """Return the next Request when its head is whole, None before that. Raises BadRequest."""
         if self._octets[:2] == b"\r\n":  # a line left over behind the request before

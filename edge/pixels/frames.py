@@ -16,8 +16,8 @@ from edge.dicom.errors import LimitError, PeerError, TruncatedError, note
 from edge.dicom.octets import get_u32_le, put_u32_le
 
 _TABLE_LIMIT = 1 << 26  # octets of the longest offset table: 16 million frames
-_ITEM = b"\xfe\xff\x00\xe0"
-_END = b"\xfe\xff\xdd\xe0"
+ITEM = b"\xfe\xff\x00\xe0"
+END = b"\xfe\xff\xdd\xe0"
 _SIGNATURE_OCTETS = 64
 
 # What a fragment that begins a frame begins with. JPEG, JPEG-LS: SOI and a marker; JPEG 2000: SOC and SIZ
@@ -35,7 +35,7 @@ def offsets_of(octets, width=4):
     return [int.from_bytes(octets[at : at + width], "little") for at in range(0, whole, width)]
 
 
-def _begins(codec, head):
+def begins(codec, head):
     """Say whether a fragment that begins with `head` begins a frame: True, False, or None where nobody can tell."""
     if codec == "rle":
         return _begins_rle(head)
@@ -126,14 +126,14 @@ class Splitter:
 
     def _decided(self):
         head, self._head = bytes(self._head), None
-        if self.found == 0 and not _begins(self._codec, head):
+        if self.found == 0 and not begins(self._codec, head):
             self._codec = None  # the first frame has no signature, so there is nothing to know the others by
         starts = self.found == 0 or self._starts(head)
         self.found += starts
         return (Piece(starts, head),)
 
     def _starts(self, head):
-        seen = _begins(self._codec, head)
+        seen = begins(self._codec, head)
         if self._table is None:
             return self._frames > 1 if seen is None else seen
         said = self._at in self._table
@@ -169,7 +169,7 @@ class Cutter:
         self._held = b""
         at = 0
         if self._bare is None and len(octets) >= 4:
-            self._bare = octets[:4] != _ITEM
+            self._bare = octets[:4] != ITEM
             if self._bare:
                 yield from (reader.FragmentBegan(0, None), reader.FragmentEnded(), reader.FragmentBegan(0, None))
         if self._bare is None:
@@ -195,11 +195,11 @@ class Cutter:
                     yield reader.FragmentEnded()
 
     def _open(self, octets, at):
-        if octets[at : at + 4] == _END:
+        if octets[at : at + 4] == END:
             self._ended = True
             return at
         length = get_u32_le(octets, at + 4)
-        if octets[at : at + 4] != _ITEM or length == 0xFFFFFFFF:
+        if octets[at : at + 4] != ITEM or length == 0xFFFFFFFF:
             raise PeerError("compressed pixel data of a given length are neither items nor a codestream")
         self._left = length
         return at + 8
@@ -255,7 +255,7 @@ class Encapsulation:
     def begin(self):
         """Return the item of the Basic Offset Table, zeros still where `tables` has to be put; empty without one."""
         length = 4 * self._frames if self._has_table else 0
-        return _ITEM + put_u32_le(length) + bytes(length)
+        return ITEM + put_u32_le(length) + bytes(length)
 
     def head(self, length):
         """Return the head of the next frame's fragment, and what it is padded with at its end."""
@@ -263,13 +263,13 @@ class Encapsulation:
         self._offsets.append(self._at)
         self._lengths.append(length)
         self._at += 8 + length + len(padding)
-        return _ITEM + put_u32_le(length + len(padding)), padding
+        return ITEM + put_u32_le(length + len(padding)), padding
 
     def end(self):
         """Return the end of the fragments; PeerError when there were not as many as announced."""
         if len(self._offsets) != self._frames:
             raise PeerError("%d frames were written, %d announced" % (len(self._offsets), self._frames))
-        return _END + bytes(4)
+        return END + bytes(4)
 
     def coded_octets(self):
         """Return how many octets all frames together have, padding left out."""

@@ -47,7 +47,7 @@ _TABLE_LIMIT = 1 << 26
 _MOST_FRAMES = 1 << 24
 
 # Photometric Interpretation of what a decoder gives (PS3.5 8.2.4, PS3.3 C.7.6.3.1.2)
-_DECODED_AS = {
+DECODED_AS = {
     registry.OPENJPEG: {"YBR_RCT": "RGB", "YBR_ICT": "RGB"},
     registry.OPENJPH: {"YBR_RCT": "RGB", "YBR_ICT": "RGB"},
     registry.JPEG: {"YBR_FULL_422": "YBR_FULL"},  # the stream's own colours, upsampled
@@ -72,7 +72,7 @@ def examine(chunks, known, inflate=None, inflate_limit=None, notices=None):
     known: the TransferSyntax. Raises PeerError, LimitError, TruncatedError where the head cannot be read.
     """
     source = reader.Reader(known, inflate=inflate, inflate_limit=inflate_limit)
-    looker = _Looker(source, known)
+    looker = Looker(source, known)
     for chunk in chunks:
         source.feed(chunk)
         for event in source.events():
@@ -88,7 +88,9 @@ def examine(chunks, known, inflate=None, inflate_limit=None, notices=None):
     return Subject(looker.values, looker.kind, looker.vr, looker.length, looker.icon, source.little)
 
 
-class _Looker:
+class Looker:
+    """Takes the events of a data set up to its pixels, and keeps what says how those lie; see Subject."""
+
     def __init__(self, source, known):
         self.values = {}
         self.kind = NONE
@@ -227,7 +229,7 @@ def _touched(subject, source, target, target_codec, near, new_uid, is_file):
         if pixels.image.bits_allocated not in source_codec.allocated:
             words = "%s has no pixels of %d bits allocated"
             raise PeerError(words % (source.name, pixels.image.bits_allocated))
-        decoded = _DECODED_AS.get(source_codec.engine, {}).get(pixels.photometric, pixels.photometric)
+        decoded = DECODED_AS.get(source_codec.engine, {}).get(pixels.photometric, pixels.photometric)
         if pixels.image.components == 1:
             decoded = pixels.photometric
         if source_codec.engine != registry.NATIVE and decoded in image.HALVED:

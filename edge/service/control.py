@@ -12,7 +12,6 @@ import threading
 from edge.console import control, handing
 from edge.console.commands import FAILED, MISUSED
 from edge.dicom.errors import DicomError
-from edge.verbs import objects, table
 from edge.verbs.verb import ENGINEER, Asker, Misused, Refused
 
 _log = logging.getLogger("edge.service")
@@ -117,6 +116,8 @@ class Server:
             name = request.pop("verb", None)
             if name == "send":
                 self._take_files(channel, request)
+            elif name == "console":
+                self._show_menus(channel)
             else:
                 self._tell(channel, self._ask(name, request, file))
         except Misused as misuse:
@@ -129,6 +130,8 @@ class Server:
 
     def _ask(self, name, request, file):
         """Return the generator of a verb, which reads or writes the open `file` that came with the request."""
+        from edge.verbs import table  # a box that nobody asks anything does not carry it
+
         if "file" in request:
             raise Misused("a file comes as an open descriptor, beside the request")
 
@@ -149,7 +152,19 @@ class Server:
                 return
             channel.send({"row": row})
 
+    def _show_menus(self, channel):
+        """Leave the line protocol: what follows are the octets of a terminal."""
+        from edge.service import serials
+
+        with serials.TERMINALS as has_room:
+            if not has_room:
+                raise Refused("too many terminals are open on this box; close one")
+            channel.send({"ready": True})
+            serials.converse(self._box, *channel.raw(), _OWNER)
+
     def _take_files(self, channel, request):
+        from edge.verbs import objects
+
         name = request.get("destination")
         objects.may_send(self._box, name)
         channel.send({"ready": True})

@@ -6,7 +6,7 @@ import threading
 from edge.box import load
 from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
-from edge.service import parts, words
+from edge.service import consoles, parts, serials, words
 from edge.service.settling import Settling
 from edge.service.telling import Telling
 from edge.verbs.box import Box
@@ -17,6 +17,7 @@ _log = logging.getLogger("edge.service")
 # its class: running[parts.Listening]
 TABLE = (
     parts.Log,
+    consoles.Admission,
     parts.Descriptors,
     parts.Room,
     parts.Routing,
@@ -29,6 +30,8 @@ TABLE = (
     parts.Looking,
     parts.Control,
     parts.Relay,
+    consoles.Console,
+    serials.Line,
     Settling,
 )
 

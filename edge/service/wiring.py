@@ -167,6 +167,7 @@ def descriptors(settings):
         + listener.HALF_OPEN_LIMIT
         + _DESTINATION_FILES * sum([each.associations for each in settings.destinations])
         + (_UPLOAD_FILES * settings.relay.max_connections if settings.relay.port is not None else 0)
+        + (settings.console.max_connections if settings.console.on else 0)
         + _OTHER_FILES
     )
 

@@ -11,9 +11,12 @@ def of(error, settings, before=None):
     before: the config.Config that the box runs with as yet, or None.
     """
     number = error.port if isinstance(error, CannotListen) else settings.dicom.port
-    table = settings.relay if number == settings.relay.port else settings.dicom
+    table, where = settings.dicom, "[dicom]"
+    if number == settings.relay.port:
+        table, where = settings.relay, "[relay]"
+    elif number not in (settings.dicom.port, settings.dicom.tls_port) and number == settings.console.port:
+        table, where = settings.console, "[console]"
     port = "port %d on %s" % (number, table.bind)
-    where = "[relay]" if table is settings.relay else "[dicom]"
     key = "tls_port" if number == settings.dicom.tls_port else "port"
     if error.errno == errno.EADDRINUSE and before is not None and number in _ports(before):
         words = "%s is still in use by the box itself, for something else: give that another port first, then this one"

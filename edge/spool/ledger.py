@@ -8,7 +8,7 @@ the rows, in the same transaction too: nobody ever counts a queue by going throu
 import os
 import sqlite3
 
-from edge.spool import errors, pledges
+from edge.spool import errors, pledges, studies
 from edge.spool.disk import FILE_MODE
 from edge.spool.sources import Sources
 from edge.spool.tables import DEFERRED, DELIVERED, HELD, HOLDS, READY, SCHEMA, SENT, STATES, TABLES
@@ -78,8 +78,8 @@ class Ledger:
         self.tallies = {(row[0], row[1]): (row[2], row[3]) for row in self.execute("SELECT * FROM tallies")}
         self.has_doomed = self.execute("SELECT 1 FROM doomed LIMIT 1").fetchone() is not None
         self._changes = {}
-        self._studies = {}
-        self._growth = {}
+        self.studies = {}  # those at hand: {(UID, Patient ID): number}
+        self.growth = {}  # {number of a study: what has changed in it}, see studies
         self.sources = Sources(self.execute)
 
     def discard(self):
@@ -141,9 +141,7 @@ class Ledger:
 
     def flush(self):
         """Write the counts that changed; part of every transaction."""
-        for study, growth in self._growth.items():
-            self.execute("UPDATE studies SET objects = objects + ? WHERE id = ?", (growth, study))
-        self._growth = {}
+        studies.flush(self)
         self.sources.flush()
         tallies = {}
         for key, (jobs, octets) in self._changes.items():
@@ -161,8 +159,8 @@ class Ledger:
         self.execute("COMMIT")
         self.tallies.update(tallies)
         self._changes = {}
-        if len(self._studies) > _STUDIES_AT_HAND:
-            self._studies = {}
+        if len(self.studies) > _STUDIES_AT_HAND:
+            self.studies = {}
 
     def roll_back(self):
         if self._connection is not None and self._connection.in_transaction:
@@ -194,50 +192,10 @@ class Ledger:
             self.names[number] = name
         return number
 
-    def _study_of(self, record):
-        """Return the number of the record's study, with one object more counted in it.
-
-        A study is numbered by the first of its objects, also when that one is gone: the studies go in this order.
-        """
-        study = record["study"]
-        key = (study[0] or record["uid"], study[1])
-        number, known = record.get("study_id"), self._studies.get(key)
-        if known is None:
-            row = self.execute("SELECT id FROM studies WHERE uid = ? AND patient_id = ?", key).fetchone()
-            if row is None:
-                known = number or record["id"]
-                self.execute("INSERT INTO studies VALUES(?, ?, 0, ?, ?, ?, ?, ?)", (known, *key, *study[2:]))
-            else:
-                known = row[0]
-            self._studies[key] = known
-        if number is not None and number != known:
-            self._renumber(key, known, number)
-            known = number
-        self._growth[known] = self._growth.get(known, 0) + 1
-        return known
-
-    def _renumber(self, key, had, number):
-        """Give a study the number that it had when its first object was there."""
-        self.execute("UPDATE studies SET id = ? WHERE id = ?", (number, had))
-        of_study = "object IN (SELECT id FROM objects WHERE study_id = ?)"
-        self.execute("UPDATE jobs SET study = ? WHERE " + of_study, (number, had))
-        self.execute("UPDATE objects SET study_id = ? WHERE study_id = ?", (number, had))
-        self._growth[number] = self._growth.pop(had, 0)
-        self._studies[key] = number
-
-    def _leave_study(self, number):
-        """Count one object less in a study; forget the study with its last."""
-        growth = self._growth.pop(number, 0) - 1
-        self.execute("UPDATE studies SET objects = objects + ? WHERE id = ?", (growth, number))
-        if self.execute("DELETE FROM studies WHERE id = ? AND objects = 0", (number,)).rowcount:
-            self._studies = {key: known for key, known in self._studies.items() if known != number}
-
-    def _study(self, record):
-        """Number a study as it was when the line of its first object went (see compaction)."""
-        key = (record["uid"], record["patient_id"])
-        row = self.execute("SELECT id FROM studies WHERE uid = ? AND patient_id = ?", key).fetchone()
-        if row is not None and row[0] != record["id"]:
-            self._renumber(key, row[0], record["id"])
+    def _count_job(self, study, destination, state, jobs, size):
+        """Count one job more or less (1 or -1) for its destination, and in its study."""
+        self.count(destination, state, jobs, jobs * size)
+        studies.count_jobs(self, study, destination, state, jobs)
 
     # Objects come, change and go
 
@@ -246,7 +204,7 @@ class Ledger:
         self.sources.came(record["source"], record["at"], size, is_old)
         hold, why = record.get("hold") or (None, None)
         self.next_id = max(self.next_id, number + 1)
-        study = self._study_of(record)
+        study = studies.number_of(self, record)
         still_open = done = 0
         for job in jobs:
             if len(job) == 2:
@@ -282,19 +240,19 @@ class Ledger:
     def _removed(self, record):
         for number in record["ids"]:
             row = self.execute(
-                "SELECT path, size, hold, open, jobs, study_id FROM objects WHERE id = ?", (number,)
+                "SELECT path, size, hold, open, jobs, study_id, series, modality FROM objects WHERE id = ?", (number,)
             ).fetchone()
             if row is None:
                 continue
-            path, size, hold, still_open, jobs, study = row
+            path, size, hold, still_open, jobs, study, series, modality = row
             for destination, state in self.execute("SELECT destination, state FROM jobs WHERE object = ?", (number,)):
-                self.count(destination, state, -1, -size)
+                self._count_job(study, destination, state, -1, size)
             self.execute("DELETE FROM jobs WHERE object = ?", (number,))
             self.execute("DELETE FROM objects WHERE id = ?", (number,))
             self.execute("INSERT OR REPLACE INTO doomed VALUES(?)", (path,))
             self.has_doomed = True
             self._count_object(-1, size, hold, still_open, jobs)
-            self._leave_study(study)
+            studies.leave(self, study, series, modality, size)
 
     def _moved(self, record):
         """Another file stands for the object now."""
@@ -361,7 +319,7 @@ class Ledger:
             "INSERT INTO jobs VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (number, destination, state, priority, study, *(*rest, 0, 0, None)[:9]),
         )
-        self.count(destination, state, 1, size)
+        self._count_job(study, destination, state, 1, size)
 
     def _jobs(self, record):
         """Add jobs to an object; those it has stay as they are. With `unhold`, it is held no longer."""
@@ -381,9 +339,9 @@ class Ledger:
             self._change_object(number, added, added, None if record.get("unhold") else False)
 
     def state_of(self, number, destination):
-        """Return (state of a job; size, hold, open and jobs of its object), or None when there is no such job."""
+        """Return (state of a job; size, hold, open, jobs, study of its object), or None when there is no such job."""
         return self.execute(
-            "SELECT j.state, o.size, o.hold, o.open, o.jobs FROM jobs j JOIN objects o ON o.id = j.object"
+            "SELECT j.state, o.size, o.hold, o.open, o.jobs, o.study_id FROM jobs j JOIN objects o ON o.id = j.object"
             " WHERE j.object = ? AND j.destination = ?", (number, destination)
         ).fetchone()  # fmt: skip
 
@@ -408,10 +366,10 @@ class Ledger:
 
     def enter(self, number, destination, row, state, at):
         """Count a job, of which `state_of` said `row`, as being in `state` since `at`."""
-        had, size, hold, still_open, jobs = row
+        had, size, hold, still_open, jobs, study = row
         if had != state:
-            self.count(destination, had, -1, -size)
-            self.count(destination, state, 1, size)
+            self._count_job(study, destination, had, -1, size)
+            self._count_job(study, destination, state, 1, size)
             change = (state != DELIVERED) - (had != DELIVERED)
             if change:
                 self._count_object(-1, size, hold, still_open, jobs)
@@ -432,7 +390,7 @@ class Ledger:
         if row is not None:
             state, size = row[:2]
             self.execute("DELETE FROM jobs WHERE object = ? AND destination = ?", (number, destination))
-            self.count(destination, state, -1, -size)
+            self._count_job(row[5], destination, state, -1, size)
             self._change_object(number, -1 if state != DELIVERED else 0, -1)
 
     def _priority(self, record):
@@ -487,6 +445,6 @@ _APPLY = {
     "removed": Ledger._removed,
     "moved": Ledger._moved,
     "folder": Ledger._folder,
-    "study": Ledger._study,
+    "study": studies.renamed,
     **pledges.APPLY,
 }

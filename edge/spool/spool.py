@@ -218,8 +218,11 @@ class Spool:
         """Hold an object whose file turned out not to be what was received; `why` says so in words."""
         self.files.hold_rotten(object_id, why)
 
-    def queue(self, object_id, destinations, priority=jobs.NORMAL, who=""):
-        """Give an object jobs for these destinations, beside those it has; what nobody wanted is held no longer."""
+    def queue(self, object_id, destinations, priority=jobs.NORMAL, who="", durable=True):
+        """Give an object jobs for these destinations, beside those it has; what nobody wanted is held no longer.
+
+        When it need not be `durable`, it becomes so with the next line that is.
+        """
         stored = self.index.get(object_id)
         self.turns.enter(stored.uid)
         try:
@@ -231,9 +234,25 @@ class Spool:
             elif stored.hold is not None:
                 words = "object %d is held (%s): `edge release --object %d` lets it go"
                 raise errors.Unknown(words % (object_id, stored.hold, object_id))
-            self.journal.append("jobs", record)
+            self.journal.append("jobs", record, durable=durable)
         finally:
             self.turns.leave(stored.uid)
+
+    def send_again(self, object_id, destination, who=""):
+        """Have an object sent to a destination, also where that has it; say whether it was not about to be anyway.
+
+        Durable with the next line that is. Unknown when the object is held as a whole.
+        """
+        for job in self.jobs.of_object(object_id):
+            if job.destination == destination and job.state in ("waiting", "sending"):
+                return False
+            if job.destination == destination and job.cause not in jobs.OF_OBJECTS:
+                self.journal.append(
+                    "released", {"jobs": [(object_id, destination)], "at": self.now(), "who": who}, durable=False
+                )
+                return True
+        self.queue(object_id, [destination], who=who, durable=False)
+        return True
 
     def release(self, object_id, who=""):
         """Hold an object no longer, nor its jobs; Rotten when its file is still not what was received."""

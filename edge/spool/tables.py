@@ -13,7 +13,7 @@ from collections import namedtuple
 
 from edge.spool import sources
 
-SCHEMA = 5
+SCHEMA = 6
 
 READY, DEFERRED, HELD, DELIVERED, SENT = 0, 1, 2, 3, 4
 STATES = {"ready": READY, "deferred": DEFERRED, "held": HELD, "delivered": DELIVERED, "sent": SENT}
@@ -55,8 +55,13 @@ TABLES = """
 CREATE TABLE place(one INTEGER PRIMARY KEY CHECK(one = 1), spool TEXT NOT NULL, segment INTEGER NOT NULL,
     offset INTEGER NOT NULL, next_id INTEGER NOT NULL);
 CREATE TABLE studies(id INTEGER PRIMARY KEY, uid TEXT NOT NULL, objects INTEGER NOT NULL, patient_id TEXT NOT NULL,
-    patient_name TEXT, accession TEXT, date TEXT, description TEXT);
+    patient_name TEXT, accession TEXT, date TEXT, description TEXT, who TEXT NOT NULL, what TEXT NOT NULL);
 CREATE UNIQUE INDEX studies_uid ON studies(uid, patient_id);
+CREATE INDEX studies_accession ON studies(accession COLLATE NOCASE) WHERE accession IS NOT NULL;
+CREATE TABLE series(study INTEGER NOT NULL, uid TEXT NOT NULL, modality TEXT NOT NULL, objects INTEGER NOT NULL,
+    octets INTEGER NOT NULL, PRIMARY KEY(study, uid, modality)) WITHOUT ROWID;
+CREATE TABLE ways(study INTEGER NOT NULL, destination INTEGER NOT NULL, state INTEGER NOT NULL, jobs INTEGER NOT NULL,
+    PRIMARY KEY(study, destination, state)) WITHOUT ROWID;
 CREATE TABLE objects(id INTEGER PRIMARY KEY, uid TEXT NOT NULL, copy INTEGER NOT NULL, sop_class TEXT, syntax TEXT,
     path TEXT NOT NULL, offset INTEGER, size INTEGER, crc INTEGER, head_crc INTEGER, received REAL, calling TEXT,
     called TEXT, address TEXT, series TEXT, modality TEXT, number TEXT, hold TEXT, why TEXT, study_id INTEGER NOT NULL,

@@ -20,6 +20,7 @@ class Box:
 
     PARTS = {
         "audit": "who changed what: an audit.Trail",
+        "access": "who may come in: an access.Access",
         "workers": "function, the worker.Worker of each destination",
         "lookout": "knocks at destinations while somebody looks: a lookout.Lookout",
         "settings": "the configuration file and its changes: a keeper.Keeper",

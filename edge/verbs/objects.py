@@ -13,7 +13,7 @@ def objects(box, request, who):
     """Yield a row for each object that is kept; return how many there are and how much they take."""
     after = 0
     while True:
-        page = box.spool.objects(after, PAGE)
+        page = box.spool.objects(after, PAGE, bool(request.get("held")))
         for stored in page:
             after = stored.id
             yield {
@@ -107,7 +107,7 @@ VERBS = (
         "list what the box keeps",
         objects,
         VIEWER,
-        (),
+        (Argument("held", "truth", "Only objects that are held until a person decides."),),
         {
             "id": "number",
             "sop_instance": "text",

@@ -1,8 +1,8 @@
 """The table of all verbs. A skin asks for them by name, through `ask`."""
 
-from edge.verbs import alerts, jobs, logs, objects, settings, status, verb, watching, ways
+from edge.verbs import access, alerts, jobs, logs, objects, settings, status, studies, verb, watching, ways
 
-_ROOMS = (status, jobs, ways, watching, objects, alerts, logs, settings)
+_ROOMS = (status, jobs, ways, watching, objects, studies, alerts, logs, settings, access)
 VERBS = {each.name: each for room in _ROOMS for each in room.VERBS}
 
 

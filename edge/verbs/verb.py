@@ -5,15 +5,17 @@ to it, from the web, the serial line and the command line alike: it checks the a
 was changed, and by whom, to the audit trail. What is done is a generator: it yields rows, which are dicts that JSON can
 carry, and returns a summary, also a dict. Times are seconds since 1970.
 
-A shape says what rows and summaries consist of: "text", "number", "truth", "time" or "any", with a "?" behind it where
-there may be None; a dict of names and shapes; a list of one shape, for any number of them; {"*": shape}, for any names.
+A shape says what rows and summaries consist of: "text", "secret" (text that stands in no log; in summaries only),
+"number", "truth", "time" or "any", with a "?" behind it where there may be None; a dict of names and shapes; a list of
+one shape, for any number of them; {"*": shape}, for any names.
 """
 
 from collections import namedtuple
 
-# Who may do what: each may do what those before it may
-VIEWER, OPERATOR, ENGINEER = "viewer", "operator", "engineer"
-ROLES = (VIEWER, OPERATOR, ENGINEER)
+from edge.access.roles import ENGINEER, OPERATOR, ROLES, VIEWER
+
+__all__ = ("ENGINEER", "OPERATOR", "ROLES", "VIEWER")
+
 LIVE = "live"  # the skin of a page that renews itself, whether anybody sees it or not
 
 # name: a word; does: a line for a person that begins with a verb; run: function of (box.Box, request, Asker) that
@@ -131,7 +133,8 @@ def _audited(box, verb, request, who, rows):
             box.audit.write(who, verb.name, shown, None, str(error) or type(error).__name__)
         raise
     if box.audit is not None:
-        box.audit.write(who, verb.name, shown, summary, None)
+        told = {name: "(secret)" for name, shape in verb.summary.items() if shape in ("secret", "secret?")}
+        box.audit.write(who, verb.name, shown, {**summary, **told} if told else summary, None)
     events = getattr(box, "events", None)
     if events is not None:
         events.note("done by %s: %s" % (who, verb.does))

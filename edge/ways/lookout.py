@@ -84,6 +84,7 @@ class Lookout:
                 due = [each for each in known if each.name not in self._knocking]
                 self._knocking.update([each.name for each in due])
                 self._rounds += 1
+                self._change.notify_all()  # with nothing to knock at, this is all that there is to wait for
             for each in due:
                 # One that swallows connections must not keep the others waiting
                 threading.Thread(target=self._knock, args=(each,), name="knock", daemon=True).start()

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from tests.bench import bare, material, measure
+from tests.bench.console import console
 from tests.bench.scale import scale
 from tests.bench.table import Row
 from tests.support import dcmtk, process
@@ -435,4 +436,5 @@ ROWS = {
     "memory": memory,
     "start": start,
     "scale": scale,
+    "console": console,
 }

@@ -26,6 +26,8 @@ FLOOR = {
     "watch": 3.5,
     "verbs": 4,
     "console": 5,
+    "web": 5,
+    "terminal": 5.5,
     "demo": 5,
     "service": 6,
 }
@@ -47,20 +49,25 @@ FOREIGN_IN = {"pixels/child"}
 ORDER = {
     "dicom": "errors octets ascii text syntax uid tags keywords element reader rewriter writer part10 skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment",
-    "spool": "errors disk checksum inflate further health turns retry forecast lines journal sources tables transaction"
-    " pledges ledger index age jobs commitments shelf quota files compare compaction intake examine scrub adopt uploads"
-    " recovery spool",
-    "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source",
+    "spool": "errors disk checksum inflate further health turns retry forecast lines journal sources tables studies"
+    " transaction pledges ledger index age jobs commitments shelf quota files compare compaction intake"
+    " examine scrub adopt uploads recovery spool",
+    "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
+    " fetch shades render",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "pace transport reach tls certificate alerts doors channel witness manners half report inbound listener"
+    "net": "pace transport reach here tls certificate alerts doors channel witness manners half report inbound listener"
     " outbound committing web heads httpd tus",
-    "box": "sameness admission values section commitment relaying alerting encryption rule_keys config rules positions"
-    " load reference troubles",
+    "box": "sameness admission values section commitment relaying alerting serials console_keys encryption rule_keys"
+    " config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "verbs": "verb box machine status jobs ways watching objects alerts logs settings table",
-    "access": "roles files crypto seal selfmade audit claim attempts users sessions tokens access",
+    "verbs": "verb box machine status jobs ways watching objects zipped studies alerts logs settings access table",
+    "web": "markup words page said fields home queue associations settings versions backup destinations storage alerts"
+    " logs studies viewer entry people audit contents forms workers server guard live openapi api app",
+    "terminal": "plain effects line ymodem page session talk shapes state waiting adjusting peers moving importing"
+    " anything entry menu",
+    "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup",
     "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"
     " webhook mail gpio channels alerts bundle watcher",

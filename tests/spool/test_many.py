@@ -5,7 +5,7 @@ import re
 import pytest
 
 from edge.box import load
-from edge.spool import jobs
+from edge.spool import jobs, studies
 from edge.spool.ledger import Ledger
 from edge.spool.spool import Limits
 from edge.verbs import table
@@ -32,6 +32,7 @@ def stocked(path, count):
         uid = "2.25.1%d" % (number * 7919 % 100_003)
         record = dict(line.record, id=number, uid=uid, path="x/%s.dcm" % uid)
         record["study"] = ["1.9.%d" % (number // 50), *line.record["study"][1:]]
+        record["study"][3] = "A%d" % (number // 50)
         if number % 5 == 0:
             record["hold"] = [jobs.UNROUTED, "no route takes it"]
             record["jobs"] = []
@@ -136,7 +137,12 @@ USES = {
     "make room": lambda spool: spool.quota.room() and spool.index.done((0, 0), 64),
     "find what is not there": lambda spool: [spool.index.find("9.%d" % number) for number in range(30)],
     "come": come,
+    "list studies": lambda spool: studies.listing(spool.index, limit=10),
+    "list the next studies": lambda spool: studies.listing(spool.index, after=400, limit=5),
+    "find a study by accession number": lambda spool: studies.listing(spool.index, WANTED, limit=10),
+    "look at a study": lambda spool: studies.objects(spool.index, studies.get(spool.index, 100).number),
 }
+WANTED = studies.Wanted(accession="a3")
 SCAN = re.compile(r"\bSCAN (?!CONSTANT ROW)(?P<table>\w+)(?! USING (COVERING )?INDEX)")
 
 

@@ -66,6 +66,7 @@ class Service:
         self.document = {
             "box": {"ae_title": "EDGE", "state_dir": str(self.state_dir), **tables.pop("box", {})},
             "dicom": {"bind": "127.0.0.1", "port": self.port, **dict(dicom)},
+            "console": {"on": False},
             **tables,
             "destination": list(destinations),
             "route": list(routes),

@@ -1,0 +1,1 @@
+"""The web console: the verbs as pages for a person with a browser."""

@@ -1,0 +1,62 @@
+"""The backup of the whole configuration, sealed under a passphrase, and the way back."""
+
+from edge.web import page, settings
+from edge.web.markup import el, join
+
+
+def render(ask, request):
+    """Return the page of backup and restore."""
+    return join(
+        page.card(
+            "Backup",
+            el("p", "The whole configuration in one file, with its files and the users, sealed under a passphrase. "
+               "Without the passphrase the file cannot be restored: keep both."),
+            page.form(
+                request,
+                "/backup/write",
+                page.field("Passphrase", "passphrase", type="password", required=True, minlength=8,
+                           autocomplete="new-password", hint="At least 8 characters."),
+                page.button("Download the backup"),
+            ),
+            class_="for-engineer",
+        ),
+        page.card(
+            "Restore",
+            el("p", "The configuration of the file takes the place of the one there is, on trial first."),
+            page.form(
+                request,
+                "/backup/restore",
+                page.field("Backup file", "file", type="file", required=True),
+                el("div", el("label", "Its passphrase", for_="f-restore"), el("input", id="f-restore", type="password",
+                   name="passphrase", required=True, autocomplete="off"), class_="field"),
+                el("p", el("label", el("input", type="checkbox", name="users", value="1"),
+                   " Take the users of the backup too; they stay, whatever becomes of the trial")),
+                page.button("Restore"),
+                upload=True,
+            ),
+            class_="for-engineer",
+        ),
+    )  # fmt: skip
+
+
+NEEDS = ("backup", "restore-backup")
+PAGES = (page.Page("/backup", "Backup", "engineer", render, page.KEEP),)
+ACTIONS = (
+    page.Action(
+        "/backup/write",
+        "backup",
+        page.asked("passphrase"),
+        None,
+        lambda form, done: "/backup",
+        download="edge-backup.json",
+    ),
+    page.Action(
+        "/backup/restore",
+        "restore-backup",
+        page.asked("passphrase", truths=("users",)),
+        lambda form, done: "\n".join([settings.said_of_change(form, done), *done["notes"]]),
+        lambda form, done: settings.after_change(form, done) if done is not None else "/backup",
+        upload="file",
+    ),
+)
+LIVE = ()

@@ -1,0 +1,61 @@
+"""Storage: how much room there is, how worn the card or disk is, and whether it can still be written."""
+
+from edge.web import home, page, words
+from edge.web.markup import el
+
+
+def render(ask, request):
+    """Return the page."""
+    return el("div", live(ask, {})["storage"], data_live="storage")
+
+
+def live(ask, args):
+    """Return what changes on the page."""
+    found = ask("status")[1]
+    storage = found["board"]["storage"]
+    kept = found["kept"]
+    full = found["full_in_s"]
+    room = page.facts(
+        ("Free", words.octets(found["free_bytes"])),
+        ("Kept in reserve", words.octets(found["reserve_bytes"])),
+        ("For objects", words.octets(found["usable_bytes"])),
+        ("Objects", "%s, %s" % (words.count(kept["objects"], "object"), words.octets(kept["bytes"]))),
+        ("Full in", words.span(full) + ", as it goes now" if full is not None else "it does not fill up"),
+        ("Folder", el("code", found["state_dir"])),
+    )
+    wear, written = storage["wear_percent"], storage["written_bytes"]
+    loud = page.flash(
+        "bad",
+        "The disk can only be read: nothing is taken in, and no change is kept. Replace the card or disk.",
+    )
+    health = page.facts(
+        ("Can be written", page.state("bad", "no") if storage["read_only"] else page.state("ok", "yes")),
+        ("Wear", home.worn(storage) or "the kernel does not tell"),
+        ("Written", words.octets(written) if written is not None else "the kernel does not tell"),
+        ("Faults", words.figure(storage["faults"]) if storage["faults"] is not None else None),
+        ("Device", storage["device"] and el("code", storage["device"])),
+    )
+    return {
+        "storage": el(
+            "div",
+            storage["read_only"] and loud,
+            page.card(
+                "Space",
+                page.meter("%d %% taken" % round(found["taken_percent"]), found["taken_percent"], 100, 80, 95),
+                room,
+            ),
+            page.card(
+                "Health",
+                wear is not None and page.meter("%d %% of its life is used" % wear, min(wear, 100), 100, 80, 95),
+                health,
+            ),
+            id="storage",
+            class_="stack",
+        )
+    }
+
+
+NEEDS = ("health",)
+PAGES = (page.Page("/storage", "Storage", "viewer", render, page.KEEP),)
+ACTIONS = ()
+LIVE = (page.Live("storage", "viewer", live),)

@@ -1,0 +1,211 @@
+"""A person at the console: Chromium goes the whole way, from the first run on, and what it saw is judged here.
+
+Set EDGE_SCREENSHOTS to a folder to have pictures of every page written there.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from edge.web import contents
+from tests.support import dcmtk, process, service
+
+HERE = Path(__file__).parent
+LIMIT_S = 240
+BUDGET_BYTES = 100_000
+NAME, PASSWORD = "ana", "a quiet long corridor"
+ARGUMENTS = {
+    "/settings/edit": ["section=dicom", "section=tls", "section=destination&number=1", "section=route&number=1"],
+    "/destination": ["kind=stow", "name=archive"],
+    "/settings/version": ["id=1"],
+    "/association": [],
+    "/study": ["key=1"],
+    "/picture": ["object=1"],
+}
+
+
+def paths():
+    """Every page that is looked at, with the arguments that it needs."""
+    found = []
+    for each in contents.load()[0]:
+        if not each.posted:
+            found += [f"{each.path}?{args}" for args in ARGUMENTS[each.path]] if each.path in ARGUMENTS else [each.path]
+    return found
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """What the browser saw on its whole way."""
+    folder = tmp_path_factory.mktemp("browser")
+    console = process.free_port()
+    with dcmtk.Storescp() as archive:
+        tables = {
+            "console": {"bind": "127.0.0.1", "port": console},
+            "alert": [],
+        }
+        destinations = [
+            service.destination("archive", archive.port),
+            service.destination("elsewhere", process.free_port(), retry_first_s=30),
+        ]
+        routes = [service.route("archive", "elsewhere", modality=["CT"])]
+        dicom = {"accept_calling": ["CT1", "MR1"]}
+        tables.pop("alert")
+        with service.Service(folder, destinations, routes, dicom, **tables) as box:
+            send(box, "CT1", "CT_small.dcm")
+            send(box, "MR1", "MR_small.dcm")  # no route takes it: it is held
+            send(box, "STRANGER", "CT_small.dcm", refused=True)
+            process.wait_until(lambda: box.status()["kept"]["held"] == 1, 10, "an object to be held")
+            yield drive(box, console)
+
+
+def send(box, calling, name, refused=False):
+    """Send one of pydicom's files; storescu says whether it was taken."""
+    done = subprocess.run(sending(box, calling, name), capture_output=True)
+    assert (done.returncode != 0) == refused, done.stderr.decode()
+
+
+def sending(box, calling, name):
+    return [dcmtk.STORESCU, "-aet", calling, "-aec", "EDGE", "127.0.0.1", str(box.port), get_testdata_file(name)]
+
+
+def drive(box, port):
+    """Let Chromium go its way; return what it saw."""
+    shots = os.environ.get("EDGE_SCREENSHOTS")
+    if shots:
+        os.makedirs(shots, exist_ok=True)
+    task = {
+        "url": f"https://127.0.0.1:{port}",
+        "chromium": shutil.which("chromium"),
+        "code": (box.state_dir / "console" / "claim").read_text().strip(),
+        "name": NAME,
+        "password": PASSWORD,
+        "paths": paths(),
+        "send": sending(box, "CT1", "rtplan.dcm"),
+        "up": "archive",
+        "down": "elsewhere",
+        "shots": shots,
+    }
+    done = subprocess.run(
+        ["node", "drive.js"], cwd=HERE, input=json.dumps(task), capture_output=True, text=True, timeout=LIMIT_S
+    )
+    assert done.returncode == 0 and done.stdout, done.stderr
+    found = SimpleNamespace(**json.loads(done.stdout))
+    if shots:
+        (Path(shots) / "seen.json").write_text(done.stdout)
+    assert not getattr(found, "failed", None), found.failed
+    return found
+
+
+def step(seen, name):
+    found = seen.steps[name]
+    assert not (isinstance(found, dict) and "failed" in found), found
+    return found
+
+
+def test_an_unclaimed_box_refuses_and_says_how_it_is_claimed(seen):
+    found = step(seen, "unclaimed")
+    assert found["status"] == 403
+    assert "serial line" in found["said"]
+    assert not found["faults"] and found["overflow"] <= 0
+
+
+def test_whoever_has_the_code_becomes_the_first_engineer(seen):
+    found = step(seen, "claim")
+    assert NAME in found["said"] and "engineer" in found["said"]
+    assert not found["faults"]
+
+
+def test_who_has_logged_out_is_asked_to_log_in(seen):
+    assert "/login" in step(seen, "leave")["url"]
+    found = step(seen, "wrong")
+    assert "password" in found["said"].lower() and not found["faults"]
+    assert "needs attention" in step(seen, "enter")["said"]
+
+
+def test_home_shows_what_comes_in_while_it_is_open(seen):
+    found = step(seen, "live")
+    assert found["sent"] == 0
+    assert "2 objects" in found["before"] and "3 objects" in found["after"]
+    assert found["ms"] < 5000
+
+
+def test_a_destination_is_tested_layer_by_layer(seen):
+    found = step(seen, "test_destination")
+    assert "It answers, on every layer." in found["archive"]
+    assert "TCP fails." in found["elsewhere"] and "not tried" in found["elsewhere"]
+    assert found["overflow"] <= 0
+
+
+def test_what_is_held_is_released_with_one_press(seen):
+    assert "again" in step(seen, "release")["said"]
+
+
+def test_a_setting_is_checked_as_it_is_typed(seen):
+    assert "1 to 1000" in step(seen, "check")["wrong"]
+
+
+def test_a_change_is_on_trial_until_it_is_kept(seen):
+    found = step(seen, "apply")
+    assert "max_associations" in found["said"] and "goes back by itself" in found["said"]
+    assert not found["faults"] and found["overflow"] <= 0
+    assert "max_associations" in found["after"]
+
+
+def test_the_menu_of_a_narrow_screen_opens_without_a_script(seen):
+    found = step(seen, "menu")
+    assert (found["before"], found["after"]) == (False, True)
+    assert found["title"].startswith("Queue")
+
+
+def test_without_a_script_every_page_is_whole_and_the_work_is_done(seen):
+    found = step(seen, "without_script")
+    for path, page in found["pages"].items():
+        assert page["status"] == 200 and page["length"] > 20, path
+    assert "It answers, on every layer." in found["tested"]
+    assert "1 to 1000" in found["refused"]["said"] and found["refused"]["kept"] == "many"
+    assert "goes back by itself" in found["trial"]
+
+
+def test_every_page_is_there_and_has_a_title_of_its_own(seen):
+    step(seen, "pages")
+    assert set(seen.pages) == set(paths())
+    assert {page["status"] for page in seen.pages.values()} == {200}
+    assert all(page["title"].endswith("– EDGE") for page in seen.pages.values())
+
+
+def test_axe_finds_no_serious_fault_in_either_width_or_light(seen):
+    assert {path: page["faults"] for path, page in seen.pages.items() if page["faults"]} == {}
+
+
+def test_nothing_is_wider_than_the_screen(seen):
+    for path, page in seen.pages.items():
+        assert page["overflow"] <= 0, f"{path} is {page['overflow']} pixels too wide at 360"
+        assert page["overflow_wide"] <= 0, f"{path} is {page['overflow_wide']} pixels too wide at 1280"
+
+
+def test_everything_is_reached_with_the_keyboard_and_is_seen_to_be(seen):
+    for path, page in seen.pages.items():
+        keys = page["keyboard"]
+        assert keys["reached"] == keys["expected"] > 5, f"{path}: {keys}"
+        assert not keys["unseen"], f"{path}: {keys['unseen']}"
+
+
+def test_nothing_is_asked_of_anybody_else(seen):
+    assert seen.elsewhere == []
+
+
+def test_the_browser_has_nothing_to_complain_of(seen):
+    assert seen.complaints == []
+
+
+def test_the_largest_page_with_style_and_script_is_small(seen):
+    pages = {name: size for name, size in seen.bytes.items() if name.startswith("page ")}
+    static = sum(size for name, size in seen.bytes.items() if name.startswith("/static/"))
+    largest = max(pages, key=pages.get)
+    assert pages[largest] + static <= BUDGET_BYTES, f"{largest}: {pages[largest]}, and {static} around it"

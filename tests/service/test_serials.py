@@ -1,0 +1,224 @@
+"""The serial line of the running box, driven by pyserial over a cable, and a terminal with `edge console --tty`."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import termios
+import time
+
+import pytest
+import serial
+from pydicom.data import get_testdata_file
+
+from tests.support import dcmtk, process
+from tests.support.cable import Cable
+from tests.support.service import EDGE, Service, destination, route
+
+LIMIT_S = 20
+PASSWORD = "correct horse"
+
+
+class Terminal:
+    """What a person has at the far end of the cable: a laptop with pyserial."""
+
+    def __init__(self, port):
+        self.line = serial.Serial(port, 115200, timeout=0.05)
+        self.seen = ""
+
+    def until(self, wanted):
+        """Read until `wanted`, a regular expression, is seen; return what was seen since the last time."""
+        end = time.monotonic() + LIMIT_S
+        while not re.search(wanted, self.seen):
+            assert time.monotonic() < end, f"no {wanted!r} within {LIMIT_S} s in {self.seen[-2000:]!r}"
+            self.seen += self.line.read(4096).decode("ascii").replace("\r\n", "\n")
+        seen, self.seen = self.seen, ""
+        return seen
+
+    def type(self, text, wanted):
+        """Type a line and read until `wanted`."""
+        self.line.write(text.encode() + b"\r")
+        return self.until(wanted)
+
+    def log_in(self):
+        """Log in, whatever was on the line before."""
+        self.line.write(b"\x03\x03")
+        self.until("login: $")
+        self.type("anna", "Password: ")
+        return self.type(PASSWORD, "Choose: ")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("serial")
+    cable = Cable(folder)
+    cable.plug()
+    archive = destination("archive", process.free_port(), retry_first_s=600)
+    with Service(folder, [archive], [route("archive")], serial={"port": cable.near}) as box:
+        far = Terminal(cable.far)
+        far.until("claim it here\n> $")
+        far.type("claim", "Your name: ")
+        far.type("anna", "Password: ")
+        far.type(PASSWORD, "The same again: ")
+        far.type(PASSWORD, "Choose: ")
+        far.type("0", "login: $")
+        yield box, cable, far
+        cable.pull()
+
+
+def test_the_line_counts_as_the_command_line_does(running):
+    box, _, far = running
+    store(box, "CT_small.dcm")
+    counts = [each["jobs"] for each in box.status()["destinations"]]
+    far.log_in()
+    page = far.type("2", "Choose a number: ")
+    row = [line.split() for line in page.split("\n") if line.startswith("archive")][0]
+    names = ("waiting", "sending", "held", "delivered")
+    assert [int(each) for each in row[2:6]] == [counts[0][name] for name in names]
+    assert counts[0]["waiting"] >= 1
+    far.line.write(b"\x03")
+    far.until("Choose: ")
+    far.type("0", "login: $")
+
+
+def store(box, name):
+    """Send one of pydicom's files to the box."""
+    dcmtk.send("storescu", box.port, [get_testdata_file(name)])
+
+
+def test_a_configuration_comes_by_ymodem_from_lrzsz_and_is_confirmed(running, tmp_path):
+    box, cable, far = running
+    text = box.config_path.read_text()
+    (tmp_path / "edge.toml").write_text(text.replace("[dicom]", "# sent over the line\n[dicom]\nmax_associations = 7"))
+    far.log_in()
+    far.type("8", "Choose a number: ")
+    far.type("1", "Choose a number: ")
+    far.type("1", "breaks off")
+    with open(cable.far, "r+b", buffering=0) as line:
+        sent = subprocess.run(["sb", str(tmp_path / "edge.toml")], stdin=line, stdout=line, timeout=LIMIT_S,
+                              stderr=subprocess.DEVNULL)  # fmt: skip
+    assert sent.returncode == 0
+    assert "+max_associations = 7" in far.until("go on\n> $")
+    far.type("", "Type yes to do it: ")
+    far.type("yes", "1  Keep it(.|\n)*Choose a number: ")
+    far.type("1", r"It stays(.|\n)*Choose: ")
+    assert "# sent over the line" in box.config_path.read_text()
+    assert os.listdir(box.state_dir / "imported") == []
+    far.type("0", "login: $")
+
+
+def test_a_cable_that_is_pulled_logs_out_and_may_come_back(running):
+    _, cable, far = running
+    far.log_in()
+    far.type("1", "q: back\n> ")
+    far.line.close()
+    cable.pull()
+    cable.plug()
+    far.line = serial.Serial(cable.far, 115200, timeout=0.05)
+    far.seen = ""
+    far.until("login: $")
+
+
+def test_a_flood_and_a_deaf_terminal_do_not_keep_the_box_from_receiving(running):
+    box, cable, far = running
+    before = len(box.objects())
+    flood = os.open(cable.far, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    used = cpu_s(box.pid)
+    began = time.monotonic()
+    noise = os.urandom(4096)
+    sent, stored = 0, False
+    try:
+        while time.monotonic() - began < 2:
+            try:
+                sent += os.write(flood, noise)
+            except BlockingIOError:
+                time.sleep(0.001)
+            if not stored:
+                store(box, "MR_small.dcm")
+                stored = True
+    finally:
+        os.close(flood)
+    took_s = time.monotonic() - began
+    assert sent < (took_s + 2) * (40 << 10), "it reads faster than anybody types"
+    assert cpu_s(box.pid) - used < took_s * 0.5
+    assert len(box.objects()) == before + 1 and box.process.poll() is None
+    far.line.reset_input_buffer()
+    time.sleep(1.2)  # noise is over once the line was silent for a second
+    far.seen = ""
+    far.line.write(b"\r\x03\r")
+    far.until("login: $")
+
+
+def cpu_s(pid):
+    """Return the CPU time that a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Window:
+    """A terminal window with `edge console --tty` in it."""
+
+    def __init__(self, box):
+        self.master, self.slave = pty.openpty()
+        self.before = termios.tcgetattr(self.slave)
+        self.process = subprocess.Popen(
+            [EDGE, "console", "--tty", "--config", str(box.config_path)],
+            stdin=self.slave, stdout=self.slave, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        os.set_blocking(self.master, False)
+        self.seen = ""
+
+    def type(self, text, wanted):
+        os.write(self.master, text.encode())
+
+        def has_come():
+            try:
+                self.seen += os.read(self.master, 4096).decode()
+            except BlockingIOError:
+                pass
+            return re.search(wanted, self.seen)
+
+        process.wait_until(has_come, LIMIT_S, f"{wanted} on the terminal")
+        seen, self.seen = self.seen, ""
+        return seen
+
+    def ends(self):
+        """Return the exit code once it has ended, and whether the terminal is as it was."""
+        code = self.process.wait(LIMIT_S)
+        self.process.stderr.close()
+        is_restored = termios.tcgetattr(self.slave) == self.before
+        os.close(self.master)
+        os.close(self.slave)
+        return code, is_restored
+
+
+def test_the_same_menus_show_on_a_terminal_which_is_put_back(running):
+    box, _, _ = running
+    window = Window(box)
+    assert "  0  Leave" in window.type("", "Choose: ")
+    assert "State of the box" in window.type("1\r", "look again")
+    window.type("q\r", "Choose: ")
+    window.type("0\r", "Logged out")
+    assert window.ends() == (0, True)
+
+
+@pytest.mark.parametrize("how", ["a key", signal.SIGTERM, signal.SIGHUP])
+def test_however_it_is_left_the_terminal_is_put_back(running, how):
+    box, _, _ = running
+    window = Window(box)
+    window.type("", "Choose: ")
+    if how == "a key":
+        os.write(window.master, b"\x1d")
+    else:
+        window.process.send_signal(how)
+    assert window.ends() == (0 if how == "a key" else 128 + how, True)
+
+
+def test_without_a_terminal_it_says_so(running):
+    box, _, _ = running
+    done = box.edge("console", "--tty", check=False)
+    assert done.returncode == 1 and "needs a terminal" in done.stderr
+    assert json.loads(box.edge("status", "--json", check=False).stdout)["running"]

@@ -1,0 +1,44 @@
+"""The one look that says whether all is well."""
+
+import pytest
+
+from edge.web import home
+
+STORAGE = {"read_only": False, "wear_percent": None}
+JOBS = {"waiting": 0, "sending": 0, "sent": 0, "held": 0, "delivered": 3}
+ARCHIVE = {"name": "archive", "configured": True, "up": True, "jobs": JOBS}
+WELL = {
+    "running": True,
+    "takes_objects": True,
+    "troubles": [],
+    "destinations": [ARCHIVE],
+    "board": {"storage": STORAGE},
+    "kept": {"objects": 3, "bytes": 3000, "held": 0},
+}
+TROUBLE = {"key": "held unrouted", "since": 1, "error": "no route took it"}
+
+
+@pytest.mark.parametrize(
+    "change, kind, words",
+    [
+        ({}, "ok", "All is well"),
+        ({"running": False}, "bad", "The box does not run"),
+        ({"takes_objects": False}, "bad", "The box is full"),
+        ({"board": {"storage": {"read_only": True}}}, "bad", "The disk can only be read"),
+        ({"troubles": [TROUBLE]}, "warn", "One thing needs attention"),
+        ({"troubles": [TROUBLE] * 3}, "warn", "3 things need attention"),
+        ({"destinations": [{**ARCHIVE, "up": False}]}, "warn", "archive cannot be reached"),
+        ({"destinations": [{**ARCHIVE, "up": False, "configured": False}]}, "ok", "All is well"),
+    ],
+)
+def test_the_headline_says_the_gravest_thing(change, kind, words):
+    assert home.verdict({**WELL, **change}) == (kind, words)
+
+
+def test_what_is_on_its_way_is_said_below():
+    way = {**ARCHIVE, "jobs": {**JOBS, "waiting": 11, "sending": 1}}
+    assert "12 objects are on the way" in home.headline({**WELL, "destinations": [way]})
+
+
+def test_a_full_box_says_what_modalities_are_told():
+    assert "try again later" in home.headline({**WELL, "takes_objects": False})
