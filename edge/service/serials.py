@@ -209,12 +209,13 @@ def place(box):
     """Return lines on where a box is found: its console with the fingerprint, and where to send."""
     settings = box.config
     lines = []
-    console = getattr(settings, "console", None)
-    if console is not None and console.on:
+    console = settings.console
+    if console.on:
+        scheme = "https" if console.tls else "http"
         for each in greeting.addresses(console.bind):
             host = "[%s]" % each if ":" in each else each
-            lines.append("Console      https://%s:%d/" % (host, console.port))
-        mark = box.access and box.access.fingerprint(console.certificate)
+            lines.append("Console      %s://%s:%d/" % (scheme, host, console.port))
+        mark = console.tls and box.access.fingerprint(console.certificate)
         if mark:
             mark = _octets(mark)
             lines += ["Fingerprint  %s" % mark[:47], "  (SHA-256)  %s" % mark[48:]]

@@ -4,7 +4,7 @@ from edge.access.access import Denied
 from edge.terminal import page
 from edge.terminal.effects import Ask, Page, Rest, Show
 from edge.terminal.plain import wrapped
-from edge.verbs.verb import Asker
+from edge.verbs.verb import VIEWER, Asker
 
 _FAILURES = 3
 _WAIT_S = 30
@@ -51,13 +51,30 @@ def _claim(talk, access, place):
         again = yield Ask("The same again: ", True)
         try:
             if password == again:
-                return _asker(talk, access.claim(access.claim_code(), name, password, talk.where))
+                code = access.claim_code()
+                return _tried(talk, "claim", name, lambda: access.claim(code, name, password, talk.where))
             words, wait_s = "The two passwords are not the same", 0
         except Denied as denied:
             words, wait_s = str(denied), denied.wait_s
         failures += 1
         yield Show(wrapped(words + "."))
         yield Rest(max(wait_s, 0 if failures % _TIMID else _WAIT_S))
+
+
+def _tried(talk, verb, name, attempt):
+    """Return the Asker of an attempt to come in, which is written down either way. Raises Denied."""
+    try:
+        who = _asker(talk, attempt())
+    except Denied as denied:
+        _write(talk, Asker(name[:64], VIEWER, "serial", talk.where), verb, str(denied))
+        raise
+    _write(talk, who, verb, None)
+    return who
+
+
+def _write(talk, who, verb, failure):
+    if talk.box.audit is not None:
+        talk.box.audit.write(who, verb, {}, None, failure)
 
 
 def _asker(talk, user):
@@ -92,7 +109,7 @@ def _login(talk, access):
         name = yield from _filled("%s login: " % title)
         password = yield Ask("Password: ", True)
         try:
-            return _asker(talk, access.login(name, password, talk.where))
+            return _tried(talk, "login", name, lambda: access.login(name, password, talk.where))
         except Denied as denied:
             failures += 1
             wait_s = max(denied.wait_s, 0 if failures % _FAILURES else _WAIT_S)

@@ -42,6 +42,17 @@ def bundle(box, request, who):
     began = time.time()
     state_dir = box.config.box.state_dir
     written = bundling.Bundle(request["file"], state_dir)
+    try:
+        parts = yield from _written(written, bundling, box, who)
+    except BaseException:
+        written.abandon()
+        raise
+    written.close()
+    return {"parts": parts, "seconds": round(time.time() - began, 1)}
+
+
+def _written(written, bundling, box, who):
+    """Write each part, and yield its row; return how many there are."""
     parts = 0
     for name, write in _PARTS:
         failure = None
@@ -52,8 +63,7 @@ def bundle(box, request, who):
             written.add(name + ".missing.txt", [failure + "\n"])
         parts += 1
         yield {"part": name, "failure": failure}
-    written.close()
-    return {"parts": parts, "seconds": round(time.time() - began, 1)}
+    return parts
 
 
 def _settings(bundling, written, name, box, who):

@@ -81,6 +81,10 @@ class Bundle:
         """Write the end of the zip; the file stays open."""
         self._zip.close()
 
+    def abandon(self):
+        """Leave the zip as it is; nothing is written to the file any more, also when this goes."""
+        self._zip.fp = None
+
 
 def _each(rows):
     while True:

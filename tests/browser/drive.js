@@ -100,7 +100,7 @@ const faults = async (page) => {
 
 // Everything that can be used is reached with the tab key, in turn, and is seen to have the focus
 const keyboard = async (page) => {
-  const expected = await page.evaluate(() => {
+  const { expected, dates } = await page.evaluate(() => {
     const able = "a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex='0']";
     const all = () =>
       [...document.querySelectorAll(able)].filter((each) => each.checkVisibility({ visibilityProperty: true }) && !each.disabled);
@@ -111,9 +111,10 @@ const keyboard = async (page) => {
       if (look.outlineStyle === "none" || parseFloat(look.outlineWidth) < 2) seen.unseen.push(target.outerHTML.slice(0, 100));
     });
     document.activeElement.blur();
-    return all().length;
+    return { expected: all().length, dates: document.querySelectorAll("input[type=date]").length };
   });
-  for (let times = 0; times < expected; times++) await page.keyboard.press("Tab");
+  // A date has a stop for its day, month, year and calendar each
+  for (let times = 0; times < expected + 3 * dates; times++) await page.keyboard.press("Tab");
   const { at, unseen } = await page.evaluate(() => ({ at: [...window.reached.at], unseen: window.reached.unseen }));
   return { expected, reached: at.filter((each) => each >= 0).length, unseen };
 };

@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 from edge.access.access import Access
+from edge.access.audit import Trail
 from edge.box import load
 from edge.settings.keeper import Keeper
 from edge.terminal import menu
@@ -33,7 +34,9 @@ PLACE = ["Console      https://192.0.2.7:8443/", "Fingerprint  AB:CD"]
 @pytest.fixture(autouse=True)
 def universal(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setattr("os.uname", lambda: type("Uname", (), {"nodename": "edge-7"}))
+    own = os.uname()
+    named = os.uname_result((own.sysname, "edge-7", own.release, own.version, own.machine))
+    monkeypatch.setattr("os.uname", lambda: named)
 
 
 @pytest.fixture
@@ -101,6 +104,22 @@ def test_a_new_box_shows_its_claim_code_and_where_it_is_found(box):
         """)  # fmt: skip
 
 
+def test_who_comes_in_by_the_line_and_who_does_not_is_on_the_audit_trail(box, tmp_path):
+    box.audit = Trail(str(tmp_path / "audit"))
+    far = at(box)
+    for typed in ("claim", "anna", "correct horse", "correct horse", "0", "anna", "wrong horse"):
+        far.type(typed)
+    far.wait(60)
+    for typed in ("anna", "correct horse"):
+        far.type(typed)
+    rows = [(row["verb"], row["who"], row["role"], row["failure"]) for row in box.audit.read()]
+    assert rows == [
+        ("claim", "anna (serial at /dev/ttyS0)", "engineer", None),
+        ("login", "anna (serial at /dev/ttyS0)", "viewer", "name or password is wrong"),
+        ("login", "anna (serial at /dev/ttyS0)", "engineer", None),
+    ]
+
+
 def test_a_box_is_claimed_on_the_line_and_passwords_are_not_echoed(box):
     far = at(box)
     far.type("claim")
@@ -144,6 +163,7 @@ def test_the_first_menu_says_how_the_box_does(box):
           8  Import: configuration, certificate
           9  Export: support bundle, backup
           a  All other actions, by name
+          p  Change your password
           0  Log out
         {RULE}
         ^C or q: back, from anywhere
@@ -265,7 +285,8 @@ def test_a_certificate_and_its_key_are_taken_in_only_when_they_fit(box, tmp_path
         far.type("1")
         assert wanted in far.seen.replace("\n", " ")
     assert "+certificate" in far.seen
-    far.type("")
+    while "go on" in far.type(""):  # how many pages it is depends on how long the paths are
+        pass
     far.type("yes")
     far.type("1")
     named = load.load(str(tmp_path / "edge.toml")).config.console.key
