@@ -1,11 +1,8 @@
 """The table of commands: what there is to type, and what the help says about it."""
 
+from edge.console import kept_commands, watch_commands
 from edge.console.arguments import Command, Option
-
-CONFIG = Option(
-    "--config", "FILE", "The configuration (TOML); without it $EDGE_CONFIG, ./edge.toml, or the built-in defaults."
-)
-JSON = Option("--json", None, "Print JSON for a program instead of a table for a person.")
+from edge.console.options import CONFIG, JSON
 
 # Exit codes: every one there is
 DONE, FAILED, MISUSED, MISCONFIGURED, IN_USE = 0, 1, 2, 3, 4
@@ -102,112 +99,7 @@ COMMANDS = (
         (JSON, CONFIG),
         ("edge status",),
     ),
-    Command(
-        "associations",
-        "[--limit N] [--json] [--config FILE]",
-        "list who connected lately, what came of it, and why it ended",
-        (
-            "Lists the associations that are open, then the last ones, also those that were refused, and connections "
-            "on which none came about. --json has the presentation contexts, too.",
-        ),
-        0,
-        0,
-        (Option("--limit", "N", "How many at most; without it 40, and with --json all that are kept."), JSON, CONFIG),
-        ("edge associations",),
-    ),
-    Command(
-        "health",
-        "[--json] [--config FILE]",
-        "say whether the box is ready, or what is wrong with it",
-        ("Says ready, or degraded with every reason and what to do about it; exits with 1 then.",),
-        0,
-        0,
-        (JSON, CONFIG),
-        ("edge health",),
-    ),
-    Command(
-        "metrics",
-        "[--format FORMAT] [--config FILE]",
-        "print what the box measures, for monitoring",
-        ("Prints OpenMetrics, as Prometheus and its like read it. Nothing of a patient is in it.",),
-        0,
-        0,
-        (Option("--format", "FORMAT", "openmetrics, or prometheus for its older text format (0.0.4)."), CONFIG),
-        ("edge metrics",),
-    ),
-    Command(
-        "alerts",
-        "[--json] [--config FILE]",
-        "list what is wrong and what was, and who was told of it",
-        (
-            "An [[alert]] of the configuration is told of everything that is wrong with the box: once when it begins "
-            "and once when it is over. No alert has anything of a patient in it.",
-        ),
-        0,
-        0,
-        (JSON, CONFIG),
-        ("edge alerts",),
-    ),
-    Command(
-        "test-alert",
-        "CHANNEL [--json] [--config FILE]",
-        "send an alert to try one way, and say what was answered",
-        ("CHANNEL is the name of an [[alert]] of the configuration. What is sent says that it is a test.",),
-        1,
-        1,
-        (JSON, CONFIG),
-        ("edge test-alert service-desk",),
-    ),
-    Command(
-        "events",
-        "[--follow] [--level LEVEL] [--limit N] [--json] [--config FILE]",
-        "list what happened, in words: who sent what, what was down, who changed what",
-        ("With --follow it goes on with what happens, until Ctrl-C.",),
-        0,
-        0,
-        (
-            Option("--follow", None, "Go on with those that come."),
-            Option("--level", "LEVEL", "This one and all that is graver: info, warning or error."),
-            Option("--limit", "N", "At most so many, the latest. Without it: 1000."),
-            JSON,
-            CONFIG,
-        ),
-        ("edge events --follow",),
-    ),
-    Command(
-        "log",
-        "[--follow] [--level LEVEL] [--text TEXT] [--limit N] [--json] [--config FILE]",
-        "list the last lines of the log of the box that runs",
-        (
-            "The box keeps the last 256 KiB of its log in memory, beside what goes to stderr. With --follow it goes on "
-            "with the lines that come, until Ctrl-C.",
-        ),
-        0,
-        0,
-        (
-            Option("--follow", None, "Go on with those that come."),
-            Option("--level", "LEVEL", "This one and all that is graver: debug, info, warning or error."),
-            Option("--text", "TEXT", "Only lines that have this in them, in whatever letters."),
-            Option("--limit", "N", "At most so many, the latest. Without it: 1000."),
-            JSON,
-            CONFIG,
-        ),
-        ("edge log --level warning",),
-    ),
-    Command(
-        "bundle",
-        "FILE [--config FILE]",
-        "write the support bundle: how the box is and was, without patients and secrets",
-        (
-            "Writes a zip with the version, the configuration without secrets, state, alerts, events, the log, and "
-            "what the machine says of itself. It has nothing of a patient or study in it; UIDs are replaced by hashes. "
-            "AE titles and addresses of devices are in it. FILE must not be there yet; - stands for stdout.",
-        ),
-        1,
-        1,
-        (CONFIG,),
-        ("edge bundle support.zip",),
-    ),
+    *watch_commands.COMMANDS,
     Command(
         "relay",
         "[--json] [--config FILE]",
@@ -264,80 +156,7 @@ COMMANDS = (
         ),
         ("edge cancel --destination old --to archive", "edge cancel --object 17 --destination archive"),
     ),
-    Command(
-        "studies",
-        "[TEXT] [--modality M] [--from D] [--to D] [--limit N] [--json] [--config FILE]",
-        "find studies, the newest first, and say where they went",
-        (
-            "TEXT is words that all have to occur in the patient's name or ID, the accession number, the description "
-            "or the Study Instance UID; neither case nor accents matter. The number in front of a study is what "
-            "`edge download` and `edge send-again` call it by. What is printed is patients' data.",
-        ),
-        0,
-        None,
-        (
-            Option("--modality", "M", "A modality that the study has."),
-            Option("--from", "D", "The earliest study date, as 2026-11-23."),
-            Option("--to", "D", "The latest study date."),
-            Option("--limit", "N", "How many at most; 50 without it, 500 at the most."),
-            JSON,
-            CONFIG,
-        ),
-        ("edge studies doe", "edge studies --modality CT --from 2026-11-01 --json"),
-    ),
-    Command(
-        "picture",
-        "OBJECT FILE [--frame N] [--center C] [--width W] [--size PIXELS] [--config FILE]",
-        "make a picture of an image, not for diagnosis",
-        (
-            "Writes one frame of OBJECT, by the number that `edge objects` shows as id, as a PNG of 8 bits into the "
-            "new FILE; - is stdout. The window is the object's own, or the whole range of its values, unless another "
-            "is given.",
-        ),
-        2,
-        2,
-        (
-            Option("--frame", "N", "Which frame; the first without it."),
-            Option("--center", "C", "Center of the window; with --width."),
-            Option("--width", "W", "Width of the window."),
-            Option("--size", "PIXELS", "The most that the longer side may have, 16 to 2048; 1024 without it."),
-            CONFIG,
-        ),
-        ("edge picture 17 17.png", "edge picture 17 lung.png --center -600 --width 1500"),
-    ),
-    Command(
-        "download",
-        "(--object ID | --study KEY [--series UID]) FILE [--config FILE]",
-        "take an object away as its file, or a study as a ZIP archive",
-        (
-            "Writes the new FILE; - is stdout. An object is the file that was stored, bit for bit; a study, or one of "
-            "its series, is an archive of such files, with names that say nothing about the patient.",
-        ),
-        1,
-        1,
-        (
-            Option("--object", "ID", "The object, by the number that `edge objects` shows as id."),
-            Option("--study", "KEY", "The study, by the number that `edge studies` shows."),
-            Option("--series", "UID", "Only this series of the study."),
-            CONFIG,
-        ),
-        ("edge download --object 17 17.dcm", "edge download --study 5 study.zip"),
-    ),
-    Command(
-        "send-again",
-        "DESTINATION (--object ID | --study KEY) [--json] [--config FILE]",
-        "send an object or a study to a destination, also where it has it",
-        ("Queues what was delivered once more, and what never was meant to go there for the first time.",),
-        1,
-        1,
-        (
-            Option("--object", "ID", "The object, by the number that `edge objects` shows as id."),
-            Option("--study", "KEY", "The study, by the number that `edge studies` shows."),
-            JSON,
-            CONFIG,
-        ),
-        ("edge send-again archive --study 5",),
-    ),
+    *kept_commands.COMMANDS,
     Command(
         "remove",
         "--object ID [--yes] [--json] [--config FILE]",

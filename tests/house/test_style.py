@@ -14,7 +14,6 @@ LONG = {
     "edge/dicom/keyword_table.py",
     "edge/dicom/sop_class_table.py",
     "edge/morph/identity_table.py",
-    "edge/console/commands.py",
 }
 SHELLS = {
     "os.system",
