@@ -3,18 +3,32 @@
 Everything else is imported within `main`: somebody may press Ctrl-C before it is all there.
 """
 
+import os
 import sys
+
+# From how many octets on libc gives a block of memory back as soon as it is free. Left to itself it raises that with
+# the first window of an association that it frees, and from then on keeps those of a burst of associations.
+_THRESHOLD = ("MALLOC_MMAP_THRESHOLD_", "131072")
 
 
 def main():
     """Run the command line that the process was started with and return its exit code."""
     try:
+        if sys.argv[1:2] == ["serve"]:
+            _have_memory_given_back()
         from edge.console import commandline
 
         return commandline.main(sys.argv[1:], {"serve": _serve, "demo": _demo})
     except KeyboardInterrupt:
         print("edge: interrupted", file=sys.stderr)
         return 130  # commands.INTERRUPTED, which may not be there yet
+
+
+def _have_memory_given_back():
+    """Begin anew, as the same process, with what libc reads from its environment and nowhere else."""
+    if os.environ.get(_THRESHOLD[0]) is None and os.access(sys.executable or "", os.X_OK):
+        os.environ.__setitem__(*_THRESHOLD)
+        os.execv(sys.executable, sys.orig_argv)
 
 
 def _serve(loaded, options):

@@ -1,5 +1,6 @@
 """Programs that run beside a test: ports, waiting, and an end that is certain."""
 
+import random
 import socket
 import subprocess
 import time
@@ -7,10 +8,15 @@ from pathlib import Path
 
 
 def free_port():
-    """A loopback TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback TCP port that nobody listens on, and that the system gives no connection on its way out."""
+    while True:
+        port = random.SystemRandom().randrange(12000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(condition, limit_s, what, pause_s=0.01):
