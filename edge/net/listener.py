@@ -30,6 +30,7 @@ HALF_OPEN_LIMIT = 256  # connections without an association; the oldest stranger
 _SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # the system has no room for a connection
 _SEND_TIMEOUT_MS = 30000
 _REST_MS = 1000  # how long nobody is accepted after the system had no descriptor or memory for it
+_LAST_BYTES = 1024  # of the window of a connection that was refused: all that comes there is its end
 _BUFFER_BYTES = 65536  # what is received at a time where it has to be decrypted first
 _QUIET_S = 0.2  # how long a drain waits before it looks again which associations have come to rest
 
@@ -368,6 +369,10 @@ class Listener:
             request.called or "(no title)",
             pdu.reject_words(reject),
         )
+        try:
+            half.engine.widen(_LAST_BYTES)  # hundreds may be left open by those who were refused
+        except ValueError:
+            pass  # it has sent more already
 
     def _refusal(self, half, request):
         refusal = manners.refusal(self._settings, request, half.address, half.holder)
