@@ -9,9 +9,8 @@ from edge.console.text import complain, print_json
 from edge.spool.errors import Degraded, Locked, NoSpace, from_os
 from edge.verbs import table
 from edge.verbs.box import Box, open_spool
-from edge.verbs.verb import ENGINEER, Asker, Refused
+from edge.verbs.verb import OWNER, Refused
 
-_OWNER = Asker("", ENGINEER, "command line")  # who may write in the state folder may do everything
 
 
 def guarded(action, loaded):
@@ -72,13 +71,18 @@ def do(loaded, verb, request, file=None):
         return None
     say_alone(loaded)
     with Alone(loaded) as box:
+        return (yield from here(box, verb, request, file))
 
-        def ask(**more):
-            return table.ask(box, verb, {**request, **more}, _OWNER)
 
-        if file is None:
-            return (yield from ask())
-        return (yield from handing.with_file(os.dup(file.fileno()), table.VERBS[verb].file, ask))
+def here(box, verb, request, file=None):
+    """Yield the rows of a verb and return its summary, done by this process on a Box; file: as `do` has it."""
+
+    def ask(**more):
+        return table.ask(box, verb, {**request, **more}, OWNER)
+
+    if file is None:
+        return (yield from ask())
+    return (yield from handing.with_file(os.dup(file.fileno()), table.VERBS[verb].file, ask))
 
 
 class Answer:

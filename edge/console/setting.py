@@ -7,13 +7,11 @@ import time
 from edge.console import control, handing
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
-from edge.console.reaching import Answer, guarded
+from edge.console.reaching import Answer, guarded, here
 from edge.console.text import complain, count, print_json, shortened, shown, table
-from edge.verbs import table as verbs
 from edge.verbs.box import Box
-from edge.verbs.verb import ENGINEER, Asker, Misused
+from edge.verbs.verb import Misused
 
-_OWNER = Asker("", ENGINEER, "command line")
 _CHANGES = ("set", "unset", "add", "remove")
 _OTHERS = ("confirm", "revert", "reload", "restore", "history", "difference")
 _VALUE_COLUMNS = 60
@@ -37,13 +35,7 @@ def _do(loaded, verb, request, file=None):
 
     box = Box(loaded.config, None)
     box.settings = keeper.Keeper(keeper.settle(loaded))
-
-    def ask(**more):
-        return verbs.ask(box, verb, {**request, **more}, _OWNER)
-
-    if file is None:
-        return (yield from ask())
-    return (yield from handing.with_file(os.dup(file.fileno()), verbs.VERBS[verb].file, ask))
+    return (yield from here(box, verb, request, file))
 
 
 def _settings(asked, loaded):

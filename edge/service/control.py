@@ -12,11 +12,10 @@ import threading
 from edge.console import control, handing
 from edge.console.commands import FAILED, MISUSED
 from edge.dicom.errors import DicomError
-from edge.verbs.verb import ENGINEER, Asker, Misused, Refused
+from edge.verbs.verb import OWNER, Misused, Refused
 
 _log = logging.getLogger("edge.service")
 
-_OWNER = Asker("", ENGINEER, "command line")  # who may open the socket may do everything
 _AT_ONCE = 32
 _FIRST_LINE_S = 5  # a client knows what it wants when it connects
 _PATIENCE_S = 60  # for each further line, and for a client to take ours
@@ -136,7 +135,7 @@ class Server:
             raise Misused("a file comes as an open descriptor, beside the request")
 
         def ask(**more):
-            return table.ask(self._box, name, {**request, **more}, _OWNER)
+            return table.ask(self._box, name, {**request, **more}, OWNER)
 
         way = table.VERBS[name].file if isinstance(name, str) and name in table.VERBS else None
         if file is None or way is None:
@@ -160,7 +159,7 @@ class Server:
             if not has_room:
                 raise Refused("too many terminals are open on this box; close one")
             channel.send({"ready": True})
-            serials.converse(self._box, *channel.raw(), _OWNER)
+            serials.converse(self._box, *channel.raw(), OWNER)
 
     def _take_files(self, channel, request):
         from edge.verbs import objects

@@ -111,7 +111,7 @@ def cancel(box, request, who):
     if name is not None and name not in spool.jobs.counts():
         must_know(box, name)
     cancelled = moved = 0
-    for row in _open_jobs(spool, number, name):
+    for row in open_jobs(spool, number, name):
         if other is not None:
             if row.destination == other or row.cause in jobs.OF_OBJECTS:
                 continue  # what is held as a whole goes nowhere before it is released
@@ -127,14 +127,17 @@ def cancel(box, request, who):
     yield  # a verb without rows is a generator all the same
 
 
-def _open_jobs(spool, number, name):
-    """Yield the JobRows of an object, of a destination or of both that are not delivered; they may go meanwhile."""
+def open_jobs(spool, number, name, states=("waiting", "sent", "held")):
+    """Yield the JobRows of an object, of a destination or of both that are not delivered; they may go meanwhile.
+
+    states: which of a destination's.
+    """
     if number is not None:
         yield from [
             row for row in spool.jobs.of_object(number) if name in (None, row.destination) and row.state != "delivered"
         ]
         return
-    for state in ("waiting", "sent", "held"):
+    for state in states:
         after = None
         while True:
             rows, after = spool.jobs.listing(state, name, after, PAGE)

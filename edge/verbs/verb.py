@@ -71,6 +71,10 @@ class Asker:
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
+# Who may open the control socket or write in the state folder may do everything
+OWNER = Asker("", ENGINEER, "command line")
+
+
 def ask(verbs, box, name, request, who):
     """Return the generator of a verb, by its name; raises Misused or Forbidden, and the generator Refused.
 

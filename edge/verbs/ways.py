@@ -3,6 +3,7 @@
 from edge.box import config
 from edge.spool import errors, jobs
 from edge.verbs.box import must_know
+from edge.verbs.jobs import open_jobs
 from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
 
 # What a priority is called, and its number in the index
@@ -48,8 +49,10 @@ def prioritise(box, request, who):
         raise Refused("say whose jobs: those of an object, for a destination, or both")
     if name is not None:
         must_know(box, name)
+    if number is not None and not spool.jobs.of_object(number):
+        raise Refused("object %d has no jobs" % number)
     changed = 0
-    for row in _waiting(spool, number, name):
+    for row in list(open_jobs(spool, number, name, ("waiting",))):  # a change moves them in the order of the listing
         if row.priority != priority:
             try:
                 spool.jobs.prioritise(spool.now(), row.object_id, row.destination, priority, str(who), durable=False)
@@ -59,21 +62,6 @@ def prioritise(box, request, who):
     spool.journal.sync()
     return {"changed": changed}
     yield  # a verb without rows is a generator all the same
-
-
-def _waiting(spool, number, name):
-    """Return the JobRows of an object, of a destination or of both that are not delivered."""
-    if number is not None:
-        found = spool.jobs.of_object(number)
-        if not found:
-            raise Refused("object %d has no jobs" % number)
-        return [row for row in found if name in (None, row.destination) and row.state != "delivered"]
-    found, after = [], None
-    while True:
-        rows, after = spool.jobs.listing("waiting", name, after)
-        found += rows
-        if after is None:
-            return found
 
 
 VERBS = (
