@@ -409,9 +409,10 @@ class Index:
         """Return up to `limit` Jobs that `destination` may have now, in the order they are due, but for those `taken`.
 
         `horizon`: a time behind which no job can have been deferred by the clock as it is now: it was set back.
-        `taken`: a collection of object numbers.
+        `taken`: a collection of object numbers; one that leaves it meanwhile counts as taken.
         """
         with self.lock:
+            taken = set(taken)  # as of now: one that is settled while the question is answered stands there as ready
             self.drain()
             number = self._ledger.destinations.get(destination)
             if number is None:

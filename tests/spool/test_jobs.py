@@ -69,6 +69,23 @@ def test_a_claimed_job_is_not_claimed_again(spool):
     assert uids(claim(spool)) == ["1.2.0", "1.2.1"]
 
 
+@pytest.mark.parametrize("outcome", [SENT, RETRY, REFUSED])
+def test_a_job_that_is_settled_while_another_claims_is_not_claimed_again(spool, monkeypatch, outcome):
+    receive(spool, "1.2.1")
+    (job,) = claim(spool)
+    ask = spool.index._ask
+
+    def ask_then_settle(*question):
+        rows = ask(*question)
+        monkeypatch.undo()
+        spool.jobs.settle(job, outcome, spool.now(), 0, "full", "the archive is full", PLAIN)
+        return rows
+
+    monkeypatch.setattr(spool.index, "_ask", ask_then_settle)
+    assert claim(spool) == []
+    assert counts(spool)[1] == 0
+
+
 def test_destinations_do_not_notice_each_other(spool):
     receive(spool, "1.2.3", to=["PACS", "ARCHIVE"])
     assert uids(claim(spool, "PACS")) == ["1.2.3"]
