@@ -31,7 +31,10 @@ run: $(VENV)/setup.stamp
 setup: $(VENV)/setup.stamp
 	@echo "set up: $(VENV)/bin/edge (make run starts the box)"
 
+# A box and a command are started a thousand times: each would compile all of edge where nothing may be kept.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/test.stamp
+	@$(PY) -m compileall -q edge
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/test.stamp

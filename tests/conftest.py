@@ -1,5 +1,7 @@
 """Fixtures for every test: a running box, in a folder of its own."""
 
+import gc
+
 import pytest
 
 from tests.support.certificates import Authority
@@ -22,6 +24,17 @@ def pytest_collection_modifyitems(items):
     """Let the longest files begin first, the others as they come; the order within a file stays."""
     place = {f"{name}.py": number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get("/".join(item.path.parts[-2:]), len(place)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection():
+    """Collect the tests without looking for garbage, then and later: nothing of what is made meanwhile is any."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

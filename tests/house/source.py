@@ -1,6 +1,7 @@
 """The project's Python files, parsed: what each imports and calls."""
 
 import ast
+import functools
 from collections import namedtuple
 from pathlib import Path
 
@@ -22,11 +23,7 @@ def read(path):
     return Source(path.relative_to(PROJECT), room, path.stem, ast.parse(text, str(path)), text.count("\n"))
 
 
-def edge_sources():
-    """Every Python file below edge/."""
-    return [read(path) for path in sorted(EDGE.rglob("*.py"))]
-
-
+@functools.cache
 def all_sources():
     """Every Python file of the project: edge/, tests/, native/ and what lies at the top."""
     found = list(PROJECT.glob("*.py"))
@@ -35,6 +32,18 @@ def all_sources():
     return [read(path) for path in sorted(found)]
 
 
+def edge_sources():
+    """Every Python file below edge/."""
+    return [each for each in all_sources() if each.path.parts[0] == "edge"]
+
+
+def none(faults):
+    """Assert that a rule found no fault, and show every one that it found."""
+    found = list(faults)
+    assert not found, "\n".join(["", *found])
+
+
+@functools.cache
 def imports(source):
     """Every import in a file, at the top or inside a function, as the dotted names of modules."""
     found = []
@@ -53,11 +62,10 @@ def _module(module, name):
     return f"{module}.{name}" if inside.with_suffix(".py").exists() or inside.is_dir() else module
 
 
+@functools.cache
 def calls(source):
     """Every call in a file as (dotted name or "", the ast.Call)."""
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call):
-            yield _dotted(node.func), node
+    return [(_dotted(node.func), node) for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
 
 
 def _dotted(node):

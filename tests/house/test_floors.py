@@ -3,8 +3,6 @@
 import re
 import sys
 
-import pytest
-
 from tests.house import source
 
 # Where each room stands. From F2 upwards it may import every room on a lower floor.
@@ -74,7 +72,10 @@ ORDER = {
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
-SOURCES = [each for each in source.edge_sources() if each.room]
+
+def sources(*rooms):
+    """The files of these rooms, or of all."""
+    return [each for each in source.edge_sources() if each.room and (not rooms or each.room in rooms)]
 
 
 def rooms_imported(each):
@@ -85,40 +86,53 @@ def rooms_imported(each):
             yield parts[1], parts[2] if len(parts) > 2 else "", line
 
 
-@pytest.mark.parametrize("each", SOURCES, ids=lambda each: str(each.path))
-def test_a_file_imports_only_rooms_below_its_own(each):
-    assert each.room in FLOOR, f"edge/{each.room} stands on no floor: give it one here and in the README's map"
-    for room, _, line in rooms_imported(each):
-        if room == each.room:
-            continue
-        allowed = room in LOW_ROOMS[each.room][0] if each.room in LOW_ROOMS else FLOOR[room] < FLOOR[each.room]
-        assert allowed, f"{each.path}:{line}: edge/{each.room} must not import edge/{room}"
+def test_every_room_stands_on_a_floor():
+    assert {each.room for each in sources()} <= set(FLOOR), "give it one here and in the README's map"
 
 
-@pytest.mark.parametrize("each", [each for each in SOURCES if each.room in LOW_ROOMS], ids=lambda each: str(each.path))
-def test_a_low_room_imports_nothing_foreign(each):
-    allowed = LOW_ROOMS[each.room][1]
-    for target, line in source.imports(each):
-        top = target.split(".")[0]
-        if top == "edge":
-            continue
-        known = top in sys.stdlib_module_names if allowed is None else top in allowed
-        assert known, f"{each.path}:{line}: edge/{each.room} must not import {target}"
+def test_a_file_imports_only_rooms_below_its_own():
+    def allowed(own, other):
+        return other in LOW_ROOMS[own][0] if own in LOW_ROOMS else FLOOR[other] < FLOOR[own]
+
+    source.none(
+        f"{each.path}:{line}: edge/{each.room} must not import edge/{room}"
+        for each in sources()
+        for room, _, line in rooms_imported(each)
+        if room != each.room and not allowed(each.room, room)
+    )
 
 
-@pytest.mark.parametrize("each", SOURCES, ids=lambda each: str(each.path))
-def test_only_the_binding_files_know_of_the_extension(each):
-    for target, line in source.imports(each):
-        if target.startswith("edge._native") or target == "edge":
-            native = target.startswith("edge._native") or _imports_native(each, line)
-            assert not native or f"{each.room}/{each.name}" in NATIVE_IN, f"{each.path}:{line}: imports edge._native"
+def test_a_low_room_imports_nothing_foreign():
+    def known(room, top):
+        allowed = LOW_ROOMS[room][1]
+        return top in sys.stdlib_module_names if allowed is None else top in allowed
+
+    source.none(
+        f"{each.path}:{line}: edge/{each.room} must not import {target}"
+        for each in sources(*LOW_ROOMS)
+        for target, line in source.imports(each)
+        if (top := target.split(".")[0]) != "edge" and not known(each.room, top)
+    )
 
 
-@pytest.mark.parametrize("each", SOURCES, ids=lambda each: str(each.path))
-def test_only_the_confined_process_loads_foreign_libraries(each):
-    for target, line in source.imports(each):
-        foreign = any(_imports_native(each, line, name) for name in FOREIGN) and target.split(".")[0] == "edge"
-        assert not foreign or f"{each.room}/{each.name}" in FOREIGN_IN, f"{each.path}:{line}: loads a foreign library"
+def test_only_the_binding_files_know_of_the_extension():
+    source.none(
+        f"{each.path}:{line}: imports edge._native"
+        for each in sources()
+        if f"{each.room}/{each.name}" not in NATIVE_IN
+        for target, line in source.imports(each)
+        if target.startswith("edge._native") or (target == "edge" and _imports_native(each, line))
+    )
+
+
+def test_only_the_confined_process_loads_foreign_libraries():
+    source.none(
+        f"{each.path}:{line}: loads a foreign library"
+        for each in sources()
+        if f"{each.room}/{each.name}" not in FOREIGN_IN
+        for target, line in source.imports(each)
+        if target.split(".")[0] == "edge" and any(_imports_native(each, line, name) for name in FOREIGN)
+    )
 
 
 def _imports_native(each, line, name="_native"):
@@ -126,34 +140,33 @@ def _imports_native(each, line, name="_native"):
     return re.search(rf"\b{name}\b", text) is not None
 
 
-@pytest.mark.parametrize("room", sorted({each.room for each in SOURCES}))
-def test_the_files_of_a_room_import_each_other_without_a_circle(room):
-    graph = {
-        each.name: {name for other, name, _ in rooms_imported(each) if other == room and name}
-        for each in SOURCES
-        if each.room == room
-    }
-    placed = set()
-    while len(placed) < len(graph):
-        free = {name for name in graph if name not in placed and graph[name] <= placed}
-        assert free, f"edge/{room}: a circle among {', '.join(sorted(set(graph) - placed))}"
-        placed |= free
+def test_the_files_of_a_room_import_each_other_without_a_circle():
+    for room in FLOOR:
+        graph = {
+            each.name: {name for other, name, _ in rooms_imported(each) if other == room and name}
+            for each in sources(room)
+        }
+        placed = set()
+        while len(placed) < len(graph):
+            free = {name for name in graph if name not in placed and graph[name] <= placed}
+            assert free, f"edge/{room}: a circle among {', '.join(sorted(set(graph) - placed))}"
+            placed |= free
 
 
-@pytest.mark.parametrize("room", ORDER)
-def test_the_files_of_a_room_import_only_those_before_them(room):
-    place = {name: number for number, name in enumerate(ORDER[room].split())}
-    for each in SOURCES:
-        if each.room != room or each.name not in place:
-            continue
-        for other, name, line in rooms_imported(each):
-            if other == room and name in place:
-                assert place[name] < place[each.name], f"{each.path}:{line}: {name} stands after {each.name}"
+def test_the_files_of_a_room_import_only_those_before_them():
+    places = {room: {name: number for number, name in enumerate(names.split())} for room, names in ORDER.items()}
+    source.none(
+        f"{each.path}:{line}: {name} stands after {each.name}"
+        for each in sources(*places)
+        if each.name in (place := places[each.room])
+        for room, name, line in rooms_imported(each)
+        if room == each.room and name in place and place[name] >= place[each.name]
+    )
 
 
 def test_the_map_in_the_readme_names_every_room():
     readme = (source.PROJECT / "README.md").read_text(encoding="utf-8")
-    for room in sorted({each.room for each in SOURCES}):
+    for room in sorted({each.room for each in sources()}):
         assert f"{room}/" in readme, f"README.md does not name edge/{room}/"
 
 

@@ -2,8 +2,6 @@
 
 import ast
 
-import pytest
-
 from tests.house import source
 
 MAX_LINES = 500
@@ -24,59 +22,74 @@ SHELLS = {
 }
 QUIET_ROOMS = {"dicom", "protocol", "pixels", "morph", "spool", "board", "net", "forward", "media", "modality", "box"}
 
-ALL = source.all_sources()
-EDGE = [each for each in ALL if each.path.parts[0] == "edge"]
+
+def test_there_are_files_enough():
+    assert len(source.edge_sources()) > 200 and len(source.all_sources()) > 500
 
 
-def ids(each):
-    return str(each.path)
+def test_a_file_is_a_comfortable_room():
+    source.none(
+        f"{each.path} has {each.lines} lines; cut it where a second concept begins"
+        for each in source.all_sources()
+        if each.lines > MAX_LINES and str(each.path) not in LONG
+    )
 
 
-@pytest.mark.parametrize("each", ALL, ids=ids)
-def test_a_file_is_a_comfortable_room(each):
-    if str(each.path) not in LONG:
-        assert each.lines <= MAX_LINES, f"{each.path} has {each.lines} lines; cut it where a second concept begins"
+def test_a_line_fits_the_page():
+    source.none(
+        f"{each.path}:{number}: more than {MAX_COLUMNS} columns"
+        for each in source.all_sources()
+        if str(each.path) not in LONG
+        for number, line in enumerate((source.PROJECT / each.path).read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > MAX_COLUMNS
+    )
 
 
-@pytest.mark.parametrize("each", ALL, ids=ids)
-def test_a_line_fits_the_page(each):
-    if str(each.path) in LONG:
-        return
-    lines = (source.PROJECT / each.path).read_text(encoding="utf-8").splitlines()
-    wide = [number for number, line in enumerate(lines, 1) if len(line) > MAX_COLUMNS]
-    assert not wide, f"{each.path}: more than {MAX_COLUMNS} columns in line {wide}"
+def test_a_file_says_what_it_is_for():
+    source.none(
+        f"{each.path} has no docstring"
+        for each in source.edge_sources()
+        if each.tree.body and not ast.get_docstring(each.tree)
+    )
 
 
-@pytest.mark.parametrize("each", EDGE, ids=ids)
-def test_a_file_says_what_it_is_for(each):
-    if each.tree.body:
-        assert ast.get_docstring(each.tree), f"{each.path} has no docstring"
+def test_no_shell_runs_anything():
+    source.none(
+        f"{each.path}:{call.lineno}: {name} goes through a shell"
+        for each in source.all_sources()
+        for name, call in source.calls(each)
+        if name in SHELLS or any(_asks_for_a_shell(keyword) for keyword in call.keywords)
+    )
 
 
-@pytest.mark.parametrize("each", ALL, ids=ids)
-def test_no_shell_runs_anything(each):
-    for name, call in source.calls(each):
-        assert name not in SHELLS, f"{each.path}:{call.lineno}: {name} goes through a shell"
-        for keyword in call.keywords:
-            through = keyword.arg == "shell" and not (
-                isinstance(keyword.value, ast.Constant) and keyword.value.value is False
-            )
-            assert not through, f"{each.path}:{call.lineno}: shell= goes through a shell"
+def _asks_for_a_shell(keyword):
+    return keyword.arg == "shell" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is False)
 
 
-@pytest.mark.parametrize("each", [each for each in EDGE if each.room in QUIET_ROOMS], ids=ids)
-def test_a_library_room_prints_nothing(each):
-    for name, call in source.calls(each):
-        assert name != "print", f"{each.path}:{call.lineno}: prints"
+def test_a_library_room_prints_nothing():
+    source.none(
+        f"{each.path}:{call.lineno}: prints"
+        for each in source.edge_sources()
+        if each.room in QUIET_ROOMS
+        for name, call in source.calls(each)
+        if name == "print"
+    )
 
 
-@pytest.mark.parametrize("each", [each for each in EDGE if each.room in ("dicom", "protocol")], ids=ids)
-def test_only_octets_packs(each):
-    if each.name != "octets":
-        assert "struct" not in {target for target, _ in source.imports(each)}, f"{each.path} uses struct"
+def test_only_octets_packs():
+    source.none(
+        f"{each.path}:{line}: uses struct"
+        for each in source.edge_sources()
+        if each.room in ("dicom", "protocol") and each.name != "octets"
+        for target, line in source.imports(each)
+        if target == "struct"
+    )
 
 
-@pytest.mark.parametrize("each", EDGE, ids=ids)
-def test_input_is_never_checked_by_an_assertion(each):
-    found = [node.lineno for node in ast.walk(each.tree) if isinstance(node, ast.Assert)]
-    assert not found, f"{each.path}: assert in line {found}; raise an error that says what and where"
+def test_input_is_never_checked_by_an_assertion():
+    source.none(
+        f"{each.path}:{node.lineno}: assert; raise an error that says what and where"
+        for each in source.edge_sources()
+        for node in ast.walk(each.tree)
+        if isinstance(node, ast.Assert)
+    )

@@ -158,8 +158,8 @@ def test_an_index_comes_back_the_same_from_a_journal_that_was_compacted(memory_p
     limits = data.SMALL._replace(journal_bytes=0)
     spool = open_spool(memory_path / "state", limits=limits)
     for round_ in range(6):
-        busy_day(spool, seed * 100 + round_, 400)
-    assert spool.journal.oldest > 1
+        busy_day(spool, seed * 100 + round_, 400 if "EDGE_TORTURE_SEED" in os.environ else 100)
+    assert spool.journal.oldest > 30  # it was compacted again and again, what had been carried along too
     before = settled(picture(spool))
     again = after(spool, lose_index)
     assert settled(picture(again)) == before

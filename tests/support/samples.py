@@ -4,6 +4,7 @@ The data set of a file is cut out at the offset that its File Meta Information g
 file holds, bit for bit, whatever a library would make of it.
 """
 
+import functools
 import importlib.metadata
 import logging
 import os
@@ -75,6 +76,7 @@ def _transfer_syntax(ds):
     return IMPLICIT if implicit else EXPLICIT if little else BIG_ENDIAN
 
 
+@functools.cache
 def readable():
     """Every sample that pydicom reads to its end and that names its SOP Class and Instance; each content once."""
     quiet()
@@ -93,7 +95,7 @@ def readable():
         if sop_class and sop_instance and data_set not in contents:
             contents.add(data_set)
             found.append(Sample(path, sop_class, sop_instance, syntax, data_set))
-    return found
+    return tuple(found)
 
 
 def rounds(samples):
