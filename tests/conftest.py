@@ -1,9 +1,12 @@
 """Fixtures for every test: a running box, in a folder of its own."""
 
 import gc
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from edge.access import users
 from tests.support.certificates import Authority
 from tests.support.service import Service
 
@@ -41,6 +44,19 @@ def pytest_collection():
 def authority(tmp_path_factory):
     """An issuer of certificates, which tests let issue what they need and leave otherwise as it is."""
     return Authority(tmp_path_factory.mktemp("authority") / "ca", "Hospital CA", days=(-500, 20000))
+
+
+@pytest.fixture
+def memory_path():
+    """A folder in memory, for thousands of commits or gigabytes where no power cut and no full disk is part of it."""
+    with tempfile.TemporaryDirectory(prefix="edge-test-", dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch):
+    """Passwords are kept in the same way, at a small part of the cost."""
+    monkeypatch.setattr(users, "_N", 1 << 8)
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 """Who is let in: claimed once, by the code; then by name and password, not too often; tokens and sessions end."""
 
+import json
 import os
 import stat
 
 import pytest
 
-from edge.access import claim
+from edge.access import claim, users
 from edge.access.access import Access, Denied
 from edge.access.users import Unfit
 
 PASSWORD = "seven bridges"
+COST = users._N
+
+pytestmark = pytest.mark.usefixtures("quick_passwords")
 
 
 class Clock:
@@ -68,6 +72,15 @@ def test_codes_cannot_be_guessed_one_after_another(box):
 def test_a_code_has_no_letters_that_look_alike(tmp_path):
     made = "".join(claim.code(str(tmp_path / str(number))) for number in range(50))
     assert not set(made) & set("01ILOUilou")
+
+
+def test_a_password_is_kept_at_the_whole_cost(box, monkeypatch):
+    monkeypatch.setattr(users, "_N", COST)
+    box.claim(box.claim_code(), "anna", PASSWORD, "")
+    with open(os.path.join(box.folder, "users.json"), encoding="utf-8") as file:
+        (kept,) = json.load(file)["users"]
+    assert (kept["n"], kept["r"], kept["p"]) == (16384, 8, 5)
+    assert box.login("anna", PASSWORD, "")
 
 
 def test_what_the_box_keeps_can_be_read_by_nobody_else(claimed):

@@ -56,8 +56,8 @@ def test_a_reader_that_has_seen_enough_is_no_error():
         assert dumping.wait(20) == 0
 
 
-def test_a_file_of_four_gigabytes_needs_no_more_memory_than_a_small_one(tmp_path):
-    path = tmp_path / "large.dcm"
+def test_a_file_of_four_gigabytes_needs_no_more_memory_than_a_small_one(memory_path):
+    path = memory_path / "large.dcm"
     length = 0xFFFFFFFE
     with open(path, "wb") as file:
         file.write(part10.head(CT, "1.2.3", syntax.EXPLICIT_LITTLE))

@@ -1,8 +1,5 @@
 """A spool of its own for each test that wants one."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from tests.spool import data
@@ -12,13 +9,6 @@ from tests.spool import data
 def clock():
     """The time, as the test sets it."""
     return data.Clock()
-
-
-@pytest.fixture
-def memory_path():
-    """A folder in memory, for tests of thousands of commits that no power cut is part of."""
-    with tempfile.TemporaryDirectory(prefix="edge-test-", dir="/dev/shm") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture

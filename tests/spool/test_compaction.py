@@ -9,7 +9,7 @@ from edge.spool.lines import Survey
 from tests.spool import data
 from tests.spool.data import after_crash, deliver, open_spool, picture, receive
 from tests.support import process
-from tests.spool.test_index import after, busy_day, lose_index, settled
+from tests.spool.test_index import BUSY_STEPS, after, busy_day, lose_index, settled
 
 SMALL = data.SMALL._replace(journal_bytes=0)
 
@@ -201,7 +201,8 @@ def test_many_threads_go_on_while_segments_are_retired(tmp_path):
 def test_busy_days_leave_a_bounded_journal(memory_path):
     spool = open_spool(memory_path / "state", limits=SMALL)
     for seed in range(6):
-        busy_day(spool, seed, 300)
+        busy_day(spool, seed, BUSY_STEPS)
+    assert spool.journal.oldest > 30
     objects = spool.index.total()[0]
     assert spool.journal.octets <= 4 * SMALL.segment_bytes + 2 * 700 * objects
     spool.close()

@@ -19,6 +19,8 @@ from edge.verbs.verb import ENGINEER, Asker
 from tests.spool.data import Clock, open_spool, receive
 from tests.terminal.far import Far, fits
 
+pytestmark = pytest.mark.usefixtures("quick_passwords")
+
 FILE = """\
 # the box of the tests
 [box]
