@@ -13,7 +13,7 @@ _LENGTH = 10  # 5e14 codes, of which a guesser has a few an hour
 def code(path):
     """Return the code in the file at `path`, made when there is none: "ABCDE-FGHJK". Raises OSError."""
     found = (files.read(path) or b"").decode("ascii", "replace").strip()
-    if len(_plain(found)) != _LENGTH:
+    if len(plain(found)) != _LENGTH:
         import secrets
 
         letters = "".join([secrets.choice(_LETTERS) for _ in range(_LENGTH)])
@@ -26,8 +26,9 @@ def is_meant(given, made):
     """Say whether `given`, as a person typed it, is the code `made`."""
     import hmac
 
-    return hmac.compare_digest(_plain(given).encode("utf-8", "replace"), _plain(made).encode())
+    return hmac.compare_digest(plain(given).encode("utf-8", "replace"), plain(made).encode())
 
 
-def _plain(words):
+def plain(words):
+    """Return a code as it is meant, however it was typed."""
     return "".join([each for each in words if each.isalnum()]).upper()

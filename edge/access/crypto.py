@@ -1,7 +1,8 @@
-"""The libcrypto that Python's own `ssl` is linked to, for what the standard library has no function: two of them.
+"""The libcrypto that Python's own `ssl` is linked to, for what the standard library has no function: three of them.
 
-A key with a certificate for it (EC P-256, X.509), and AES-256-GCM. It is found through `_ssl`, so that there is no
-second one in the process; declarations are those of OpenSSL 1.1.1 and 3. Nothing is loaded before it is used.
+A key with a certificate for it (EC P-256, X.509), AES-256-GCM, and signatures (Ed25519, ECDSA on P-256). It is found
+through `_ssl`, so that there is no second one in the process; declarations are those of OpenSSL 1.1.1 and 3. Nothing is
+loaded before it is used.
 """
 
 import functools
@@ -26,6 +27,19 @@ int EVP_PKEY_CTX_ctrl_str(EVP_PKEY_CTX *context, const char *type, const char *v
 int EVP_PKEY_keygen(EVP_PKEY_CTX *context, EVP_PKEY **key);
 void EVP_PKEY_free(EVP_PKEY *key);
 const EVP_MD *EVP_sha256(void);
+typedef struct evp_md_ctx_st EVP_MD_CTX;
+EVP_MD_CTX *EVP_MD_CTX_new(void);
+void EVP_MD_CTX_free(EVP_MD_CTX *context);
+int EVP_DigestSignInit(EVP_MD_CTX *context, EVP_PKEY_CTX **inner, const EVP_MD *digest, void *engine, EVP_PKEY *key);
+int EVP_DigestSign(EVP_MD_CTX *context, unsigned char *signature, size_t *signature_length, const unsigned char *octets,
+                   size_t length);
+int EVP_DigestVerifyInit(EVP_MD_CTX *context, EVP_PKEY_CTX **inner, const EVP_MD *digest, void *engine, EVP_PKEY *key);
+int EVP_DigestVerify(EVP_MD_CTX *context, const unsigned char *signature, size_t signature_length,
+                     const unsigned char *octets, size_t length);
+EVP_PKEY *PEM_read_bio_PUBKEY(BIO *bio, EVP_PKEY **key, void *ask, void *user);
+EVP_PKEY *PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **key, void *ask, void *user);
+int PEM_write_bio_PUBKEY(BIO *bio, EVP_PKEY *key);
+void ERR_clear_error(void);
 
 X509 *X509_new(void);
 void X509_free(X509 *made);
@@ -49,6 +63,7 @@ int X509_sign(X509 *made, EVP_PKEY *key, const EVP_MD *digest);
 
 const BIO_METHOD *BIO_s_mem(void);
 BIO *BIO_new(const BIO_METHOD *method);
+BIO *BIO_new_mem_buf(const void *octets, int length);
 int BIO_read(BIO *bio, void *octets, int length);
 int BIO_free(BIO *bio);
 int PEM_write_bio_X509(BIO *bio, const X509 *made);
@@ -73,6 +88,13 @@ TAG_BYTES = 16
 NONCE_BYTES = 12
 KEY_BYTES = 32
 _PEM_LIMIT = 1 << 16
+_SIGNATURE_MOST = 160
+# What stands at the beginning of a public key in DER (SubjectPublicKeyInfo), and whether its octets are digested first
+# Source: RFC 8410; RFC 5480
+_SIGNING = (
+    (bytes.fromhex("302a300506032b6570"), False),
+    (bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107"), True),
+)
 
 
 class Unusable(Exception):
@@ -203,3 +225,60 @@ def _cipher(ffi, lib, key, nonce, octets, bound, encrypts):
     if octets:
         _must(lib.EVP_CipherUpdate(context, out, count, octets, len(octets)), "encrypt")
     return context, out
+
+
+def sign(private, octets):
+    """Return the signature of `octets` by a private key in PEM (bytes), Ed25519 or on P-256. Raises Unusable."""
+    ffi, lib = _loaded()
+    key = _read_key(ffi, lib, lib.PEM_read_bio_PrivateKey, private)
+    if key is None:
+        raise Unusable("this is no private key in PEM, or one under a passphrase; expected one without")
+    digest = _digest(ffi, lib, _pem(ffi, lib, lambda bio: lib.PEM_write_bio_PUBKEY(bio, key)))
+    context = ffi.gc(_must(lib.EVP_MD_CTX_new(), "sign"), lib.EVP_MD_CTX_free)
+    _must(lib.EVP_DigestSignInit(context, ffi.NULL, digest, ffi.NULL, key), "sign")
+    signature, length = ffi.new("unsigned char[]", _SIGNATURE_MOST), ffi.new("size_t *", _SIGNATURE_MOST)
+    _must(lib.EVP_DigestSign(context, signature, length, octets, len(octets)), "sign")
+    return ffi.buffer(signature, length[0])[:]
+
+
+def is_signed(public, signature, octets):
+    """Say whether `signature` is that of `octets` by the key whose public part is `public`, in PEM (bytes).
+
+    Raises Unusable for what is no public key, Ed25519 or on P-256.
+    """
+    ffi, lib = _loaded()
+    key = _read_key(ffi, lib, lib.PEM_read_bio_PUBKEY, public)
+    if key is None:
+        raise Unusable("this is no public key in PEM")
+    digest = _digest(ffi, lib, public)
+    context = ffi.gc(_must(lib.EVP_MD_CTX_new(), "verify"), lib.EVP_MD_CTX_free)
+    _must(lib.EVP_DigestVerifyInit(context, ffi.NULL, digest, ffi.NULL, key), "verify")
+    good = lib.EVP_DigestVerify(context, signature, len(signature), octets, len(octets)) == 1
+    lib.ERR_clear_error()  # what it says of a wrong one must not be taken for a failure of TLS
+    return good
+
+
+def _read_key(ffi, lib, read, pem):
+    """Return the key of a PEM, None when it cannot be read; nobody is asked for a passphrase."""
+    octets = ffi.from_buffer(pem)
+    bio = ffi.gc(_must(lib.BIO_new_mem_buf(octets, len(pem)), "read a text"), lib.BIO_free)
+    key = read(bio, ffi.NULL, ffi.NULL, ffi.from_buffer(b"\0"))
+    if not key:
+        lib.ERR_clear_error()
+        return None
+    return ffi.gc(key, lib.EVP_PKEY_free)
+
+
+def _digest(ffi, lib, public):
+    """Return the digest that goes with a public key in PEM; Unusable for a kind of key that is not taken."""
+    import binascii
+
+    body = b"".join(public.partition(b"KEY-----")[2].partition(b"-----END")[0].split())
+    try:
+        found = binascii.a2b_base64(body)
+    except binascii.Error:
+        found = b""
+    for begin, is_digested in _SIGNING:
+        if found.startswith(begin):
+            return lib.EVP_sha256() if is_digested else ffi.NULL
+    raise Unusable("a key of another kind; expected Ed25519, or EC on P-256")

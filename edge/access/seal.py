@@ -14,6 +14,7 @@ MAGIC = b"EDGSEAL1"
 LIMIT_BYTES = 16 << 20
 
 _LOG_N, _R, _P = 15, 8, 3  # 32 MiB, as much work as the 128 MiB of N = 2 ** 17 with p = 1
+USUAL = (_LOG_N, _R, _P)
 _MOST = (17, 8, 16)
 _SALT_BYTES = 16
 _HEAD_BYTES = len(MAGIC) + 3 + _SALT_BYTES
@@ -21,6 +22,10 @@ _HEAD_BYTES = len(MAGIC) + 3 + _SALT_BYTES
 
 class CannotOpen(Exception):
     """It cannot be opened; str() says why and what to do."""
+
+
+class WrongPassphrase(CannotOpen):
+    """It is sealed by another passphrase, or was changed: the two cannot be told apart."""
 
 
 def seal(octets, passphrase):
@@ -38,8 +43,11 @@ def seal(octets, passphrase):
     return head + nonce + crypto.encrypt(_key(head, passphrase), nonce, octets, head)
 
 
-def unseal(sealed, passphrase):
-    """Return what was sealed. Raises CannotOpen, crypto.Unusable."""
+def unseal(sealed, passphrase, most=_MOST):
+    """Return what was sealed. Raises CannotOpen, crypto.Unusable.
+
+    most: the most work that is done for it, as the head has it; USUAL is what this version asks for.
+    """
     from edge.access import crypto
 
     body = _HEAD_BYTES + crypto.NONCE_BYTES
@@ -49,11 +57,11 @@ def unseal(sealed, passphrase):
         raise CannotOpen("it is longer than anything that an edge seals")
     head = sealed[:_HEAD_BYTES]
     costs = tuple(head[len(MAGIC) : len(MAGIC) + 3])
-    if not all([0 < cost <= most for cost, most in zip(costs, _MOST)]):
+    if not all([0 < cost <= most for cost, most in zip(costs, most)]):
         raise CannotOpen("it asks for more work than this box does to open something; a newer edge may have sealed it")
     found = crypto.decrypt(_key(head, passphrase), sealed[_HEAD_BYTES:body], sealed[body:], head)
     if found is None:
-        raise CannotOpen("the passphrase is another one, or what was sealed was changed since")
+        raise WrongPassphrase("the passphrase is another one, or what was sealed was changed since")
     return found
 
 

@@ -6,7 +6,7 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 
 from collections import namedtuple
 
-from edge.box import alerting, commitment, console_keys, encryption, relaying, serials
+from edge.box import alerting, commitment, console_keys, encryption, relaying, serials, setups
 from edge.box.rule_keys import CHANGE, DEIDENTIFY, ROUTE
 from edge.box.section import REQUIRED, Kind, Section, is_for, kind_of
 from edge.box.section import key as _key
@@ -399,7 +399,7 @@ MODALITY = Section(
 
 SECTIONS = (
     BOX, DICOM, encryption.TLS, relaying.RELAY, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY,
-    alerting.ALERT, console_keys.CONSOLE, serials.SERIAL,
+    alerting.ALERT, console_keys.CONSOLE, serials.SERIAL, setups.SETUP,
 )  # fmt: skip
 
 
@@ -420,22 +420,26 @@ Modality = namedtuple("Modality", _fields(MODALITY))
 Alert = namedtuple("Alert", _fields(alerting.ALERT))
 Console = namedtuple("Console", _fields(console_keys.CONSOLE))
 Serial = namedtuple("Serial", _fields(serials.SERIAL))
+Setup = namedtuple("Setup", _fields(setups.SETUP))
 # destinations, routes, changes, identities, modalities, alerts: tuples of Destination, Route, Change, Deidentify,
 # Modality and Alert
 Config = namedtuple(
     "Config",
     (
         "box", "dicom", "tls", "relay", "limits", "destinations", "routes", "changes", "identities", "modalities",
-        "alerts", "console", "serial",
+        "alerts", "console", "serial", "setup",
     ),
 )  # fmt: skip
 
 _SHAPES = dict(
     zip(
         [section.name for section in SECTIONS],
-        (Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality, Alert, Console, Serial),
+        (
+            Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality, Alert, Console, Serial,
+            Setup,
+        ),
     )
-)
+)  # fmt: skip
 
 
 def build(section, values):

@@ -3,7 +3,7 @@
 import os
 from collections import namedtuple
 
-from edge.box import alerting, commitment, config, console_keys, encryption, relaying, rules
+from edge.box import alerting, commitment, config, console_keys, encryption, relaying, rules, setups
 from edge.box.section import REQUIRED, is_for, kind_of
 from edge.box.values import ItemError, SecretError, toml
 from edge.morph.match import WEEKDAYS
@@ -88,7 +88,8 @@ def _anchored(found, folder):
     def anchor(path):
         return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 
-    found = console_keys.anchored(alerting.anchored(encryption.anchored(found, anchor), anchor), anchor)
+    for room in (encryption, alerting, console_keys, setups):
+        found = room.anchored(found, anchor)
     return found._replace(
         box=found.box._replace(state_dir=anchor(found.box.state_dir)),
         serial=found.serial._replace(port=found.serial.port and anchor(found.serial.port)),
@@ -316,7 +317,7 @@ def _warnings(found, places):
     if not found.dicom.accept_calling and not encryption.is_closed(found):
         words = "it is empty, so anyone who reaches the port may send; name those who should"
         yield Mistake(places.line("dicom", "accept_calling"), "[dicom] accept_calling", words)
-    for room in (encryption, commitment, relaying, alerting, console_keys):
+    for room in (encryption, commitment, relaying, alerting, console_keys, setups):
         for place, words in room.warnings(found):
             yield Mistake(places.line(*place), _key_at(found, place), words)
     if not found.destinations:

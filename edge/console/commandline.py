@@ -19,6 +19,8 @@ _MODULES = {
     "settings": "setting",
     "backup": "setting",
     "restore": "setting",
+    "setup": "setupwork",
+    "setup-file": "setupwork",
     "associations": "watchwork",
     "health": "watchwork",
     "metrics": "watchwork",

@@ -381,13 +381,58 @@ COMMANDS = (
         1,
         1,
         (
-            Option("--users", None, "Take the users of the backup, too; they stay, whatever becomes of the trial."),
+            Option("--users", None, "Take the users of the backup, too, on trial as the rest."),
             Option("--within", "S", "How long the change is on trial, 10 to 3600; 0: it stays at once."),
             Option("--passphrase-file", "FILE", "The file whose first line is the passphrase."),
             JSON,
             CONFIG,
         ),
         ("edge restore edge-monday.backup",),
+    ),
+    Command(
+        "setup-file",
+        "OUT (--claim-code CODE | --passphrase-file FILE |\n"
+        "       --key FILE [--seal-file FILE]) [--for NAME] [--serial N] [--config FILE]",
+        "write a configuration with its files for a USB stick",
+        (
+            "Makes a setup file of the configuration, on any machine. Under the name edge-setup on a stick it is taken "
+            "by a box that believes it: one that nobody has claimed yet, by the claim code on its label; any, by a "
+            "passphrase that somebody types in its console; one whose signers (under [setup]) know the key that signed "
+            "it. The box leaves word on the stick.",
+            "Keys and passwords in it are sealed. Signed with --key, they need --seal-file, which the box has as "
+            "passphrase_file under [setup].",
+        ),
+        1,
+        1,
+        (
+            Option("--claim-code", "CODE", "The code on the label of a box that nobody has claimed."),
+            Option("--passphrase-file", "FILE", "The file whose first line is the passphrase."),
+            Option("--key", "FILE", "The private key that signs it, in PEM: Ed25519, or EC on P-256."),
+            Option("--seal-file", "FILE", "With --key: the file whose first line seals keys and passwords."),
+            Option("--for", "NAME", "The AE title or host name of the only box that may take it; any without it."),
+            Option("--serial", "N", "Its number, above that of the one before; without it, the seconds since 1970."),
+            CONFIG,
+        ),
+        (
+            "edge setup-file edge-setup --claim-code ABCDE-FGHJK",
+            "edge setup-file edge-setup --key signer.pem --for CT1",
+        ),
+    ),
+    Command(
+        "setup",
+        "[--take FOLDER [--passphrase-file FILE] [--within S]] [--json] [--config FILE]",
+        "list the setup files on sticks, and take one by its passphrase",
+        ("Says of each setup file on the sticks of the box that runs whether it was taken, and why not.",),
+        0,
+        0,
+        (
+            Option("--take", "FOLDER", "Take the one in this folder, on trial like a change of `edge settings`."),
+            Option("--passphrase-file", "FILE", "The file whose first line is the passphrase."),
+            Option("--within", "S", "How long the change is on trial, 10 to 3600; 0: it stays at once."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge setup", "edge setup --take /media/STICK"),
     ),
     Command(
         "reindex",

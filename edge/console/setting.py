@@ -22,7 +22,7 @@ def run(asked, loaded):
     return guarded(lambda: _RUN[asked.command.name](asked, loaded), loaded)
 
 
-def _do(loaded, verb, request, file=None):
+def do(loaded, verb, request, file=None):
     """Yield the rows of a verb and return its summary: of the box that runs, or of this process on the file itself."""
     channel = control.connect(loaded.config.box.state_dir)
     if channel is not None:
@@ -55,7 +55,7 @@ def _settings(asked, loaded):
 
 
 def _list(asked, loaded):
-    answer = Answer(_do(loaded, "settings", {}))
+    answer = Answer(do(loaded, "settings", {}))
     rows = list(answer)
     if asked.arguments:
         rows = [row for row in rows if _fits(row, asked.arguments[0])]
@@ -116,7 +116,7 @@ def _trial_words(summary):
 
 
 def _history(asked, loaded, name):
-    rows = list(_do(loaded, "history", {}))
+    rows = list(do(loaded, "history", {}))
     if "json" in asked.options:
         print_json(rows)
     elif not rows:
@@ -132,7 +132,7 @@ def _history(asked, loaded, name):
 
 
 def _difference(asked, loaded, name):
-    answer = Answer(_do(loaded, "difference", {"id": _number(asked.options[name], "--difference")}))
+    answer = Answer(do(loaded, "difference", {"id": _number(asked.options[name], "--difference")}))
     list(answer)
     print(answer.summary["diff"] or "nothing")
     return DONE
@@ -150,21 +150,21 @@ def _number(words, option):
 def _change(asked, loaded):
     request = {"edits": _edits(asked.options)}
     if "check" in asked.options:
-        answer = Answer(_do(loaded, "check", request))
+        answer = Answer(do(loaded, "check", request))
         rows = list(answer)
         for row in rows:
             print("%s: %s%s" % (row["level"], row["key"] and row["key"] + ": ", row["words"]))
         print(answer.summary["diff"] or ("nothing would change" if answer.summary["good"] else "it would not be taken"))
         return DONE if answer.summary["good"] else FAILED
-    return _changed(asked, loaded, "change", request)
+    return changed(asked, loaded, "change", request)
 
 
 def _decide(asked, loaded, name):
     if name == "restore":
-        return _changed(asked, loaded, name, {"id": _number(asked.options[name], "--restore")})
+        return changed(asked, loaded, name, {"id": _number(asked.options[name], "--restore")})
     if name == "reload":
-        return _changed(asked, loaded, name, {})
-    answer = Answer(_do(loaded, name, {}))
+        return changed(asked, loaded, name, {})
+    answer = Answer(do(loaded, name, {}))
     list(answer)
     if answer.summary.get("failure"):
         return complain(answer.summary["failure"], FAILED)
@@ -175,14 +175,14 @@ def _decide(asked, loaded, name):
     return DONE
 
 
-def _changed(asked, loaded, verb, request, file=None):
+def changed(asked, loaded, verb, request, file=None):
     """Ask for a change and say what came of it."""
     if "within" in asked.options:
         words = asked.options["within"]
         if not words.isdecimal() or not words.isascii() or len(words) > 9:
             raise UsageError("--within: expected a number of seconds, found %s" % words)
         request["within_s"] = int(words)
-    answer = Answer(_do(loaded, verb, request, file))
+    answer = Answer(do(loaded, verb, request, file))
     list(answer)
     summary = answer.summary
     if "json" in asked.options:
@@ -238,9 +238,9 @@ def _which(name):
 
 def _backup(asked, loaded):
     path = asked.arguments[0]
-    passphrase = _passphrase(asked, True)
+    words = passphrase(asked, True)
     with handing.Output(path) as file:
-        answer = Answer(_do(loaded, "backup", {"passphrase": passphrase}, file))
+        answer = Answer(do(loaded, "backup", {"passphrase": words}, file))
         list(answer)
     summary = answer.summary
     if path != "-":
@@ -255,13 +255,13 @@ def _restore(asked, loaded):
     path = asked.arguments[0]
     try:
         with open(path, "rb") if path != "-" else os.fdopen(os.dup(0), "rb") as file:
-            request = {"passphrase": _passphrase(asked, False), "users": "users" in asked.options}
-            return _changed(asked, loaded, "restore-backup", request, file)
+            request = {"passphrase": passphrase(asked, False), "users": "users" in asked.options}
+            return changed(asked, loaded, "restore-backup", request, file)
     except FileNotFoundError:
         return complain("%s: there is no such file" % shown(path), FAILED)
 
 
-def _passphrase(asked, is_new):
+def passphrase(asked, is_new):
     """Return the passphrase that a file has, or that a person types."""
     path = asked.options.get("passphrase-file")
     if path is not None:

@@ -6,7 +6,7 @@ import threading
 from edge.box import load
 from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
-from edge.service import consoles, parts, serials, words
+from edge.service import consoles, parts, serials, sticks, words
 from edge.service.settling import Settling
 from edge.service.telling import Telling
 from edge.verbs.box import Box
@@ -33,6 +33,7 @@ TABLE = (
     consoles.Console,
     serials.Line,
     Settling,
+    sticks.Sticks,
 )
 
 

@@ -28,6 +28,7 @@ class Settling(Part):
         super().__init__(running)
         self._asked = SimpleQueue()
         self.keeper = running.box.settings = Keeper(running.box.loaded, self._follow)
+        self.keeper.users_changed = running.box.access.users.reload
         self._thread = threading.Thread(target=self._run, name="settings", daemon=True)
 
     def start(self):

@@ -53,19 +53,7 @@ def make(kept, passphrase, disk, now=time.time):
     """
     if len(passphrase) < _PASSPHRASE:
         raise Unusable("the passphrase is too short: it keeps every key and password, so give %d letters" % _PASSPHRASE)
-    files, notes = [], []
-    for (section, number, key), path in _named(kept.text or "", kept.path):
-        try:
-            octets = writing.read(disk, path)
-            if octets is None:
-                raise FileNotFoundError(0, "there is no such file")
-        except OSError as error:
-            notes.append("%s is not in it: %s" % (path, (error.strerror or str(error)).lower()))
-            continue
-        if len(octets) > _FILE_LIMIT:
-            raise Unusable("%s is too long to be in a backup (%d octets)" % (path, len(octets)))
-        shown = base64.b64encode(octets).decode()
-        files.append({"section": section, "number": number, "key": key, "octets": shown})
+    files, notes = gathered(kept.text or "", kept.path, disk)
     try:
         users = writing.read(disk, users_path(kept.state_dir))
     except OSError as error:
@@ -94,8 +82,7 @@ def opened(octets, passphrase):
         found = json.loads(inside)
         schema = found["schema"]
         if schema == SCHEMA:
-            files = {(each["section"], each["number"], each["key"]): _octets(each["octets"]) for each in found["files"]}
-            setup = Setup(found["made"], found["text"], found["users"], files)
+            setup = Setup(found["made"], found["text"], found["users"], files_of(found["files"]))
             _check_users(setup.users)
             if isinstance(setup.text, str):
                 return setup
@@ -107,6 +94,34 @@ def opened(octets, passphrase):
     raise Unusable("what the passphrase opens is no backup of a box, or a damaged one")
 
 
+def gathered(text, config_path, disk):
+    """Return (rows of the files that the text of a configuration names, notes on those that cannot be had).
+
+    Raises Unusable.
+    """
+    files, notes = [], []
+    for (section, number, key), path in named(text, config_path):
+        try:
+            if os.path.exists(path) and not os.path.isfile(path):
+                continue  # a device, such as a serial line
+            octets = writing.read(disk, path)
+            if octets is None:
+                raise FileNotFoundError(0, "there is no such file")
+        except OSError as error:
+            notes.append("%s is not in it: %s" % (path, (error.strerror or str(error)).lower()))
+            continue
+        if len(octets) > _FILE_LIMIT:
+            raise Unusable("%s is too long to be in a backup (%d octets)" % (path, len(octets)))
+        shown = base64.b64encode(octets).decode()
+        files.append({"section": section, "number": number, "key": key, "octets": shown})
+    return files, notes
+
+
+def files_of(rows):
+    """Return {(section, number, key): octets} of the rows of files; ValueError, KeyError or TypeError for others."""
+    return {(each["section"], each["number"], each["key"]): _octets(each["octets"]) for each in rows}
+
+
 def plan(setup, kept, disk):
     """Return the Plan of restoring a Setup on the box of a keeper.Keeper; nothing is written.
 
@@ -114,7 +129,7 @@ def plan(setup, kept, disk):
     """
     text, notes = _own_state(setup.text, kept)
     files, edits = {}, []
-    for place, path in _named(text, kept.path):
+    for place, path in named(text, kept.path):
         if place not in setup.files:
             if not os.path.exists(path):
                 notes.append("%s is neither in the backup nor here" % path)
@@ -153,22 +168,26 @@ def put(plan, disk):
     return remove
 
 
-def put_users(setup, kept, disk):
-    """Let the users be those of a Setup that has some."""
-    path = users_path(kept.state_dir)
-    disk.make_parents(path)
-    writing.replace(disk, path, setup.users.encode())
+def users_of(setup, kept):
+    """Return the users of a Setup that has some, as Keeper.begin takes them: (path of their file, its text)."""
+    return users_path(kept.state_dir), setup.users
 
 
-def _named(text, config_path):
+def named(text, config_path):
     """Yield ((section, number, key), absolute path) of every file that a configuration names."""
+    folder = os.path.dirname(config_path)
+    for place, value in named_as_written(text):
+        yield place, os.path.normpath(os.path.join(folder, os.path.expanduser(value)))
+
+
+def named_as_written(text):
+    """Yield ((section, number, key), path as it stands there) of every file that a configuration names."""
     import tomllib
 
     try:
         meaning = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Unusable("the configuration in it is no TOML: %s" % error) from None
-    folder = os.path.dirname(config_path)
     for section in config.SECTIONS:
         found = meaning.get(section.name, [])
         tables = enumerate(found, 1) if section.repeated and isinstance(found, list) else [(None, found)]
@@ -176,8 +195,7 @@ def _named(text, config_path):
             for key in section.keys:
                 value = table.get(key.name) if isinstance(table, dict) else None
                 if key.kind is FILE and isinstance(value, str) and value != tls.SYSTEM:
-                    path = os.path.normpath(os.path.join(folder, os.path.expanduser(value)))
-                    yield (section.name, number, key.name), path
+                    yield (section.name, number, key.name), value
 
 
 def _own_state(text, kept):

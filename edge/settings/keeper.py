@@ -5,8 +5,8 @@ durable before the next (`writing`):
 
 1. the text is checked as the box checks it when it starts (`load.parse`); nothing is written for a mistake;
 2. the version is added to the history;
-3. the record of the trial is written, with the text that was before;
-4. the file is replaced;
+3. the record of the trial is written, with the text that was before, and the users where those are changed, too;
+4. the users are replaced, and the file;
 5. `apply` makes the running box follow.
 
 `confirm` removes the record. `revert` puts the text back that the record has, has it applied, and removes the record.
@@ -39,8 +39,10 @@ TEXT_LIMIT = 512 << 10  # octets of a configuration
 
 # A change that is not confirmed yet. id: the number of its version in the history; confirm_by: s since 1970, by the
 # clock of the box; who: str, who asked; words: what it is about; path: of the file; previous: the text before, None for
-# no file; digest: of the text that is tried
-Trial = namedtuple("Trial", ("id", "confirm_by", "who", "words", "path", "previous", "digest"))
+# no file; digest: of the text that is tried; users: None, or [path of their file, its text before, None for no file]
+Trial = namedtuple(
+    "Trial", ("id", "confirm_by", "who", "words", "path", "previous", "digest", "users"), defaults=(None,)
+)
 
 
 class Refusal(Exception):
@@ -85,7 +87,8 @@ class Keeper:
     """The configuration file, its history, and the change that is on trial; safe to use from any thread.
 
     path: of the file; text: what the box runs with, None for the built-in defaults; trial: the Trial, or None;
-    failure: why the running box could not go back, or None.
+    failure: why the running box could not go back, or None; users_changed: function that is called when the file of the
+    users has become another one.
     """
 
     def __init__(self, loaded, apply=None, disk=None, now=time.time, monotonic=time.monotonic):
@@ -100,6 +103,7 @@ class Keeper:
         self.path = path_of(loaded)
         self.history = history.History(os.path.join(self._folder, "history"), self._disk)
         self.failure = None
+        self.users_changed = lambda: None
         self.text = loaded.text
         self.trial = self._read_trial()
 
@@ -125,11 +129,12 @@ class Keeper:
 
     # Changes
 
-    def begin(self, text, who, words, within_s=WITHIN_S, based_on=None):
+    def begin(self, text, who, words, within_s=WITHIN_S, based_on=None, users=None):
         """Write and apply the text of a changed configuration; return its Trial, None where it stays without one.
 
         who: str; words: what it is about; within_s: how long it is on trial, 0 for no trial; based_on: `id` of the text
-        that was edited, None where that is no matter. Raises load.ConfigError with every mistake, Stale, or Refusal.
+        that was edited, None where that is no matter; users: None, or (path of their file, its text) to be on trial
+        with it. Raises load.ConfigError with every mistake, Stale, or Refusal.
         """
         with self._lock, self._alone():
             self._must_be_free()
@@ -138,7 +143,7 @@ class Keeper:
             if self.is_edited():
                 words = "%s was edited by hand since the box read it; take that in with `reload`, or put it back, first"
                 raise Stale(words % self.path, history.difference(self.text, self._read_file()))
-            return self._begin(text, who, words, within_s)
+            return self._begin(text, who, words, within_s, users)
 
     def reload(self, who, within_s=WITHIN_S):
         """Take in what somebody wrote into the file by hand, on trial like any change; returns and raises as begin."""
@@ -175,6 +180,7 @@ class Keeper:
             edited = self._read_file()
             if history.digest(edited) != gone.digest:
                 self._keep(edited, "", "edited by hand during a trial", history.WENT_BACK)
+            self._put_users_back(gone)
             self._write_file(gone.previous)
             self.text = gone.previous
             self._follow_back(gone)
@@ -211,6 +217,7 @@ class Keeper:
             return loaded
 
     def _settle(self, gone):
+        self._put_users_back(gone)
         found = history.digest(self._read_file(gone.path))
         if found == gone.digest:
             self._write_file(gone.previous, gone.path)
@@ -225,20 +232,25 @@ class Keeper:
 
     # How it is done
 
-    def _begin(self, text, who, words, within_s):
+    def _begin(self, text, who, words, within_s, users=None):
         loaded = self.checked(text)
         if within_s and not _LEAST_S <= within_s <= _MOST_S:
             raise Refusal("a trial takes %d to %d seconds, or 0 for none; asked for %d" % (_LEAST_S, _MOST_S, within_s))
-        if text == self.text == self._read_file():
+        if text == self.text == self._read_file() and users is None:
             raise Refusal("nothing would change")
         on_trial = self.has_box and within_s
         previous = self.text
         self._keep(previous, "", "as it was found", history.KEPT)
         version = self.history.add(text, who, words, self._now(), history.ON_TRIAL if on_trial else history.KEPT)
-        trial = Trial(version.id, self._now() + within_s, who, words, self.path, previous, version.digest)
+        before = users and [users[0], self._read_file(users[0])]
+        trial = Trial(version.id, self._now() + within_s, who, words, self.path, previous, version.digest, before)
         if self.has_box:  # without a trial, too: until it is applied it may have to go back
             self._write_trial(trial)
         try:
+            if users:
+                self._disk.make_parents(users[0])
+                self._write_file(users[1], users[0])
+                self.users_changed()
             self._write_file(text)
         except OSError as error:
             self._go_back(trial, history.REFUSED)
@@ -282,10 +294,18 @@ class Keeper:
 
     def _go_back(self, trial, outcome):
         """Put the file back that was before, and forget the trial."""
+        self._put_users_back(trial)
         if self._read_file() != trial.previous:
             self._write_file(trial.previous)
         writing.remove(self._disk, self._record())
         self._mark(trial.id, outcome)
+
+    def _put_users_back(self, gone):
+        if gone.users is not None:
+            path, before = gone.users
+            if self._read_file(path) != before:
+                self._write_file(before, path)
+            self.users_changed()
 
     def _follow_back(self, gone):
         if not self.has_box:
@@ -348,7 +368,7 @@ class Keeper:
         octets = writing.read(self._disk, self._record())
         try:
             found = json.loads(octets) if octets is not None else None
-            return found and Trial(*[found[field] for field in Trial._fields])
+            return found and Trial(**found)
         except (ValueError, KeyError, TypeError):
             return None
 

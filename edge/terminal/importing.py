@@ -23,6 +23,8 @@ def inward(talk):
     options = [("1", "Configuration"), ("2", "Certificate and key")]
     if talk.knows("restore-backup"):
         options.append(("3", "Backup of the whole configuration, with its secrets"))
+    if talk.knows("setups"):
+        options.append(("4", "Setup file on a USB stick"))
     chosen = yield from page.menu("Import", (), options)
     if chosen == "1":
         yield from _configuration(talk)
@@ -33,6 +35,23 @@ def inward(talk):
         file = yield from moving.received(talk)
         if file is not None:
             yield from adjusting.tried(talk, "restore-backup", passphrase=passphrase, file=file)
+    elif chosen == "4":
+        yield from _setups(talk)
+
+
+def _setups(talk):
+    """List the setup files on sticks; take one by its passphrase."""
+    rows, summary = yield from talk.done("setups", look=True)
+
+    def line(row, number):
+        return wrapped("%4d  %s: %s" % (number, row["folder"], row["words"]), indent="      ")
+
+    def pick(row):
+        passphrase = yield Ask("Passphrase of the setup file: ", True)
+        return (yield from adjusting.tried(talk, "take-setup", folder=row["folder"], passphrase=passphrase))
+
+    empty = "There is none. Looked below %s." % ", ".join((summary or {}).get("folders", ()))
+    yield from page.turn("Setup files", (), rows, line, pick, empty=empty)
 
 
 def _configuration(talk):

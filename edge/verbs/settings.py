@@ -1,25 +1,22 @@
 """Verbs on the configuration: what every key is, changes that are tried and confirmed, and the history of it all."""
 
-import time
-
 from edge.box import admission, load
 from edge.settings import catalogue, document, history, keeper, mask
-from edge.spool.disk import Disk
+from edge.verbs.trial import CHANGED, WITHIN, begun, keeper_of, meaning, outcome, refusing
 from edge.verbs.verb import ENGINEER, VIEWER, Argument, Refused, Verb
 
-_NO_KEEPER = "the configuration cannot be reached from here; use `edge settings`"
 _TOLD = 3  # of the changes that the history's words name
 
 
 def settings(box, request, who):
     """Yield a row for each key of each table; return the text, what it is told from others by, and the trial."""
-    kept = _keeper(box)
+    kept = keeper_of(box)
     see_all = who.may(ENGINEER)
     wanted = request.get("section")
     if wanted is not None and catalogue.section(wanted) is None:
         raise Refused("no section is called %s" % wanted)
     text = kept.text or ""
-    for row in catalogue.rows(_meaning(text), see_all, request.get("blank", False)):
+    for row in catalogue.rows(meaning(text), see_all, request.get("blank", False)):
         if wanted in (None, row["section"]):
             yield row
     trial = kept.trial
@@ -43,7 +40,7 @@ def check(box, request, who):
 
     alone: only what is wrong with the values of the edits, each by itself.
     """
-    kept = _keeper(box)
+    kept = keeper_of(box)
     if request.get("alone"):
         rows = [row for edit in _edits(request) for row in _alone(edit)]
         yield from rows
@@ -58,39 +55,39 @@ def check(box, request, who):
         yield {"line": None, "key": "", "words": str(refusal), "level": "mistake"}
         return {"good": False, "diff": "", "changes": []}
     yield from [_mistake(each, "warning") for each in loaded.warnings]
-    changes = catalogue.changes(_meaning(kept.text), _meaning(text))
+    changes = catalogue.changes(meaning(kept.text), meaning(text))
     diff = history.difference(kept.text, text, "now", "then")
     return {"good": True, "diff": diff if who.may(ENGINEER) else mask.text(diff), "changes": changes}
 
 
 def change(box, request, who):
     """Change the configuration, by edits or as a whole text, on trial; return the trial and what has changed."""
-    kept = _keeper(box)
+    kept = keeper_of(box)
     text = _wanted(kept, request)
-    return _begun(kept, request, text, who, lambda changes: _brief(changes) or "the text alone", request.get("id"))
+    return begun(kept, request, text, who, lambda changes: _brief(changes) or "the text alone", request.get("id"))
     yield  # a verb without rows is a generator all the same
 
 
 def reload(box, request, who):
     """Take in what was written into the file by hand, on trial; return as `change` does."""
-    kept = _keeper(box)
+    kept = keeper_of(box)
     before = kept.text
-    trial = _done(kept.reload, str(who), request.get("within_s", keeper.WITHIN_S))
-    return _outcome(kept, trial, catalogue.changes(_meaning(before), _meaning(kept.text)))
+    trial = refusing(kept.reload, str(who), request.get("within_s", keeper.WITHIN_S))
+    return outcome(kept, trial, catalogue.changes(meaning(before), meaning(kept.text)))
     yield
 
 
 def restore(box, request, who):
     """Make a version of the history the configuration again, on trial; return as `change` does."""
-    kept = _keeper(box)
+    kept = keeper_of(box)
     version = _version(kept, request["id"])
-    return _begun(kept, request, version.text, who, lambda changes: "version %d again" % version.id)
+    return begun(kept, request, version.text, who, lambda changes: "version %d again" % version.id)
     yield
 
 
 def accept(box, request, who):
     """Let a device send that was refused, on trial; return as `change` does."""
-    kept = _keeper(box)
+    kept = keeper_of(box)
     parts = [request[name] for name in ("calling", "address") if request.get(name)]
     if not parts:
         raise Refused("say who is to be accepted: the calling AE title, the address, or both")
@@ -99,7 +96,7 @@ def accept(box, request, who):
         read = admission.read_caller(caller)
     except ValueError as unfit:
         raise Refused("%s cannot stand in accept_calling: %s" % (caller, unfit)) from None
-    listed = _meaning(kept.text).get("dicom", {}).get("accept_calling", [])
+    listed = meaning(kept.text).get("dicom", {}).get("accept_calling", [])
     listed = listed if isinstance(listed, list) else [listed]
     if not listed:
         raise Refused("anyone may send: accept_calling under [dicom] is empty; it was refused for another reason")
@@ -107,29 +104,29 @@ def accept(box, request, who):
         raise Refused("%s is accepted already; it was refused for another reason" % caller)
     edit = {"section": "dicom", "key": "accept_calling", "value": [*listed, caller]}
     text = _edited(kept, [edit])
-    return _begun(kept, request, text, who, lambda changes: "%s accepted" % caller)
+    return begun(kept, request, text, who, lambda changes: "%s accepted" % caller)
     yield
 
 
 def confirm(box, request, who):
     """Let the change that is on trial stay; return what the configuration is told from others by."""
-    kept = _keeper(box)
-    _done(kept.confirm, request.get("trial"), str(who))
+    kept = keeper_of(box)
+    refusing(kept.confirm, request.get("trial"), str(who))
     return {"id": kept.id}
     yield
 
 
 def revert(box, request, who):
     """Put back what was before the trial; return what the configuration is told from others by."""
-    kept = _keeper(box)
-    _done(kept.revert, "as %s asked" % who, request.get("trial"))
+    kept = keeper_of(box)
+    refusing(kept.revert, "as %s asked" % who, request.get("trial"))
     return {"id": kept.id, "failure": kept.failure}
     yield
 
 
 def versions(box, request, who):
     """Yield a row for each version of the configuration, the newest first; return how many are kept at most."""
-    kept = _keeper(box)
+    kept = keeper_of(box)
     for each in kept.history.versions():
         yield {
             "id": each.id,
@@ -144,7 +141,7 @@ def versions(box, request, who):
 
 def difference(box, request, who):
     """Return what a version of the history changed; with `now`, what restoring it would."""
-    kept = _keeper(box)
+    kept = keeper_of(box)
     version = _version(kept, request["id"])
     if request.get("now"):
         diff = history.difference(kept.text, version.text, "now", "version %d" % version.id)
@@ -156,68 +153,7 @@ def difference(box, request, who):
     yield
 
 
-def backup(box, request, who):
-    """Write the configuration, the files that it names and the users as one sealed file; return what is in it."""
-    from edge.settings import backup as backups  # only who makes one pays for it
-
-    kept = _keeper(box)
-    octets, files, has_users, notes = _usable(backups, backups.make, kept, request["passphrase"], Disk())
-    request["file"].write(octets)
-    return {"bytes": len(octets), "files": files, "users": has_users, "notes": notes}
-    yield
-
-
-def restore_backup(box, request, who):
-    """Make the configuration of a backup the box's, on trial; return as `change` does."""
-    from edge.settings import backup as backups
-
-    kept, disk = _keeper(box), Disk()
-    octets = request["file"].read(backups.LIMIT_BYTES + 1)
-    if len(octets) > backups.LIMIT_BYTES:
-        raise Refused("it is longer than any backup")
-    setup = _usable(backups, backups.opened, octets, request["passphrase"])
-    if request.get("users") and setup.users is None:
-        raise Refused("there are no users in this backup; leave them out")
-    plan = _usable(backups, _done, backups.plan, setup, kept, disk)
-    remove = _usable(backups, backups.put, plan, disk)
-    notes = list(plan.notes)
-    try:
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(setup.made))
-        done = _begun(kept, request, plan.text, who, lambda changes: "the backup of " + made)
-    except Refused:
-        remove()
-        raise
-    if request.get("users"):
-        _done(backups.put_users, setup, kept, disk)
-        access = getattr(box, "access", None)
-        if access is not None:
-            access.users.reload()
-        notes.append("the users are those of the backup, whatever becomes of the trial")
-    return {**done, "notes": notes}
-    yield
-
-
 # How it is done
-
-
-def _usable(backups, action, *arguments):
-    """Return what `action` returns; what is wrong with a backup as the verb's refusal."""
-    try:
-        return action(*arguments)
-    except backups.Unusable as error:
-        raise Refused(str(error)) from None
-
-
-def _keeper(box):
-    if box.settings is None:
-        raise Refused(_NO_KEEPER)
-    return box.settings
-
-
-def _meaning(text):
-    import tomllib
-
-    return tomllib.loads(text or "")
 
 
 def _edits(request):
@@ -258,43 +194,6 @@ def _mistake(found, level):
     return {"line": found.line, "key": found.key, "words": found.words, "level": level}
 
 
-def _begun(kept, request, text, who, say, based_on=None):
-    """Begin a trial of a text; `say` makes the history's words of the list of changes."""
-    try:
-        changes = catalogue.changes(_meaning(kept.text), _meaning(text))
-    except (ValueError, AttributeError):  # it is no TOML, or odd, of which the keeper says more
-        changes = []
-    within_s = request.get("within_s", keeper.WITHIN_S)
-    trial = _done(kept.begin, text, str(who), say(changes), within_s, based_on)
-    return _outcome(kept, trial, changes)
-
-
-def _outcome(kept, trial, changes):
-    return {
-        "trial": trial and trial.id,
-        "confirm_by": trial and trial.confirm_by,
-        "running": kept.has_box,
-        "id": kept.id,
-        "path": kept.path,
-        "changes": changes,
-    }
-
-
-def _done(action, *arguments):
-    """Return what the keeper's `action` returns; its refusals as the verb's."""
-    try:
-        return action(*arguments)
-    except load.ConfigError as error:
-        raise Refused("\n".join(error.lines())) from None
-    except keeper.Stale as stale:
-        raise Refused(str(stale) + (stale.diff and "\n" + mask.text(stale.diff) or "")) from None
-    except keeper.Refusal as refusal:
-        raise Refused(str(refusal)) from None
-    except OSError as error:
-        what = error.filename or "the configuration"
-        raise Refused("%s cannot be written: %s" % (what, (error.strerror or str(error)).lower())) from None
-
-
 def _version(kept, number):
     found = kept.history.get(number)
     if found is None:
@@ -317,23 +216,9 @@ def _brief(changes):
     return "; ".join(words)
 
 
-CHANGED = {
-    "trial": "number?",
-    "confirm_by": "time?",
-    "running": "truth",
-    "id": "text",
-    "path": "text",
-    "changes": [{"key": "text", "before": "text?", "after": "text?"}],
-}
-WITHIN = Argument(
-    "within_s",
-    "number",
-    "How long the change is on trial, 10 to 3600 s, 120 without it; then it goes back. 0: it stays at once.",
-)
 _EDITS = Argument("edits", "hidden", "What to change: a list of edits, each of a section and a key, or of a table.")
 _TEXT = Argument("text", "secret", "The whole text instead of edits.")
 _TRIAL = Argument("trial", "number", "Which change; without it, whichever is on trial.")
-_PASSPHRASE = Argument("passphrase", "secret", "What the file is, or is to be, sealed by.", True)
 _VERSION = Argument("id", "number", "The version, by its number in the history.", True)
 
 VERBS = (
@@ -454,30 +339,6 @@ VERBS = (
         None,
         CHANGED,
         changes=True,
-        slow=True,
-    ),
-    Verb(
-        "backup",
-        "write the configuration, its files and the users as one sealed file",
-        backup,
-        ENGINEER,
-        (_PASSPHRASE,),
-        None,
-        {"bytes": "number", "files": "number", "users": "truth", "notes": ["text"]},
-        changes=True,
-        file="out",
-        slow=True,
-    ),
-    Verb(
-        "restore-backup",
-        "make the configuration of a backup the box's, on trial",
-        restore_backup,
-        ENGINEER,
-        (_PASSPHRASE, Argument("users", "truth", "Take the users of the backup, too; they stay."), WITHIN),
-        None,
-        {**CHANGED, "notes": ["text"]},
-        changes=True,
-        file="in",
         slow=True,
     ),
     Verb(

@@ -41,6 +41,7 @@ _WORDS_OF = (
     ("journal", "the journal was damaged"),
     ("index", "the index is not in order"),
     ("house", "keeping house fails"),
+    ("setup", "a setup file on a stick is not taken; see `edge setup`"),
     ("TLS ", "%(key)s does not work: its files cannot be used"),
 )
 

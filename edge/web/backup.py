@@ -1,11 +1,11 @@
 """The backup of the whole configuration, sealed under a passphrase, and the way back."""
 
-from edge.web import page, settings
+from edge.web import page, settings, words
 from edge.web.markup import el, join
 
 
 def render(ask, request):
-    """Return the page of backup and restore."""
+    """Return the page of backup, restore and setup files."""
     return join(
         page.card(
             "Backup",
@@ -30,16 +30,43 @@ def render(ask, request):
                 el("div", el("label", "Its passphrase", for_="f-restore"), el("input", id="f-restore", type="password",
                    name="passphrase", required=True, autocomplete="off"), class_="field"),
                 el("p", el("label", el("input", type="checkbox", name="users", value="1"),
-                   " Take the users of the backup too; they stay, whatever becomes of the trial")),
+                   " Take the users of the backup too: to keep the change, log in as one of them")),
                 page.button("Restore"),
                 upload=True,
             ),
             class_="for-engineer",
         ),
+        page.card("Setup files on sticks", _setups(ask, request), class_="for-engineer"),
     )  # fmt: skip
 
 
-NEEDS = ("backup", "restore-backup")
+_KINDS = {"taken": "ok", "on trial": "warn", "waiting": "warn", "refused": "bad"}
+
+
+def _setups(ask, request):
+    rows, found = ask("setups")
+    lines = [(each["folder"], page.state(_KINDS[each["state"]], each["state"]), each["words"],
+              words.instant(each["at"])) for each in rows]  # fmt: skip
+    looked = "There is none below %s. `edge setup-file` makes one." % " or ".join(found["folders"])
+    waiting = [each["folder"] for each in rows if each["state"] != "taken"]
+    return join(
+        page.table("Setup files", ("Stick", "", "What became of it", "When"), lines, looked),
+        [_take(request, folder) for folder in waiting],
+    )
+
+
+def _take(request, folder):
+    return page.form(
+        request,
+        "/backup/setup",
+        el("input", type="hidden", name="folder", value=folder),
+        page.field("Passphrase of the one in %s" % folder, "passphrase", type="password", required=True,
+                   autocomplete="off", of=folder),
+        page.button("Take it"),
+    )  # fmt: skip
+
+
+NEEDS = ("backup", "restore-backup", "setups", "take-setup")
 PAGES = (page.Page("/backup", "Backup", "engineer", render, page.KEEP),)
 ACTIONS = (
     page.Action(
@@ -57,6 +84,13 @@ ACTIONS = (
         lambda form, done: "\n".join([settings.said_of_change(form, done), *done["notes"]]),
         lambda form, done: settings.after_change(form, done) if done is not None else "/backup",
         upload="file",
+    ),
+    page.Action(
+        "/backup/setup",
+        "take-setup",
+        page.asked("folder", "passphrase"),
+        lambda form, done: "\n".join([settings.said_of_change(form, done), *done["notes"]]),
+        lambda form, done: settings.after_change(form, done) if done is not None else "/backup",
     ),
 )
 LIVE = ()

@@ -14,6 +14,7 @@ _CALLED = {
     "limits": "Space and limits",
     "console": "This console",
     "serial": "Serial line",
+    "setup": "Setup files",
     "destination": "Destinations",
     "route": "Routes",
     "modality": "Modalities",

@@ -55,18 +55,19 @@ ORDER = {
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport reach here tls certificate alerts doors channel witness manners half report inbound listener"
     " outbound committing web heads httpd tus",
-    "box": "sameness admission values section commitment relaying alerting serials console_keys encryption rule_keys"
-    " config rules positions load reference troubles",
+    "box": "sameness admission values section commitment relaying alerting serials setups console_keys encryption"
+    " rule_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "verbs": "verb box machine status jobs ways watching objects zipped studies alerts logs settings access table",
+    "verbs": "verb box machine status jobs ways watching objects zipped studies alerts logs trial settings"
+    " carrying access table",
     "web": "markup words page said fields home queue associations settings versions backup destinations storage alerts"
     " logs studies viewer entry people audit contents forms workers server guard live openapi api app",
     "terminal": "plain effects line ymodem page session talk shapes state waiting adjusting peers moving importing"
     " anything entry menu",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
-    "settings": "writing history keeper mask lines catalogue document backup",
+    "settings": "writing history keeper mask lines catalogue document backup sticks setup taking",
     "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"
     " webhook mail gpio channels alerts bundle watcher",
     "demo": "canvas pictures phantom link archive modality proof view box day",

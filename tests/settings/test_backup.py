@@ -118,12 +118,49 @@ def test_on_another_box_the_files_lie_where_the_configuration_says(box, tmp_path
         assert os.stat(path).st_mode & 0o777 == 0o600
     assert found.box.state_dir == str(two / "lib")
     assert (secrets / "token").read_bytes() == b"that of another"
-    assert (two / "lib" / "console" / "users.json").read_text() == USERS
+    users = two / "lib" / "console" / "users.json"
+    assert users.read_text() == USERS
     assert len(said["notes"]) == 4 and "token_file of [[destination]] 1 is now " in said["notes"][1]
     assert "[tls]  # ours" in (two / "edge.toml").read_text()
     assert said["trial"] is not None
     other.settings.revert("in a test")
     assert (two / "edge.toml").read_text() == '[box]\nstate_dir = "./lib"  # here\n'
+    assert not users.exists()  # they were on trial, too
+
+
+@pytest.mark.parametrize("ends", ["confirmed", "reverted", "a crash", "not applied"])
+def test_restored_users_stay_or_go_with_the_trial(box, tmp_path, ends):
+    octets, _ = backed_up(box)
+    mine = USERS.replace("anna", "otto")
+    fails = []
+
+    def follow(loaded):
+        if fails:
+            raise OSError(98, "Address already in use")
+
+    other = make_box(tmp_path / "two", "", follow)
+    path = tmp_path / "two" / "var" / "console" / "users.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(mine)
+    reloaded = []
+    other.settings.users_changed = lambda: reloaded.append(path.read_text())
+    if ends == "not applied":
+        fails.append(True)
+        with pytest.raises(Refused, match="all is as it was"):
+            ask(other, "restore-backup", io.BytesIO(octets), users=True)
+        assert path.read_text() == mine and reloaded == [USERS, mine]
+        return
+    ask(other, "restore-backup", io.BytesIO(octets), users=True)
+    assert path.read_text() == USERS and reloaded == [USERS]
+    if ends == "confirmed":
+        other.settings.confirm(None, "anna")
+        assert path.read_text() == USERS
+    elif ends == "reverted":
+        other.settings.revert("in a test")
+        assert path.read_text() == mine and reloaded == [USERS, mine]
+    else:
+        keeper.settle(load.load(str(tmp_path / "two" / "edge.toml")))  # as whoever starts the box does
+        assert path.read_text() == mine
 
 
 def test_on_the_same_box_nothing_is_copied_and_the_change_is_on_trial(box):

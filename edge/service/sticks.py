@@ -1,0 +1,158 @@
+"""Setup files on USB sticks: a thread that sleeps until something is mounted, and has what it finds there taken.
+
+The kernel says when a mount comes or goes. What appears in a folder without a mount is seen within half a minute.
+"""
+
+import logging
+import os
+import threading
+
+from edge.service.consoles import Console
+from edge.service.part import Part
+from edge.service.settling import Settling
+from edge.settings import sticks
+from edge.verbs.verb import ENGINEER, Asker
+
+_log = logging.getLogger("edge.service")
+
+_MOUNTS = "/proc/self/mountinfo"
+_LOOK_MS = 30_000
+_JOIN_S = 5.0
+_ANSWER_S = 5.0  # for a port of the box itself
+_TROUBLE = "setup"
+_LEVELS = {"taken": "info", "waiting": "warning", "refused": "error"}
+
+
+class Sticks(Part):
+    """The one who looks at sticks: `setups` of the box."""
+
+    name = "setup files"
+    is_late = True
+
+    def __init__(self, running):
+        super().__init__(running)
+        self._thread = None
+        self._wake = self._waker = None
+        self._made = None
+        self._lock = threading.Lock()
+        running.box.setups = self
+
+    def start(self):
+        """Begin to look."""
+        self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._thread = threading.Thread(target=self._run, name="sticks", daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        """Look no more. What is being taken is waited for a moment, unless it is what has asked for this."""
+        if self._thread is None:
+            return
+        waker, self._waker = self._waker, None
+        os.close(waker)
+        if self._thread is not threading.current_thread():
+            self._thread.join(_JOIN_S)
+
+    def wants(self, old, new):
+        """Say whether it looks elsewhere."""
+        return old.setup != new.setup
+
+    def renew(self, old, new):
+        """Look there now."""
+        if self._waker is not None:
+            try:
+                os.write(self._waker, b".")
+            except BlockingIOError:
+                pass  # it will look anyway
+
+    def taker(self):
+        """Return the taking.Taker, which nobody pays for before there is a stick."""
+        from edge.settings import taking
+
+        with self._lock:
+            if self._made is None:
+                box = self.running.box
+                self._made = taking.Taker(
+                    self.running[Settling].keeper, lambda: box.config, box.access.claim_code, self._fault, self._told
+                )
+            return self._made
+
+    def look(self):
+        """Look at the folders of sticks, and have taken what is new there."""
+        there = sticks.find(self.running.box.config.setup.stick_dirs)
+        if there or self._made is not None:
+            self.taker().look(there)
+            refused = [each for each in self.taker().found() if each.state == "refused"]
+            if refused:
+                words = "the setup file in %s is not taken: %s" % (refused[0].folder, refused[0].words)
+                self.running.spool.health.report(_TROUBLE, words)
+            else:
+                self.running.spool.health.clear(_TROUBLE)
+
+    def _run(self):
+        import select
+
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        try:
+            mounts = os.open(_MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
+            poll.register(mounts, select.POLLPRI)
+        except OSError:
+            mounts = None  # a machine without /proc: half a minute will do
+        try:
+            while True:
+                try:
+                    self.look()
+                except Exception:
+                    _log.exception("looking for a setup file failed inside this box")
+                poll.poll(_LOOK_MS)
+                if self._waker is None:
+                    return
+                self._drain()
+        finally:
+            os.close(self._wake)
+            if mounts is not None:
+                os.close(mounts)
+
+    def _drain(self):
+        try:
+            while os.read(self._wake, 512):
+                pass
+        except BlockingIOError:
+            pass
+
+    def _told(self, folder, state, words, serial):
+        """Have it known what became of a file that nobody asked for."""
+        box = self.running.box
+        said = "the setup file in %s: %s" % (folder, words)
+        _log.log(logging.INFO if state == "taken" else logging.WARNING, "%s", said)
+        if box.events is not None:
+            box.events.note(said, _LEVELS[state])
+        if state != "waiting":
+            failure = words if state == "refused" else None
+            who = Asker("", ENGINEER, "setup file", folder)
+            box.audit.write(who, "take-setup", {"folder": folder}, {"serial": serial}, failure)
+
+    def _fault(self):
+        """Say why the box does not answer at its ports, None when it does."""
+        running, settings = self.running, self.running.box.config
+        places = [(settings.dicom.bind, port) for port in (running.listener.port, running.listener.tls_port)]
+        server = running[Console].server
+        if settings.console.on and server is not None:
+            places.append((settings.console.bind, server.port))
+        for bind, port in places:
+            why = None if port is None else _silent(bind, port)
+            if why is not None:
+                return "nothing answers at port %d: %s" % (port, why)
+        return None
+
+
+def _silent(bind, port):
+    """Say why nothing takes a connection at a port of this machine, None when something does."""
+    import socket
+
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)
+    try:
+        with socket.create_connection((host, port), _ANSWER_S):
+            return None
+    except OSError as error:
+        return (error.strerror or str(error)).lower()

@@ -1,0 +1,73 @@
+"""Changes of the configuration as verbs make them: begun on trial, refused in words, and answered alike."""
+
+from edge.box import load
+from edge.settings import catalogue, keeper, mask
+from edge.verbs.verb import Argument, Refused
+
+_NO_KEEPER = "the configuration cannot be reached from here; use `edge settings`"
+
+CHANGED = {
+    "trial": "number?",
+    "confirm_by": "time?",
+    "running": "truth",
+    "id": "text",
+    "path": "text",
+    "changes": [{"key": "text", "before": "text?", "after": "text?"}],
+}
+WITHIN = Argument(
+    "within_s",
+    "number",
+    "How long the change is on trial, 10 to 3600 s, 120 without it; then it goes back. 0: it stays at once.",
+)
+
+
+def keeper_of(box):
+    """Return the keeper.Keeper of a Box; Refused without one."""
+    if box.settings is None:
+        raise Refused(_NO_KEEPER)
+    return box.settings
+
+
+def meaning(text):
+    """Return what the text of a configuration says, as a dict."""
+    import tomllib
+
+    return tomllib.loads(text or "")
+
+
+def begun(kept, request, text, who, say, based_on=None, users=None):
+    """Begin a trial of a text. say: makes the history's words of what changes; users: as Keeper.begin has it."""
+    try:
+        changes = catalogue.changes(meaning(kept.text), meaning(text))
+    except (ValueError, AttributeError):  # it is no TOML, or odd, of which the keeper says more
+        changes = []
+    within_s = request.get("within_s", keeper.WITHIN_S)
+    trial = refusing(kept.begin, text, str(who), say(changes), within_s, based_on, users)
+    return outcome(kept, trial, changes)
+
+
+def outcome(kept, trial, changes):
+    """Return the summary of a change: CHANGED."""
+    return {
+        "trial": trial and trial.id,
+        "confirm_by": trial and trial.confirm_by,
+        "running": kept.has_box,
+        "id": kept.id,
+        "path": kept.path,
+        "changes": changes,
+    }
+
+
+def refusing(action, *arguments):
+    """Return what the keeper's `action` returns; its refusals as the verb's."""
+    try:
+        return action(*arguments)
+    except load.ConfigError as error:
+        raise Refused("\n".join(error.lines())) from None
+    except keeper.Stale as stale:
+        raise Refused(str(stale) + (stale.diff and "\n" + mask.text(stale.diff) or "")) from None
+    except keeper.Refusal as refusal:
+        raise Refused(str(refusal)) from None
+    except OSError as error:
+        what = error.filename or "the configuration"
+        raise Refused("%s cannot be written: %s" % (what, (error.strerror or str(error)).lower())) from None
