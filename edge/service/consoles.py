@@ -144,10 +144,10 @@ class Console(Part):
                 if before is not None:
                     threading.Thread(target=before.stop, args=(_DRAIN_S,), name="old console", daemon=True).start()
             elif before is not None:
-                from edge.web import app
+                from edge.web import encryption
 
                 before.settings = _settings(new)
-                before.context = app.make_context(new, self.running.box.access)
+                before.context = encryption.make_context(new, self.running.box.access)
 
 
 def _unforeseen(error):
@@ -158,9 +158,9 @@ def _unforeseen(error):
 
 def _make(box, settings):
     """Return the server.Server of a config.Config, bound and not started. Raises OSError, selfmade.CannotMake."""
-    from edge.web import app, server  # only a box with a console pays for them
+    from edge.web import app, encryption, server  # only a box with a console pays for them
 
-    context = app.make_context(settings, box.access)
+    context = encryption.make_context(settings, box.access)
     made = server.Server(_settings(settings), context)
     made.serve(app.App(box, made.loop))
     return made

@@ -31,6 +31,7 @@ def settings(box, request, who):
         "left_s": kept.left_s(),
         "tried_by": trial and trial.who,
         "words": trial and mask.text(trial.words),
+        "before": trial and (trial.previous if see_all else mask.text(trial.previous or "")),
         "failure": kept.failure,
     }
 
@@ -261,6 +262,7 @@ VERBS = (
             "left_s": "number?",
             "tried_by": "text?",
             "words": "text?",
+            "before": "text?",
             "failure": "text?",
         },
     ),

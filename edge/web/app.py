@@ -11,10 +11,9 @@ from microdot import Microdot, Request
 from microdot.microdot import NoCaseDict
 
 from edge.access.access import Denied
-from edge.box import console_keys
 from edge.verbs import table
 from edge.verbs.verb import Asker, Misused, Refused
-from edge.web import contents, entry, forms, guard, page
+from edge.web import contents, entry, forms, guard, page, place
 from edge.web.api import Api, failed
 from edge.web.guard import Guard, Refusal, answer, went
 from edge.web.live import Broadcast, TooMany
@@ -61,6 +60,7 @@ class _Shown:
         self.form = page.given(request.form_fields)
         self.who = visitor.who
         self.csrf = visitor.csrf
+        self.here = place.here(request)
         self.refused = said_no
 
 
@@ -180,7 +180,7 @@ class App:
         shown = _Shown(request, visitor)
         live = 'data-live="' in body
         pages = self._menu(visitor)
-        text = page.frame(shown, title, body, pages, self._guard.said(visitor), self._name(), live)
+        text = page.frame(shown, title, body, pages, self._guard.said(visitor, request.path), self._name(), live)
         return answer(text, status)
 
     def _menu(self, visitor):
@@ -212,7 +212,8 @@ class App:
 
     async def _streamed(self, request, visitor, shown_page):
         shown = _Shown(request, visitor)
-        head, tail = page.around(shown, shown_page.title, self._menu(visitor), self._guard.said(visitor), self._name())
+        flashes = self._guard.said(visitor, request.path)
+        head, tail = page.around(shown, shown_page.title, self._menu(visitor), flashes, self._name())
 
         def write(file):
             file.write(head.encode())
@@ -248,9 +249,18 @@ class App:
                 self._guard.say(visitor, "bad", _sentence(error))
                 return went(action.back(form, None))
             self._guard.say(visitor, "ok", action.said(form, summary))
-            return went(action.back(form, summary))
+            back = action.back(form, summary)
+            return self._led(request, visitor, back) or went(back)
 
         return handler
+
+    def _led(self, request, visitor, path):
+        """Return the Response that leads to where the console is now; None where it has not moved."""
+        found = place.led(place.here(request), self._box.config.console, path)
+        if found is not None:
+            response = self._framed(request, visitor, "The console moves", found[0])
+            response.headers.update(found[1])
+            return response
 
     def _title_of(self, path):
         """Return the title of the page that an action belongs to."""
@@ -410,32 +420,6 @@ class App:
             return failed(503, str(error))
         kind = _OPENMETRICS + "; version=1.0.0" if is_open else "text/plain; version=0.0.4"
         return answer(file.getvalue(), 200, kind + "; charset=utf-8", {"Vary": "Accept"})
-
-
-def make_context(settings, access):
-    """Return the function of no arguments that gives the ssl.SSLContext of a new connection, or None for plain text.
-
-    settings: config.Config. A certificate of the configuration that cannot be used leaves the box's own, so that
-    somebody can get in and mend it. Raises selfmade.CannotMake.
-    """
-    if not settings.console.tls:
-        return lambda: None
-    from edge.net import tls
-
-    own = tls.Terms(*access.certificate(), None, settings.tls.profile, None, tls.NONE)
-    fallback = tls.Server(own)
-    terms = console_keys.server_terms(settings)
-    if terms is None:
-        return fallback.context
-    given = tls.Server(terms)
-
-    def context():
-        try:
-            return given.context()
-        except tls.Unusable:
-            return fallback.context()
-
-    return context
 
 
 def _request(app, head, body, peer):

@@ -73,10 +73,13 @@ def _cells(each, now):
             words.when(each["ended"] if often else each["began"], now),
             not often and el("div", "for ", words.span(each["seconds"]), class_="soft"),
         ),
-        join(count, each["bytes"] > 0 and el("div", words.octets(each["bytes"]), class_="soft")),
+        join(
+            el("span", count, class_="whole"),
+            each["bytes"] > 0 and el("div", words.octets(each["bytes"]), class_="soft"),
+        ),
         join(
             page.state(_KINDS.get(each["end"], "bad"), each["end"]),
-            each["why"] and el("p", each["why"], class_="soft"),
+            each["why"] != each["end"] and el("p", each["why"], class_="soft"),
         ),
         _agreed(each),
         page.press("Accept", "/associations/accept", "", "engineer", about, **who) if refused else None,
@@ -88,7 +91,7 @@ def _agreed(each):
     if not contexts:
         return "–"
     taken = sum([one["accepted"] is not None for one in contexts])
-    brief = "%d of %d" % (taken, len(contexts))
+    brief = el("span", "%d of %d" % (taken, len(contexts)), class_="whole")
     return page.link(brief, "/association", began=repr(float(each["began"])), address=each["address"])
 
 
@@ -119,7 +122,7 @@ def render_one(ask, request):
         ("Ended", words.when(each["ended"], now, "is open")),
         ("Objects", "%s, %s; %s refused" % (count, words.octets(each["bytes"]), words.figure(each["refused"]))),
         ("How it ended", page.state(_KINDS.get(each["end"], "bad"), each["end"])),
-        ("Why", each["why"] or None),
+        ("Why", each["why"] if each["why"] != each["end"] else None),
     )
     heads = ("SOP Class", "Taken", "Proposed transfer syntaxes")
     return join(

@@ -44,7 +44,19 @@ def _whole(done):
 def _outcome(each):
     if each["failure"]:
         return page.state("bad", each["failure"])
-    return _pairs(each["outcome"]) or page.state("ok", "done")
+    outcome = each["outcome"] if isinstance(each["outcome"], dict) else {}
+    if "changes" in outcome:
+        return el("ul", [el("li", _change(one)) for one in outcome["changes"]]) or page.state("ok", "done")
+    return _pairs({key: one for key, one in outcome.items() if one is not None}) or page.state("ok", "done")
+
+
+def _change(one):
+    """Return in words a key of the configuration that was changed."""
+    if one["after"] is None:
+        return "%s taken out" % one["key"]
+    if one["before"] is None:
+        return "%s = %s" % (one["key"], one["after"])
+    return "%s = %s, was %s" % (one["key"], one["after"], one["before"])
 
 
 def _pairs(found):
@@ -55,7 +67,7 @@ def _pairs(found):
         return str(found)
     said = ["%s: %s" % (key, value if isinstance(value, str) else json.dumps(value)) for key, value in found.items()]
     text = ", ".join(said)
-    return text if len(text) <= 300 else el("details", el("summary", text[:120] + "…"), text)
+    return text if len(text) <= 300 else el("details", el("summary", text[:120] + "…", class_="long"), text)
 
 
 PAGES = (page.Page("/audit", "Audit", "engineer", render, page.KEEP),)

@@ -15,6 +15,7 @@ from microdot import Response
 from edge.access import secret, selfmade
 from edge.net import here
 from edge.verbs.verb import ROLES, Asker
+from edge.web.markup import el, join
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -41,6 +42,7 @@ _NAMES_S = 5.0  # after so long the machine is asked again for its names and add
 _FLASHES = 5
 _OPEN_PATHS = ("/static/", "/login", "/health")
 _SAFE = ("GET", "HEAD")
+_TRIAL = "/settings/trial"  # the page on which a change is kept
 
 
 class Refusal(Exception):
@@ -247,9 +249,13 @@ class Guard:
             self._flashes = {number: said for number, said in self._flashes.items() if number in open_now}
             self._flashes.setdefault(visitor.session.number, deque(maxlen=_FLASHES)).append((kind, words))
 
-    def said(self, visitor):
-        """Return, once, what he is to be told: (kind, words)."""
-        return tuple(self._flashes.pop(visitor.session.number, ())) if visitor.session is not None else ()
+    def said(self, visitor, path):
+        """Return, once, what he is to be told on a page: (kind, words); on each, that a change is on trial."""
+        found = tuple(self._flashes.pop(visitor.session.number, ())) if visitor.session is not None else ()
+        settings = self._box.settings
+        if visitor.who is not None and settings is not None and settings.trial is not None and path != _TRIAL:
+            found += (("warn", join("A change is on trial. ", el("a", "Keep it or put it back", href=_TRIAL))),)
+        return found
 
 
 class _Early:

@@ -70,12 +70,15 @@ def _more(found):
     held = sum(each["jobs"]["held"] for each in found["destinations"]) or found["kept"]["held"]
     if not found["kept"]["objects"]:
         line = "Nothing has come in yet."
-    elif waiting:
-        line = "%s on the way; everything else was delivered." % words.count(waiting, "object is", "objects are")
-    elif held:
-        line = "%s held until somebody decides." % words.count(held, "delivery is", "deliveries are")
+    elif waiting or held:
+        parts = [waiting and "%s on the way" % words.count(waiting, "delivery is", "deliveries are")]
+        parts.append(held and "%s held until somebody decides" % words.figure(held))
+        line = "%s; everything else was delivered." % ", ".join([each for each in parts if each])
     else:
         line = "What came in was delivered."
+    down = [each["name"] for each in found["destinations"] if each["configured"] and not each["up"]]
+    if down and found["troubles"]:  # without any, the words above this line say it
+        line += " %s cannot be reached." % " and ".join(down)
     if not found["takes_objects"]:
         line += " Modalities are told to try again later."
     return el("p", line)

@@ -22,7 +22,6 @@ _KINDS = {"waiting": "off", "sending": "busy", "sent": "busy", "held": "warn", "
 _HOLDS = {
     "conflict": "Other octets came under a SOP Instance UID that was here already. Compare both, then release one or "
     "remove one.",
-    "unrouted": "No route takes it. Send it to a destination, and add a route for the next ones.",
     "found": "Its file was found without a line in the journal. Send it to a destination, or remove it.",
     "rotten": "Its file is not what was received any more. Send it again from where it came, which mends it, or remove "
     "it.",
@@ -155,13 +154,21 @@ def _held(objects, number, names, now):
                 each["id"],
                 "%s from %s" % (each["modality"] or "object", each["calling"] or "a file"),
                 words.when(each["received"], now),
-                join(_HOLDS.get(each["hold"], ""), each["error"] and el("p", said.words(each["error"]), class_="soft")),
+                _why(each),
                 join(out, page.sure("Remove", lost, away, about=about)),
             )
         )
     heads = ("Object", "What", "Received", "Why, and what to do", "")
     more = number > len(rows) and el("p", "The first %d of %d are shown." % (len(rows), number), class_="soft")
     return page.card("Held objects", page.table("Objects that are held", heads, rows), more, id="held")
+
+
+def _why(each):
+    """Return why an object is held as a whole, and what to do."""
+    if each["hold"] == "unrouted":
+        route = page.link("add a route", "/settings/edit", section="route")
+        return join("No route takes it. Send it to a destination, and ", route, " for the next ones.")
+    return join(_HOLDS.get(each["hold"], ""), each["error"] and el("p", said.words(each["error"]), class_="soft"))
 
 
 def _jobs(ask, args, now):

@@ -5,7 +5,7 @@ import re
 from edge.web import page
 from edge.web.markup import el, join
 
-_QUOTED = re.compile(r"`(edge )?([^` ]+)([^`]*)`")
+_QUOTED = re.compile(r"`(edge )?([^` ]+)([^`]*)`|\ba \[\[(route)\]\]")
 _OPTION = re.compile(r"--([a-z]+) (\S+)")
 # Where a page does what a command does; with its arguments where they have the same names
 _PLACES = {
@@ -43,13 +43,16 @@ def words(text):
     parts, end = [], 0
     for found in _QUOTED.finditer(text or ""):
         parts.append(text[end : found.start()])
+        end = found.end()
+        if found.group(4):
+            parts.append(page.link("a route", "/settings/edit", section=found.group(4)))
+            continue
         place = _PLACES.get(found.group(2)) if found.group(1) else None
         if place:
             args = {name: value for name, value in _OPTION.findall(found.group(3)) if name in _KEPT and value.islower()}
             parts.append(page.link(place[1], place[0], **args))
         else:
             parts.append(el("code", found.group(0)[1:-1]))
-        end = found.end()
     return join(parts, (text or "")[end:])
 
 

@@ -58,7 +58,6 @@ def render(ask, request):
         page.link("Edit the file itself", "/settings/text"),
     )
     return join(
-        trial_note(found),
         page.presses(request, "/settings/reload"),
         found["edited"] and _by_hand(),
         found["failure"] and page.flash("bad", found["failure"]),
@@ -66,13 +65,6 @@ def render(ask, request):
         el("p", more, class_="row"),
         el("div", cards, class_="grid"),
     )
-
-
-def trial_note(found):
-    """Return that a change is on trial, when one is; found: what `settings` says."""
-    if found["trial"] is None:
-        return None
-    return page.flash("warn", join("A change is on trial. ", page.link("Keep it or put it back", "/settings/trial")))
 
 
 def _by_hand():

@@ -92,7 +92,7 @@ def shown(ask, request):
                 ("What", "%s in %s, %s" % (
                     words.count(told["objects"], "object"), words.count(told["series"], "series", "series"),
                     words.octets(told["bytes"]))),
-                ("Received", join(words.when(told["received"]), " to ", words.when(told["last"]))),
+                ("Received", _while(told["received"], told["last"])),
                 ("Where it went", _ways(told["destinations"])),
             ),
             take_away("Download as ZIP", "study-%d.zip" % key, study_key=key),
@@ -106,6 +106,11 @@ def shown(ask, request):
             more and el("p", more),
         ),
     )  # fmt: skip
+
+
+def _while(began, ended):
+    begin, end = words.when(began), words.when(ended)
+    return end if ended - began < 60 else join(begin, " to ", end)
 
 
 def _series(key, all_series, chosen):

@@ -1,6 +1,7 @@
 """What becomes of a change: the trial it is on, the versions there were, the file itself."""
 
-from edge.web import page, settings, words
+from edge.box import load
+from edge.web import page, place, settings, words
 from edge.web.markup import el, join
 
 _KINDS = {"kept": "ok", "on trial": "warn", "went back": "off", "refused": "bad"}
@@ -15,6 +16,7 @@ def render_trial(ask, request):
             page.card(None, el("p", page.state("ok", "Nothing is on trial.")), page.link("All settings", "/settings"))
         )
     left = max(0, int(found["left_s"]))
+    then, moves_back = place.afterwards(request.here, _console_of(found["before"], found["path"]))
     keep = page.form(
         request,
         "/settings/confirm",
@@ -25,19 +27,23 @@ def render_trial(ask, request):
     return join(
         page.card(
             "The change is applied, and on trial",
-            el("p", "In ", el("b", "%d s" % left, data_left=left), " it goes back by itself, unless it is kept."),
+            el("p", "In ", el("b", "%d s" % left, data_left=left, data_then=then),
+               " it goes back by itself, unless it is kept.", moves_back),
             el("p", join(found["tried_by"], ": "), el("span", found["words"], class_="mono")),
             el("p", "Look whether everything is as you meant it, then keep it."),
             el("div", keep, back, class_="row"),
             class_="trial",
         ),
-        page.card(
-            "If you have changed an address or a port",
-            el("p", "This page may not answer any more. Open the console at its new address and keep the change there, "
-               "or on the serial line. If you cannot reach it, wait: the settings before come back by themselves."),
-        ),
         _change_of(ask, trial),
     )  # fmt: skip
+
+
+def _console_of(text, path):
+    """Return what a text of the configuration has of the console, None where it cannot be read any more."""
+    try:
+        return (load.parse(text, path) if text else load.load(None)).config.console
+    except load.ConfigError:
+        return None
 
 
 def _change_of(ask, trial):

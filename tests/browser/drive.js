@@ -1,6 +1,7 @@
 // Drives Chromium through the console, the whole way a person goes, and says as JSON what it saw.
-// node drive.js < task.json; the task has: url, code, name, password, paths, send (a command), down and up (names of
-// destinations), shots (a folder, or null). What is judged is judged by test_browser.py.
+// node drive.js < task.json; the task has: url, code, name, password, paths, send and stranger (commands), down and up
+// (names of destinations), added (its host and port), moved (a port that is free), downloads (a folder), frames (an
+// object that has some), shots (a folder, or null). What is judged is judged by test_browser.py.
 "use strict";
 const fs = require("fs");
 const path = require("path");
@@ -53,10 +54,10 @@ const timed = async (name, step) => {
 
 // Everything that is asked for, and everything that the browser complains about
 const watch = (page) => {
-  const home = new URL(task.url).host;
+  const home = [new URL(task.url).host, "127.0.0.1:" + task.moved];
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (!["data:", "blob:", "about:"].includes(url.protocol) && url.host !== home) seen.elsewhere.push(request.url());
+    if (!["data:", "blob:", "about:"].includes(url.protocol) && !home.includes(url.host)) seen.elsewhere.push(request.url());
   });
   page.on("console", (message) => {
     if (message.type() !== "error" && message.type() !== "warning") return;
@@ -73,6 +74,8 @@ const watch = (page) => {
   });
 };
 
+const send = ([command, ...args]) => spawnSync(command, args, { encoding: "utf8" }).status;
+const fetchStatus = (context, url) => context.request.get(url).then((answer) => answer.status(), () => null);
 const go = (page, where) => page.goto(task.url + where, { waitUntil: "load" });
 const text = (page) => page.locator("main").innerText();
 
@@ -252,6 +255,154 @@ const STEPS = {
     await page.waitForLoadState("load");
     found.after = await text(page);
     return found;
+  },
+
+  // A modality that was refused is accepted where it is seen to have been, and can send
+  accept: async (page) => {
+    await go(page, "/associations");
+    const found = { before: send(task.stranger) };
+    await page.getByRole("button", { name: /^Accept STRANGER/ }).first().click();
+    await page.waitForURL("**/settings/trial");
+    found.trial = await text(page);
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.waitForLoadState("load");
+    return { ...found, said: await text(page), after: send(task.stranger) };
+  },
+
+  add_destination: async (page) => {
+    await go(page, "/destinations");
+    await page.getByRole("link", { name: "DICOM (C-STORE)" }).click();
+    const found = { empty: await faults(page) };
+    for (const [key, value] of Object.entries(task.added)) {
+      if (!(await page.locator(`[data-key=${key}]`).isVisible())) await page.locator("summary").first().click();
+      await page.fill(`[data-key=${key}]`, value);
+    }
+    await shoot(page, "destination-added", "1280-light");
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.waitForURL("**/settings/trial");
+    found.trial = await text(page);
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await go(page, "/destinations");
+    await page.getByRole("button", { name: "Test " + task.added.name }).click();
+    await page.waitForSelector(".verdict");
+    return { ...found, tested: await text(page) };
+  },
+
+  // What is taken away arrives under a name of its own
+  download: async (page) => {
+    const found = {};
+    const take = async (key, label) => {
+      const coming = page.waitForEvent("download");
+      await page.getByRole("link", { name: label, exact: true }).first().click();
+      const file = await coming;
+      found[key] = path.join(task.downloads, file.suggestedFilename());
+      await file.saveAs(found[key]);
+    };
+    await go(page, "/studies");
+    await page.getByRole("link", { name: "CompressedSamples, CT1" }).click();
+    await take("study", "Download as ZIP");
+    await take("series", "ZIP");
+    await page.locator(".thumbs a").first().click();
+    await take("object", "Download as DICOM file");
+    return found;
+  },
+
+  // A picture follows the mouse: across for the width, down for the center, the wheel for the frame
+  picture: async (page) => {
+    const shown = () =>
+      page.evaluate(async () => {
+        const picture = document.getElementById("picture");
+        await picture.decode();
+        const canvas = document.createElement("canvas");
+        [canvas.width, canvas.height] = [picture.naturalWidth, picture.naturalHeight];
+        const pen = canvas.getContext("2d");
+        pen.drawImage(picture, 0, 0);
+        const octets = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+        let sum = 0;
+        for (let at = 0; at < octets.length; at += 4) sum += octets[at];
+        const field = (name) => document.querySelector(`form.search [name=${name}]`)?.value;
+        return {
+          mean: (4 * sum) / octets.length,
+          said: document.querySelector("figcaption").textContent,
+          ...Object.fromEntries(["frame", "center", "width"].map((name) => [name, field(name)])),
+        };
+      });
+    const settled = (args) =>
+      page.waitForFunction((args) => {
+        const { searchParams } = new URL(document.getElementById("picture").src);
+        return document.getElementById("picture").complete && Object.entries(args).every(([key, value]) => searchParams.get(key) === value);
+      }, args);
+    await go(page, "/picture?object=" + task.frames);
+    const found = { before: await shown() };
+    const at = await page.locator("#picture").boundingBox();
+    const [x, y] = [at.x + at.width / 2, at.y + at.height / 2];
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x + 10, y + 20, { steps: 4 });
+    await page.mouse.move(x - 40, y + 60, { steps: 8 });
+    await page.mouse.up();
+    const field = (name) => page.inputValue(`form.search [name=${name}]`);
+    await settled({ center: await field("center"), width: await field("width") });
+    found.dragged = await shown();
+    await page.mouse.move(x, y);
+    for (let times = 0; times < 3; times++) await page.mouse.wheel(0, 100);
+    await settled({ frame: "4", center: found.dragged.center });
+    found.wheeled = await shown();
+    await shoot(page, "picture-dragged", "1280-light");
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.waitForLoadState("load");
+    found.asked = await shown();
+    await page.getByRole("link", { name: "Next" }).click();
+    await page.waitForLoadState("load");
+    found.next = await shown();
+    return found;
+  },
+
+  // The console moves to another port: the browser is led there, and stays logged in; put back, it is led back
+  move: async (page) => {
+    const old = new URL(task.url).port;
+    const port = () => new URL(page.url()).port;
+    await go(page, "/settings/edit?section=console");
+    if (!(await page.locator("[data-key=port]").isVisible())) await page.locator("summary").first().click();
+    await page.fill("[data-key=port]", task.moved);
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.waitForSelector("h1");
+    const found = { led: { said: await text(page), faults: await faults(page) } };
+    await shoot(page, "moves", "1280-light");
+    await page.waitForURL("**:" + task.moved + "/settings/trial");
+    found.trial = await text(page);
+    await page.goto("https://127.0.0.1:" + task.moved + "/", { waitUntil: "load" });
+    found.elsewhere = await text(page);
+    await page.getByRole("link", { name: "Keep it or put it back" }).click();
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.waitForLoadState("load");
+    found.kept = { port: port(), said: await text(page) };
+    found.gone = await fetchStatus(page.context(), task.url + "/login");
+    await page.goto("https://127.0.0.1:" + task.moved + "/settings/history", { waitUntil: "load" });
+    await page.locator("button", { hasText: "Restore" }).nth(1).click();
+    await page.waitForURL("**:" + old + "/settings/trial");
+    await page.getByRole("button", { name: "Put it back" }).click();
+    await page.waitForURL("**:" + task.moved + "/settings");
+    await page.goto("https://127.0.0.1:" + task.moved + "/settings/history", { waitUntil: "load" });
+    await page.locator("tr", { hasText: "in use" }).locator("xpath=following-sibling::tr").last().getByRole("button", { name: /Restore/ }).click();
+    await page.waitForURL("**:" + old + "/settings/trial");
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.waitForLoadState("load");
+    return { ...found, back: port() };
+  },
+
+  // Nobody confirms: the page that counts down goes to where the console is again, by itself
+  unconfirmed: async (page) => {
+    await go(page, "/settings");
+    const edits = [{ section: "console", key: "port", value: Number(task.moved) }];
+    const asked = await page.evaluate(async (edits) => {
+      const headers = { "Content-Type": "application/json", "X-CSRF-Token": document.body.dataset.csrf };
+      return (await fetch("/api/v1/change", { method: "POST", headers, body: JSON.stringify({ edits, within_s: 10 }) })).status;
+    }, edits);
+    await page.goto("https://127.0.0.1:" + task.moved + "/settings/trial", { waitUntil: "load" });
+    const said = await text(page);
+    await page.waitForURL("**:" + new URL(task.url).port + "/settings/history", { timeout: 20000 });
+    return { asked, said, after: await text(page) };
   },
 
   menu: async (page, context, browser) => {

@@ -7,9 +7,11 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
@@ -18,6 +20,7 @@ from tests.support import dcmtk, process, service
 
 HERE = Path(__file__).parent
 LIMIT_S = 240
+SENT, FRAMES = "CT_small.dcm", "emri_small.dcm"
 BUDGET_BYTES = 100_000
 NAME, PASSWORD = "ana", "a quiet long corridor"
 ARGUMENTS = {
@@ -61,7 +64,8 @@ def seen(tmp_path_factory):
             send(box, "MR1", "MR_small.dcm")  # no route takes it: it is held
             send(box, "STRANGER", "CT_small.dcm", refused=True)
             process.wait_until(lambda: box.status()["kept"]["held"] == 1, 10, "an object to be held")
-            yield drive(box, console)
+            assert box.edge("send", "archive", get_testdata_file(FRAMES, download=False)).returncode == 0
+            yield drive(box, console, archive.port)
 
 
 def send(box, calling, name, refused=False):
@@ -74,7 +78,7 @@ def sending(box, calling, name):
     return [dcmtk.STORESCU, "-aet", calling, "-aec", "EDGE", "127.0.0.1", str(box.port), get_testdata_file(name)]
 
 
-def drive(box, port):
+def drive(box, port, archive_port):
     """Let Chromium go its way; return what it saw."""
     shots = os.environ.get("EDGE_SCREENSHOTS")
     if shots:
@@ -87,6 +91,11 @@ def drive(box, port):
         "password": PASSWORD,
         "paths": paths(),
         "send": sending(box, "CT1", "rtplan.dcm"),
+        "stranger": sending(box, "STRANGER", "CT_small.dcm"),
+        "added": {"name": "ward", "ae_title": "WARD", "host": "127.0.0.1", "port": str(archive_port)},
+        "moved": str(process.free_port()),
+        "downloads": str(box.folder),
+        "frames": box.objects()[-1]["id"],
         "up": "archive",
         "down": "elsewhere",
         "shots": shots,
@@ -99,6 +108,7 @@ def drive(box, port):
     if shots:
         (Path(shots) / "seen.json").write_text(done.stdout)
     assert not getattr(found, "failed", None), found.failed
+    found.task = {"port": port, "moved": task["moved"]}
     return found
 
 
@@ -131,7 +141,7 @@ def test_who_has_logged_out_is_asked_to_log_in(seen):
 def test_home_shows_what_comes_in_while_it_is_open(seen):
     found = step(seen, "live")
     assert found["sent"] == 0
-    assert "2 objects" in found["before"] and "3 objects" in found["after"]
+    assert "3 objects" in found["before"] and "4 objects" in found["after"]
     assert found["ms"] < 5000
 
 
@@ -155,6 +165,65 @@ def test_a_change_is_on_trial_until_it_is_kept(seen):
     assert "max_associations" in found["said"] and "goes back by itself" in found["said"]
     assert not found["faults"] and found["overflow"] <= 0
     assert "max_associations" in found["after"]
+
+
+def test_a_modality_that_was_refused_is_accepted_in_one_step(seen):
+    found = step(seen, "accept")
+    assert found["before"] != 0 and found["after"] == 0
+    assert "STRANGER" in found["trial"] and "kept" in found["said"]
+
+
+def test_a_destination_is_added_by_the_form_and_answers(seen):
+    found = step(seen, "add_destination")
+    assert "ward" in found["trial"] and not found["empty"]
+    assert "It answers, on every layer." in found["tested"]
+
+
+def test_what_is_taken_away_is_what_was_received(seen):
+    found = step(seen, "download")
+    sent = get_testdata_file(SENT)
+    assert same(pydicom.dcmread(found["object"]), pydicom.dcmread(sent))
+    assert [Path(found[key]).name for key in ("study", "series")] == ["study-1.zip", "study-1-series-1.zip"]
+    for key in ("study", "series"):
+        with zipfile.ZipFile(found[key]) as archive:
+            names = [each for each in archive.namelist() if each.lower().endswith(".dcm")]
+            assert len(names) == 1 and archive.testzip() is None
+            with archive.open(names[0]) as file:
+                assert same(pydicom.dcmread(file), pydicom.dcmread(sent))
+
+
+def same(one, other):
+    """Say whether two files have the same data set in the same syntax; storescu leaves padding at its end out."""
+    for each in (one, other):
+        each.pop(0xFFFCFFFC, None)
+    return one == other and one.file_meta.TransferSyntaxUID == other.file_meta.TransferSyntaxUID
+
+
+def test_a_picture_follows_the_mouse_and_the_form_says_what_is_shown(seen):
+    found = step(seen, "picture")
+    before, dragged, wheeled = found["before"], found["dragged"], found["wheeled"]
+    assert float(dragged["width"]) < float(before["width"]) and float(dragged["center"]) > float(before["center"])
+    assert dragged["mean"] < before["mean"] * 0.9, "a higher window shows less"
+    assert f"center {dragged['center']}, width {dragged['width']}" in dragged["said"]
+    assert wheeled["frame"] == "4" and wheeled["said"].startswith("frame 4 of 10")
+    assert wheeled["mean"] != dragged["mean"]
+    assert found["asked"] == wheeled, "the form asks for what the mouse has chosen"
+    assert found["next"]["frame"] == "5" and found["next"]["center"] == dragged["center"]
+
+
+def test_the_browser_is_led_to_where_the_console_moves_and_keeps_the_change_there(seen):
+    found = step(seen, "move")
+    assert "The console is here now" in found["led"]["said"] and not found["led"]["faults"]
+    assert "goes back by itself" in found["trial"] and "A change is on trial" in found["elsewhere"]
+    assert found["kept"]["port"] == str(seen.task["moved"]) and "The change is kept" in found["kept"]["said"]
+    assert found["gone"] is None, "nothing answers where it was"
+    assert found["back"] == str(seen.task["port"])
+
+
+def test_a_console_that_moved_and_was_not_confirmed_is_found_again_where_it_was(seen):
+    found = step(seen, "unconfirmed")
+    assert found["asked"] == 200 and "again then" in found["said"]
+    assert "went back" in found["after"]
 
 
 def test_the_menu_of_a_narrow_screen_opens_without_a_script(seen):

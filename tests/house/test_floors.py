@@ -60,10 +60,11 @@ ORDER = {
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "ways": "targets walk lookout",
-    "verbs": "verb box machine status jobs ways watching objects zipped studies alerts logs trial settings"
-    " carrying access table",
-    "web": "markup words page said fields home queue associations settings versions backup destinations storage alerts"
-    " logs studies viewer entry people audit contents forms workers server guard live openapi api app",
+    "verbs": "verb box machine status jobs ways watching objects zipped studies alerts logs trial settings carrying"
+    " access table",
+    "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
+    " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"
+    " app",
     "terminal": "plain effects line ymodem page session talk shapes state waiting adjusting peers moving importing"
     " anything entry menu",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",

@@ -16,51 +16,11 @@ from pydicom.data import get_testdata_file
 
 from tests.support import dcmtk, process
 from tests.support.cable import Cable
+from tests.support.farend import Terminal
 from tests.support.service import EDGE, Service, destination, route
 
 LIMIT_S = 20
-PATIENCE_S = 45  # longer than the wait that follows wrong passwords
-PASSWORD = "correct horse"
-
-
-class Terminal:
-    """What a person has at the far end of the cable: a laptop with pyserial."""
-
-    def __init__(self, port):
-        self.line = serial.Serial(port, 115200, timeout=0.05)
-        self.seen = ""
-
-    def until(self, wanted):
-        """Read until `wanted`, a regular expression, is seen; return what was seen since the last time."""
-        end = time.monotonic() + LIMIT_S
-        while not re.search(wanted, self.seen):
-            assert time.monotonic() < end, f"no {wanted!r} within {LIMIT_S} s in {self.seen[-2000:]!r}"
-            self.seen += self.line.read(4096).decode("ascii").replace("\r\n", "\n")
-        seen, self.seen = self.seen, ""
-        return seen
-
-    def insist(self, octets, wanted):
-        """Type octets again and again, with silence between, as noise is over after a second of it, until `wanted`."""
-        end = time.monotonic() + PATIENCE_S
-        while not re.search(wanted, self.seen):
-            assert time.monotonic() < end, f"no {wanted!r} within {PATIENCE_S} s in {self.seen[-2000:]!r}"
-            self.line.write(octets)
-            silent = time.monotonic()
-            while time.monotonic() - silent < 1.5 and not re.search(wanted, self.seen):
-                self.seen += self.line.read(4096).decode("ascii").replace("\r\n", "\n")
-        self.seen = ""
-
-    def type(self, text, wanted):
-        """Type a line and read until `wanted`."""
-        self.line.write(text.encode() + b"\r")
-        return self.until(wanted)
-
-    def log_in(self):
-        """Log in, whatever was on the line before."""
-        self.line.write(b"\x03\x03")
-        self.until("login: $")
-        self.type("anna", "Password: ")
-        return self.type(PASSWORD, "Choose: ")
+NAME, PASSWORD = "anna", "correct horse"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +33,7 @@ def running(tmp_path_factory):
         far = Terminal(cable.far)
         far.until("claim it here\n> $")
         far.type("claim", "Your name: ")
-        far.type("anna", "Password: ")
+        far.type(NAME, "Password: ")
         far.type(PASSWORD, "The same again: ")
         far.type(PASSWORD, "Choose: ")
         far.type("0", "login: $")
@@ -85,7 +45,7 @@ def test_the_line_counts_as_the_command_line_does(running):
     box, _, far = running
     store(box, "CT_small.dcm")
     counts = [each["jobs"] for each in box.status()["destinations"]]
-    far.log_in()
+    far.log_in(NAME, PASSWORD)
     page = far.type("2", "Choose a number: ")
     row = [line.split() for line in page.split("\n") if line.startswith("archive")][0]
     names = ("waiting", "sending", "held", "delivered")
@@ -105,7 +65,7 @@ def test_a_configuration_comes_by_ymodem_from_lrzsz_and_is_confirmed(running, tm
     box, cable, far = running
     text = box.config_path.read_text()
     (tmp_path / "edge.toml").write_text(text.replace("[dicom]", "# sent over the line\n[dicom]\nmax_associations = 7"))
-    far.log_in()
+    far.log_in(NAME, PASSWORD)
     far.type("8", "Choose a number: ")
     far.type("1", "Choose a number: ")
     far.type("1", "breaks off")
@@ -124,7 +84,7 @@ def test_a_configuration_comes_by_ymodem_from_lrzsz_and_is_confirmed(running, tm
 
 def test_a_cable_that_is_pulled_logs_out_and_may_come_back(running):
     _, cable, far = running
-    far.log_in()
+    far.log_in(NAME, PASSWORD)
     far.type("1", "q: back\n> ")
     far.line.close()
     cable.pull()

@@ -37,7 +37,7 @@ def test_the_headline_says_the_gravest_thing(change, kind, words):
 
 def test_what_is_on_its_way_is_said_below():
     way = {**ARCHIVE, "jobs": {**JOBS, "waiting": 11, "sending": 1}}
-    assert "12 objects are on the way" in home.headline({**WELL, "destinations": [way]})
+    assert "12 deliveries are on the way" in home.headline({**WELL, "destinations": [way]})
 
 
 def test_a_full_box_says_what_modalities_are_told():

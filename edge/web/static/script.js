@@ -105,8 +105,11 @@
     };
     picture.addEventListener("load", over);
     picture.addEventListener("error", over);
+    const drags = at.grey && at.center !== null;
+    const hints = [drags && "Drag across the picture for width and center.", at.frames > 1 && "Turn the wheel for the frame."];
+    said.insertAdjacentHTML("afterend", `<p class="hint">${hints.filter(Boolean).join(" ")}</p>`);
     at.chosen = new URLSearchParams(location.search).has("width");
-    if (at.grey && at.center !== null) {
+    if (drags) {
       picture.classList.add("drags");
       picture.addEventListener("pointerdown", (event) => {
         from = { x: event.clientX, y: event.clientY, center: at.center, width: at.width };
@@ -137,7 +140,9 @@
     const timer = setInterval(() => {
       const left = Math.max(0, Math.round((end - performance.now()) / 1000));
       each.textContent = left + " s";
-      if (!left) clearInterval(timer);
+      if (left) return;
+      clearInterval(timer);
+      if (each.dataset.then) setTimeout(() => location.assign(each.dataset.then), 4000);
     }, 1000);
   }
 })();
