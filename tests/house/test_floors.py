@@ -59,6 +59,7 @@ ORDER = {
     " rule_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
+    "media": "errors records fit survey supply directory walk",
     "ways": "targets walk lookout",
     "verbs": "verb box machine status jobs ways watching objects zipped studies alerts logs trial settings carrying"
     " access table",
