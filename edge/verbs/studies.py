@@ -6,9 +6,9 @@ from threading import BoundedSemaphore
 
 from edge.dicom import uid
 from edge.dicom.errors import DicomError
+from edge.media import zipped
 from edge.spool import errors, studies
 from edge.spool.checksum import crc32
-from edge.verbs import zipped
 from edge.verbs.box import PAGE, must_know, stored_object
 from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
 

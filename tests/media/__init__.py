@@ -1,0 +1,1 @@
+"""Offline media, each volume read by foreign programs."""

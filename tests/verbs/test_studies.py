@@ -10,8 +10,9 @@ import zlib
 import pytest
 
 from edge.box import load
+from edge.media import zipped
 from edge.spool.jobs import UNROUTED
-from edge.verbs import table, zipped
+from edge.verbs import table
 from edge.verbs.box import Box
 from edge.verbs.verb import OPERATOR, VIEWER, Asker, Forbidden, Refused
 from tests.spool.data import data_set, deliver, one, open_spool, receive

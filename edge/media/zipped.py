@@ -13,6 +13,8 @@ from struct import pack
 _FULL_32, _FULL_16 = 0xFFFFFFFF, 0xFFFF
 _PLAIN, _WITH_64 = 20, 45  # the version of the format that is needed to unpack
 _UTF_8 = 1 << 11
+_CRC_AT = 14  # of an entry's head
+_HEAD, _LINE, _END, _END_64 = 30, 46, 22, 76  # octets: head of an entry, its line in the directory, the last words
 
 
 class Archive:
@@ -23,32 +25,56 @@ class Archive:
         self._at = 0
         self._entries = 0
         self._directory = bytearray()
+        self._open = None  # of the entry under way: what its line in the directory is made of
+        self._left = 0
 
     def add(self, name, length, crc, chunks, at):
         """Add an entry: its name, octets and their CRC-32, an iterator of them, and when it was made (since 1970).
 
         ValueError when the chunks have another length than was said.
         """
+        self.begin(name, length, at, crc)
+        for chunk in chunks:
+            self.put(chunk)
+        self.close()
+
+    def begin(self, name, length, at, crc=0):
+        """Begin an entry, as `add` has it; its octets follow by `put`, and `close` ends it."""
         label = name.encode("utf-8")
         stamp = _stamp(at)
         flags = 0 if name.isascii() else _UTF_8
         is_long, is_far = length >= _FULL_32, self._at >= _FULL_32
-        begins = self._at
         more = pack("<HHQQ", 1, 16, length, length) if is_long else b""
         shown = _FULL_32 if is_long else length
         needs = _WITH_64 if is_long or is_far else _PLAIN
+        self._open = (name, label, length, self._at, needs, (needs, flags, 0, *stamp), crc)
         fields = pack("<HHHHHIIIHH", needs, flags, 0, *stamp, crc, shown, shown, len(label), len(more))
         self._put(b"PK\3\4" + fields + label + more)
-        left = length
-        for chunk in chunks:
-            left -= len(chunk)
-            self._put(chunk)
-        if left:
-            raise ValueError("%s was to have %d octets, and had %d" % (name, length, length - left))
+        self._left = length
+
+    def put(self, octets):
+        """Write octets of the entry that has begun."""
+        self._left -= len(octets)
+        self._put(octets)
+
+    def close(self, crc=None):
+        """End the entry. ValueError when it got another length than was said.
+
+        crc: the CRC-32 where it was not known before; `file` has `amend(octets, at)`, which writes over what went out.
+        """
+        name, label, length, begins, needs, start, said = self._open
+        if self._left:
+            raise ValueError("%s was to have %d octets, and had %d" % (name, length, length - self._left))
+        if crc is None:
+            crc = said
+        else:
+            self._file.amend(pack("<I", crc), begins + _CRC_AT)
+        is_long, is_far = length >= _FULL_32, begins >= _FULL_32
+        shown = _FULL_32 if is_long else length
         wide = (pack("<QQ", length, length) if is_long else b"") + (pack("<Q", begins) if is_far else b"")
         more = pack("<HH", 1, len(wide)) + wide if wide else b""
         fields = pack(
-            "<HHHHHHIIIHHHHHII", 3 << 8 | needs, needs, flags, 0, *stamp, crc, shown, shown, len(label), len(more), 0,
+            "<HHHHHHIIIHHHHHII", 3 << 8 | needs, *start, crc, shown, shown, len(label), len(more), 0,
             0, 0, 0o100600 << 16, _FULL_32 if is_far else begins,
         )  # fmt: skip
         self._directory += b"PK\1\2" + fields + label + more
@@ -69,6 +95,19 @@ class Archive:
     def _put(self, octets):
         self._file.write(octets)
         self._at += len(octets)
+
+
+def size(entries):
+    """Return how many octets an archive of these entries has: an iterable of (name, length)."""
+    at = directory = count = 0
+    for name, length in entries:
+        label, is_long = len(name.encode("utf-8")), length >= _FULL_32
+        wide = 16 * is_long + 8 * (at >= _FULL_32)
+        directory += _LINE + label + (4 + wide if wide else 0)
+        at += _HEAD + label + 20 * is_long + length
+        count += 1
+    is_wide = at >= _FULL_32 or directory >= _FULL_32 or count >= _FULL_16
+    return at + directory + _END_64 * is_wide + _END
 
 
 def _stamp(at):
