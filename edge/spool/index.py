@@ -464,7 +464,8 @@ class Index:
                         continue
                     if lane == tuple(after[:2]):
                         key = after[2:]
-                rows += self._ask(sql, (lane[0], *key, limit - len(rows)))
+                # As of one moment, when all was applied: a job that goes on meanwhile would stand in two lanes or none
+                rows += self._guarded(_answer, sql, (lane[0], *key, limit - len(rows)))
                 if len(rows) >= limit:
                     after = [*lane, *(rows[-1][column] for column in columns)]
                     return [self._job_row(row) for row in rows], after

@@ -281,6 +281,24 @@ def asleep(spool, destination="PACS"):
     process.wait_until(lambda: condition._waiters, 10, "somebody to sleep")
 
 
+def test_a_job_that_is_settled_while_a_page_is_made_stands_on_it_once(spool, monkeypatch):
+    receive(spool, "1.2.1")
+    (job,) = claim(spool)
+    guarded = spool.index._guarded
+
+    def answer_then_settle(action, *arguments):
+        rows = guarded(action, *arguments)
+        if rows:  # those that are ready: the job is among them
+            monkeypatch.undo()
+            spool.jobs.settle(job, SENT, spool.now(), 0)
+        return rows
+
+    monkeypatch.setattr(spool.index, "_guarded", answer_then_settle)
+    rows, _ = spool.jobs.listing()
+    assert [row.object_id for row in rows] == [job.object_id]
+    assert [row.state for row in spool.jobs.listing()[0]] == ["delivered"]
+
+
 def test_a_sleeper_wakes_when_an_object_comes_in(spool):
     woke = sleeper(spool)
     asleep(spool)

@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+_PAUSE_MOST_S = 0.05  # s
+
 
 def free_port():
     """A loopback TCP port that nobody listens on, and that the system gives no connection on its way out."""
@@ -29,6 +31,7 @@ def wait_until(condition, limit_s, what, pause_s=0.01):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {limit_s} s for {what}")
         time.sleep(pause_s)
+        pause_s = max(pause_s, min(pause_s * 1.25, _PAUSE_MOST_S))  # what takes long is not asked all the while
 
 
 def _tcp_rows():
