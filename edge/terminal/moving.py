@@ -12,13 +12,14 @@ import tempfile
 from edge.console.text import about, size
 from edge.spool.disk import FRESH_FILE, Disk
 from edge.terminal import page, ymodem
-from edge.terminal.effects import Ask, Show, Transfer
+from edge.terminal.effects import Ask, Rest, Show, Transfer
 from edge.terminal.plain import plain, wrapped
 
 FOLDER = "imported"
 _BYTES_PER_S = 10000  # of a line with 115200 baud, with what YMODEM adds
 _DOTS = 40  # lines of a paste for each dot
 _END = "."
+_TURN_S = 1.5  # the far end's program throws away what came before it has left the line to the terminal again
 
 
 def name_of(name):
@@ -71,6 +72,7 @@ def _by_ymodem(talk):
         "Transfer, YMODEM, Send.  PuTTY cannot; paste there. Ctrl-X twice breaks off.",
     ])  # fmt: skip
     transfer = yield Transfer(lambda now: ymodem.Receiver(lambda name, octets: keep(state_dir, name, octets), now))
+    yield Rest(_TURN_S)
     if transfer.error is not None:
         yield page.said("Nothing was imported: %s." % transfer.error)
         for name, _ in transfer.files:
@@ -146,5 +148,6 @@ def sent(talk, verb, request, name=None):
             "Tera Term: File, Transfer, YMODEM, Receive. Ctrl-X twice breaks off.",
         ])  # fmt: skip
         transfer = yield Transfer(lambda now: ymodem.Sender(name, file, length, now))
+    yield Rest(_TURN_S)
     yield page.said("Not sent: %s." % transfer.error if transfer.error else "Sent: %s." % name)
     return summary

@@ -44,7 +44,8 @@ class Terminal:
     def log_in(self, name, password):
         """Log in, whatever was on the line before."""
         self.line.write(b"\x03\x03")
-        self.until("login: $")
+        if self.until("(login|Choose): $").endswith("Choose: "):
+            self.type("0", "login: $")
         self.type(name, "Password: ")
         return self.type(password, "Choose: ")
 
