@@ -190,8 +190,8 @@ class Service:
             raise RuntimeError(f"edge {arguments} ended with {done.returncode}: {done.stdout}{done.stderr}{self.log()}")
         return done
 
-    def _ask(self, verb, **request):
-        """Ask the running service as a command does, without the time that it takes to start; None when none runs."""
+    def ask(self, verb, **request):
+        """Return (rows, summary) of a verb, as a command asks for it without its start; None when no service runs."""
         try:
             channel = control.connect(str(self.state_dir))
             if channel is None:
@@ -210,17 +210,17 @@ class Service:
 
     def objects(self):
         """The rows of `edge objects --json`."""
-        answer = self._ask("objects")
+        answer = self.ask("objects")
         return answer[0] if answer else json.loads(self.edge("objects", "--json").stdout)
 
     def queue(self):
         """The rows of `edge queue --json`."""
-        answer = self._ask("queue", destination=None, state=None)
+        answer = self.ask("queue", destination=None, state=None)
         return answer[0] if answer else json.loads(self.edge("queue", "--json").stdout)
 
     def status(self):
         """What `edge status --json` says."""
-        answer = self._ask("status")
+        answer = self.ask("status")
         if answer:
             return {**answer[1], "associations": answer[0]}
         return json.loads(self.edge("status", "--json", check=False).stdout)
