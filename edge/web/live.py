@@ -1,6 +1,7 @@
 """Pages that are up to date: what has changed of them is sent on, once a second, to all who look.
 
-What they look at is rendered once for all of them, however many they are, and only as long as somebody looks.
+What they look at is rendered once for all of them, however many they are, and only as long as somebody looks. Receiving
+goes first: long lists are rendered the less often the longer that takes.
 
 Source: HTML, server-sent events
 """
@@ -8,6 +9,7 @@ Source: HTML, server-sent events
 import asyncio
 import json
 import logging
+import time
 
 from edge.verbs.verb import LIVE, Asker, Refused
 from edge.web.workers import Busy
@@ -18,6 +20,8 @@ TICK_S = 1.0
 _PING_S = 15.0
 _VIEWS = 40  # different ones at a time
 _BEHIND = 2  # messages that one may be behind
+_REST = 100  # times as long as lists took they are left alone,
+_REST_LIMIT_S = 5.0  # but no longer than this
 
 
 class TooMany(Exception):
@@ -25,13 +29,14 @@ class TooMany(Exception):
 
 
 class _View:
-    __slots__ = ("live", "args", "parts", "lookers")
+    __slots__ = ("live", "args", "parts", "lookers", "lists_due")
 
     def __init__(self, live, args):
         self.live = live
         self.args = args
         self.parts = {}
         self.lookers = set()
+        self.lists_due = 0.0  # in the time of the loop
 
 
 class Broadcast:
@@ -58,6 +63,7 @@ class Broadcast:
         if view.parts:
             events.put_nowait(_event(view.parts))
         view.lookers.add(events)
+        view.lists_due = 0.0  # whoever comes may have changed something just now
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._go_on())
         try:
@@ -85,17 +91,20 @@ class Broadcast:
             await asyncio.sleep(max(0.05, began + TICK_S - loop.time()))
 
     async def _renew(self, view):
-        who = Asker("", view.live.role, LIVE)
+        now = self._workers.loop.time()
+        has_lists = view.live.lists is not None and view.lists_due <= now
         try:
-            parts = await self._workers.run(lambda: view.live.render(self._make_ask(who), view.args))
+            parts, took_s = await self._workers.run(lambda: self._render(view, has_lists))
         except (Refused, Busy) as error:
             _log.debug("the view %s cannot be had: %s", view.live.name, error)
             return
         except Exception:
             _log.exception("the view %s failed inside this box", view.live.name)
             return
+        if has_lists:
+            view.lists_due = now + min(_REST * took_s, _REST_LIMIT_S)
         changed = {id: html for id, html in parts.items() if view.parts.get(id) != html}
-        view.parts = parts
+        view.parts = {**view.parts, **parts}
         if not changed:
             return
         event = _event(changed)
@@ -106,6 +115,15 @@ class Broadcast:
                 events.put_nowait(None)
             else:
                 events.put_nowait(event)
+
+    def _render(self, view, has_lists):
+        """Return the parts of a view, and how long (s) a core was busy with its lists, if they are among them."""
+        ask = self._make_ask(Asker("", view.live.role, LIVE))
+        parts = view.live.render(ask, view.args)
+        begun = time.thread_time()
+        if has_lists:
+            parts = {**parts, **view.live.lists(ask, view.args)}
+        return parts, time.thread_time() - begun
 
 
 def _event(parts):

@@ -45,8 +45,9 @@ Action = namedtuple(
     "Action", ("path", "verb", "arguments", "said", "back", "again", "download", "upload"), defaults=(None, None, None)
 )
 # name: what /live/NAME is called; role: the least that may; render: function of (ask, args) that returns {id: Markup},
-# each an element that has this id; args: dict of str, what stood behind the "?"
-Live = namedtuple("Live", ("name", "role", "render"))
+# each an element that has this id; args: dict of str, what stood behind the "?"; lists: as render, of the parts that
+# may be long, which may be a few seconds behind
+Live = namedtuple("Live", ("name", "role", "render", "lists"), defaults=(None,))
 
 BOX, WORK, KEEP = "Box", "Work", "Care"  # the groups of the menu, in this order
 MENU = (BOX, WORK, KEEP)

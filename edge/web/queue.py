@@ -31,7 +31,7 @@ _PRIORITIES = (("urgent", "first"), ("normal", "in turn"), ("low", "last"))
 
 def render(ask, request):
     """Return the page."""
-    parts = live(ask, request.args)
+    parts = {**live(ask, request.args), **lists(ask, request.args)}
     names = [each["name"] for each in ask("status")[1]["destinations"]]
     return join(
         page.presses(request, "/queue/release", "/queue/cancel", "/queue/prioritise", "/queue/remove"),
@@ -48,15 +48,19 @@ def render(ask, request):
 
 
 def live(ask, args):
-    """Return what changes on the page."""
+    """Return what changes on the page, and is short."""
+    found = ask("status")[1]
+    return {"counts": _counts(found, found["now"]), "ways": _ways(ask)}
+
+
+def lists(ask, args):
+    """Return what changes on the page, and may be long."""
     found = ask("status")[1]
     now = found["now"]
     held = list(islice(ask.each("queue", state="held"), _GROUPED))
     objects = list(islice(ask.each("objects", held=True), _SHOWN)) if found["kept"]["held"] else []
     names = [each["name"] for each in found["destinations"] if each["configured"]]
     return {
-        "counts": _counts(found, now),
-        "ways": _ways(ask),
         "kinds": _kinds(held, found),
         "held": _held(objects, found["kept"]["held"], names, now),
         "jobs": _jobs(ask, args, now),
@@ -241,4 +245,4 @@ ACTIONS = (
         _back,
     ),
 )
-LIVE = (page.Live("queue", "viewer", live),)
+LIVE = (page.Live("queue", "viewer", live, lists),)
