@@ -6,9 +6,11 @@ Everything else is imported within `main`: somebody may press Ctrl-C before it i
 import os
 import sys
 
-# From how many octets on libc gives a block of memory back as soon as it is free. Left to itself it raises that with
-# the first window of an association that it frees, and from then on keeps those of a burst of associations.
-_THRESHOLD = ("MALLOC_MMAP_THRESHOLD_", "131072")
+# How libc deals with memory. From how many octets on it gives a block back as soon as it is free: left to itself it
+# raises that with the first window of an association that it frees, and from then on keeps those of a burst of
+# associations. And from how many heaps threads are served: left to itself each gets its own, and none gives back what
+# another could use.
+_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_ARENA_MAX": "1"}
 
 
 def main():
@@ -26,8 +28,9 @@ def main():
 
 def _have_memory_given_back():
     """Begin anew, as the same process, with what libc reads from its environment and nowhere else."""
-    if os.environ.get(_THRESHOLD[0]) is None and os.access(sys.executable or "", os.X_OK):
-        os.environ.__setitem__(*_THRESHOLD)
+    missing = {name: value for name, value in _MEMORY.items() if name not in os.environ}
+    if missing and os.access(sys.executable or "", os.X_OK):
+        os.environ.update(missing)
         os.execv(sys.executable, sys.orig_argv)
 
 
