@@ -4,9 +4,12 @@ It is made at the first start, kept in a file that nobody else may read, and rem
 letters cannot be taken for one another, however they are read, or typed: small ones and blanks count as they are meant.
 """
 
+import os
+
 from edge.access import files
 
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"  # no I, L, O, U, 0, 1
+_FAIR = 256 // len(_LETTERS) * len(_LETTERS)  # an octet below it stands for each letter equally often
 _LENGTH = 10  # 5e14 codes, of which a guesser has a few an hour
 
 
@@ -14,11 +17,19 @@ def code(path):
     """Return the code in the file at `path`, made when there is none: "ABCDE-FGHJK". Raises OSError."""
     found = (files.read(path) or b"").decode("ascii", "replace").strip()
     if len(plain(found)) != _LENGTH:
-        import secrets
-
-        letters = "".join([secrets.choice(_LETTERS) for _ in range(_LENGTH)])
+        letters = _letters()
         found = letters[: _LENGTH // 2] + "-" + letters[_LENGTH // 2 :]
         files.write(path, found.encode() + b"\n")
+    return found
+
+
+def _letters():
+    """Return letters by chance, each as likely as any other. The module `secrets` would bring OpenSSL for it."""
+    found = ""
+    while len(found) < _LENGTH:
+        octet = os.urandom(1)[0]
+        if octet < _FAIR:
+            found += _LETTERS[octet % len(_LETTERS)]
     return found
 
 

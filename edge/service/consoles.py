@@ -11,6 +11,7 @@ from edge.box import console_keys
 from edge.net.doors import CannotListen
 from edge.service import greeting, words
 from edge.service.part import Part
+from edge.web import door, encryption
 
 _log = logging.getLogger("edge.service")
 
@@ -48,14 +49,14 @@ class Admission(Part):
 
 
 class Console(Part):
-    """The web console. `server`: server.Server, or None."""
+    """The web console. `door`: door.Door, or None."""
 
     name = "console"
     is_late = True
 
     def __init__(self, running):
         super().__init__(running)
-        self.server = None
+        self.door = None
         self._made = None
         self._lock = threading.Lock()
         self._again = None
@@ -64,13 +65,13 @@ class Console(Part):
     @property
     def port(self):
         """The TCP port listened on, or None."""
-        return None if self.server is None else self.server.port
+        return None if self.door is None else self.door.port
 
     def start(self):
         """Begin to listen, now or as soon as that can be."""
         with self._lock:
             settings = self.running.box.config
-            if self._has_ended or self.server is not None or not settings.console.on:
+            if self._has_ended or self.door is not None or not settings.console.on:
                 return
             try:
                 self.running.box.access.claim_code()
@@ -94,7 +95,7 @@ class Console(Part):
         self._again.start()
 
     def _take(self, made, settings):
-        self.server = made
+        self.door = made
         made.start()
         self.running.spool.health.clear(_TROUBLE)
         _log.info("the console listens on port %d", made.port)
@@ -107,8 +108,8 @@ class Console(Part):
             self._has_ended = True
             if self._again is not None:
                 self._again.cancel()
-            if self.server is not None:
-                self.server.stop()
+            if self.door is not None:
+                self.door.stop()
 
     def wants(self, old, new):
         """Say whether it listens elsewhere, or otherwise."""
@@ -117,7 +118,7 @@ class Console(Part):
     def prepare(self, new):
         """Bind the port, if it is another."""
         place = new.console.bind, new.console.port
-        here = self.server and (self.server.settings.address, self.server.settings.port)
+        here = self.door and (self.door.settings.address, self.door.settings.port)
         if new.console.on and here != place:
             try:
                 self._made = _make(self.running.box, new)
@@ -134,9 +135,9 @@ class Console(Part):
         """Listen as it says now. Who asked for this is answered, where he asked."""
         with self._lock:
             made, self._made = self._made, None
-            before = self.server
+            before = self.door
             if made is not None or not new.console.on:
-                self.server = None
+                self.door = None
                 if made is not None:
                     self._take(made, new)
                 else:
@@ -144,8 +145,6 @@ class Console(Part):
                 if before is not None:
                     threading.Thread(target=before.stop, args=(_DRAIN_S,), name="old console", daemon=True).start()
             elif before is not None:
-                from edge.web import encryption
-
                 before.settings = _settings(new)
                 before.context = encryption.make_context(new, self.running.box.access)
 
@@ -157,20 +156,13 @@ def _unforeseen(error):
 
 
 def _make(box, settings):
-    """Return the server.Server of a config.Config, bound and not started. Raises OSError, selfmade.CannotMake."""
-    from edge.web import app, encryption, server  # only a box with a console pays for them
-
-    context = encryption.make_context(settings, box.access)
-    made = server.Server(_settings(settings), context)
-    made.serve(app.App(box, made.loop))
-    return made
+    """Return the door.Door of a config.Config, bound and not started. Raises OSError, selfmade.CannotMake."""
+    return door.Door(box, _settings(settings), encryption.make_context(settings, box.access))
 
 
 def _settings(settings):
-    from edge.web import server
-
     own = settings.console
-    return server.Settings(own.bind, own.port, own.max_connections, max(4, own.max_connections // 2))
+    return door.Settings(own.bind, own.port, own.max_connections, max(4, own.max_connections // 2))
 
 
 def _of_console(settings):

@@ -1,4 +1,4 @@
-"""The connections of the console: one event loop in a thread of its own, with limits for all that a peer may do.
+"""The connections of the console: one event loop, with limits for all that a peer may do.
 
 microdot knows neither limits nor deadlines, so requests are read here, strictly (edge.net.heads), and answers written;
 microdot finds out whose they are. Who has not logged in makes way first when there are too many connections. A person
@@ -10,23 +10,12 @@ import json
 import logging
 import socket
 import ssl
-import threading
 import time
 from asyncio import sslproto
-from collections import namedtuple
 
 from edge.net import heads, tls
 
 _log = logging.getLogger("edge.web")
-
-# address, port: where to listen (0: any port); max_connections, per_address: caps; handshake_s, head_s: how long these
-# may take as a whole; idle_s: how long a connection may be silent between requests; write_s: how long a peer may take
-# none of an answer
-Settings = namedtuple(
-    "Settings",
-    ("address", "port", "max_connections", "per_address", "handshake_s", "head_s", "idle_s", "write_s"),
-    defaults=(128, 64, 10, 10, 60, 30),
-)
 
 _BODY_S = 10  # for any body, and more for
 _BODY_BYTES_PER_S = 4 << 10  # one that is longer than what comes in so long
@@ -60,33 +49,22 @@ class Peer:
 
 
 class Server:
-    """Listens, and has an application answer, until `stop`. Raises OSError where it cannot listen.
+    """Accepts what comes to a listening socket, and has an application answer, until it is to `leave`.
 
-    context: function that returns the ssl.SSLContext for a new connection, or None for plain text. Both may be others
-    at any time.
+    terms: has `settings` (door.Settings) and `context`(), which returns the ssl.SSLContext for a new connection, or
+    None for plain text. Both may be others at any time.
     """
 
-    def __init__(self, settings, context):
-        self.settings = settings
-        self.context = context
+    def __init__(self, listening, terms):
+        self._socket = listening
+        self._terms = terms
         self._app = None
         self._peers = set()
-        family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
-        self._socket = socket.create_server(
-            (settings.address, settings.port),
-            family=family,
-            backlog=64,
-            dualstack_ipv6=family == socket.AF_INET6 and settings.address == "::",
-        )
-        self._socket.setblocking(False)
         self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="console", daemon=True)
-        self._accepting = None
 
     @property
-    def port(self):
-        """The TCP port listened on."""
-        return self._socket.getsockname()[1]
+    def _settings(self):
+        return self._terms.settings
 
     def serve(self, app):
         """Have `app` answer.
@@ -96,17 +74,9 @@ class Server:
         """
         self._app = app
 
-    def start(self):
-        """Begin to accept."""
-        self._thread.start()
-
-    def stop(self, drain_s=0.0, limit_s=5.0):
-        """Accept no more at once, and cut every connection after `drain_s`."""
-        if self._thread.is_alive():
-            self.loop.call_soon_threadsafe(self._leave, drain_s)
-            self._thread.join(drain_s + limit_s)
-        else:
-            self._socket.close()
+    def leave(self, drain_s):
+        """Accept no more at once, and cut every connection after `drain_s`; `run` returns then. From any thread."""
+        self.loop.call_soon_threadsafe(self._leave, drain_s)
 
     def _leave(self, drain_s):
         self.loop.remove_reader(self._socket)
@@ -117,7 +87,8 @@ class Server:
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
 
-    def _run(self):
+    def run(self):
+        """Accept and answer."""
         asyncio.set_event_loop(self.loop)
         sslproto.SSLProtocol.max_size = _WINDOW_BYTES  # or each connection takes 256 KiB for what it may read at once
         try:
@@ -150,7 +121,7 @@ class Server:
                 connected.close()
 
     def _admit(self, connected, address):
-        settings = self.settings
+        settings = self._settings
         peer = Peer(connected, address)
         same = [each for each in self._peers if each.address == address]
         if len(same) >= settings.per_address or len(self._peers) >= settings.max_connections:
@@ -185,14 +156,14 @@ class Server:
 
     async def _open(self, peer):
         """Return (reader, writer) of a connection, its handshake done."""
-        context = self.context()
+        context = self._terms.context()
         peer.socket.setblocking(False)
         peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         options = {}
         if context is not None:
             first = await self._peek(peer.socket)
             if first == _TLS_HANDSHAKE:
-                options = {"ssl": context, "ssl_handshake_timeout": self.settings.handshake_s}
+                options = {"ssl": context, "ssl_handshake_timeout": self._settings.handshake_s}
                 options["ssl_shutdown_timeout"] = _LINGER_S
                 peer.is_secure = True
             else:
@@ -208,7 +179,7 @@ class Server:
         ready = self.loop.create_future()
         self.loop.add_reader(connected, lambda: ready.done() or ready.set_result(None))
         try:
-            async with asyncio.timeout(self.settings.handshake_s):
+            async with asyncio.timeout(self._settings.handshake_s):
                 await ready
         finally:
             self.loop.remove_reader(connected)
@@ -220,7 +191,7 @@ class Server:
     async def _converse(self, peer, reader, writer):
         incoming = heads.Heads()
         keeps = True
-        wait_s = self.settings.head_s
+        wait_s = self._settings.head_s
         while keeps:
             try:
                 request = await self._head(reader, incoming, wait_s)
@@ -239,7 +210,7 @@ class Server:
                 await answering
             elif not await self._while_there(reader, incoming, answering):
                 return
-            wait_s = self.settings.idle_s
+            wait_s = self._settings.idle_s
         await self._close(writer)
 
     async def _head(self, reader, incoming, wait_s):
@@ -248,7 +219,7 @@ class Server:
         while (found := incoming.next()) is None:
             now = self.loop.time()
             if until is None and not incoming.is_empty():
-                until = now + self.settings.head_s
+                until = now + self._settings.head_s
             async with asyncio.timeout(wait_s if until is None else until - now):
                 octets = await reader.read(_WINDOW_BYTES)
             if not octets:
@@ -322,7 +293,7 @@ class Server:
 
     async def _write(self, writer, octets):
         writer.write(octets)
-        async with asyncio.timeout(self.settings.write_s):
+        async with asyncio.timeout(self._settings.write_s):
             await writer.drain()
 
     async def _drain(self, reader):

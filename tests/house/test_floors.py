@@ -66,7 +66,7 @@ ORDER = {
     " access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"
-    " app",
+    " app door",
     "terminal": "plain effects line ymodem page session talk shapes state waiting adjusting peers moving importing"
     " anything entry menu",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
