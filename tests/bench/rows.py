@@ -4,6 +4,7 @@ Peer and box take turns within a row, and each figure is the best of the rounds.
 every round, because the same SOP Instance UID a second time is another, shorter way through it.
 """
 
+import functools
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from tests.bench.console import console
 from tests.bench.scale import scale
 from tests.bench.table import Row
 from tests.support import dcmtk, process
+from tests.support.console import Console
 from tests.support.service import Service, destination, route
 
 CT_COUNT, CT_SIDE = 300, 512
@@ -37,6 +39,16 @@ class Bench:
         self.share = 4 if quick else 1
         self._made = {}
         self._number = 0
+
+    @functools.cached_property
+    def installed(self):
+        """The environment of a Service that finds itself compiled, as an installation is: to compile takes memory."""
+        env = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.memory / "compiled")}
+        with Console(self.fresh(self.memory), env=env) as made:
+            made.claim()
+            made.get("/")
+            made.box.stop()
+        return env
 
     def series(self, kind):
         """The folder and the number of objects of "ct" or "small", made on first use."""
@@ -378,7 +390,7 @@ def forward(bench):
 def memory(bench):
     """Resident memory of the idle box, and by how much its peak grows while a 1 GB object comes in, and goes out."""
     big = bench.big()
-    with Service(bench.fresh(bench.memory)) as box:
+    with Service(bench.fresh(bench.memory), env=bench.installed) as box:
         idle = measure.settled_memory(box.pid)
         measure.reset_peak(box.pid)
         dcmtk.send(dcmtk.STORESCU, box.port, [big])
