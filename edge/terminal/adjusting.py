@@ -3,7 +3,7 @@
 import tomllib
 
 from edge.console.text import count
-from edge.terminal import page, shapes
+from edge.terminal import applying, page, shapes, tables
 from edge.terminal.effects import Ask, Show
 from edge.terminal.plain import columns, plain, wrapped
 
@@ -53,7 +53,9 @@ def settings(talk):
             keys += [("a", "apply", lambda: _apply(talk, draft)), ("d", "drop changes", lambda: _drop(draft))]
         if trial:
             head = ["! A change is on trial: t to confirm it or let it go back.", ""]
-            keys.append(("t", "trial", lambda: on_trial(talk)))
+            keys.append(("t", "trial", lambda: applying.on_trial(talk)))
+        elif talk.knows("change") and not draft.edits:
+            keys.append(("+", "add", lambda: tables.some(talk)))
         keys.append(("h", "history", lambda: _history(talk)))
 
         def line(section, number):
@@ -76,23 +78,27 @@ def _drop(draft):
 
 def _keys(talk, draft, section):
     """List the keys of a section with their values."""
+    first, gone = section[0], []
+
+    def away():
+        gone.append((yield from tables.take_out(talk, first["section"], first["number"], _section(first))))
+        return page.AGAIN
+
     while True:
 
         def line(row, number):
             changed = draft.edits.get((row["section"], row.get("number"), row["key"]))
             mark = "*" if changed else " " if row["is_set"] else "."
             shown = changed[1].partition(" = ")[2] if changed else row["text"]
-            return [columns((-4, 1, 24, 0), (str(number), mark, row["key"], _value(shown)))]
+            return [columns((-4, 1, 24, 0), (str(number), mark, row["key"], applying.value(shown)))]
 
         head = ["     * changed, not applied   . at its default", ""]
-        title = "Settings " + _section(section[0])
-        turned = yield from page.turn(title, head, section, line, lambda row: _key(talk, draft, row))
-        if turned is None:
+        can_go = first["repeated"] and talk.knows("change") and not draft.edits
+        keys = [("-", "take it out", away)] if can_go else []
+        title = "Settings " + _section(first)
+        turned = yield from page.turn(title, head, section, line, lambda row: _key(talk, draft, row), keys)
+        if turned is None or gone:
             return page.AGAIN
-
-
-def _value(text):
-    return "-" if text in (None, "") else text
 
 
 def _key(talk, draft, row):
@@ -100,8 +106,8 @@ def _key(talk, draft, row):
     found = [
         ("Means", row["meaning"]),
         ("Expected", row["expected"]),
-        ("Default", "it has to be set" if row["required"] else _value(row["default"])),
-        ("Now", _value(row["text"])),
+        ("Default", "it has to be set" if row["required"] else applying.value(row["default"])),
+        ("Now", applying.value(row["text"])),
     ]
     yield from page.above(_label(row), page.pairs(found))
     if not talk.knows("change"):
@@ -141,80 +147,10 @@ def read_value(typed, now):
 def _apply(talk, draft):
     """Show what the changes come to, and apply them on trial."""
     edits = [edit for edit, _ in draft.edits.values()]
-    done = yield from checked(talk, {"edits": edits})
+    done = yield from applying.checked(talk, {"edits": edits})
     if done:
         draft.edits.clear()
     return page.AGAIN
-
-
-def checked(talk, request):
-    """Check a changed configuration, show its mistakes or its difference, apply it; return whether it was applied."""
-    mistakes, summary = yield from talk.done("check", **request)
-    lines = []
-    for each in mistakes:
-        where = "line %d, " % each["line"] if each.get("line") else ""
-        lines += wrapped("! %s%s: %s" % (where, each["key"], each["words"]), indent="  ")
-    if not summary["good"]:
-        lines = ["It cannot be used, and nothing has changed:", "", *lines]
-        yield from page.turn("Mistakes", (), lines, lambda each: [each], enter="Enter or q: back")
-        return False
-    diff = (summary.get("diff") or "").splitlines()
-    if not diff:
-        yield from page.note("Nothing would change", "That is what the box runs with already.")
-        return False
-    for each in diff:
-        lines += wrapped(each, indent="    ")
-    yield from page.turn("What would change", (), lines, lambda each: [each], enter="Enter or q: go on")
-    words = "The box follows at once, on trial: unless you confirm it in time, all goes back to what it was."
-    if not (yield from page.sure(words)):
-        return False
-    yield from tried(talk, "change", **request)
-    return True
-
-
-def tried(talk, verb, **arguments):
-    """Ask for a verb that changes the configuration, and let its trial be confirmed; return AGAIN."""
-    _, summary = yield from talk.done(verb, **arguments)
-    for each in (summary or {}).get("changes") or ():
-        yield Show(wrapped("* %s: %s -> %s" % (each["key"], _value(each["before"]), _value(each["after"]))))
-    if (summary or {}).get("trial") is None:
-        yield page.said("Done; it stays.")
-    else:
-        yield from page.within(on_trial(talk))
-    return page.AGAIN
-
-
-def trial_of(talk):
-    """Return what `settings` says of the trial that is under way, {trial, confirm_by, ...}, or None without one."""
-    summary = talk.told("settings", section="box")[1] if talk.knows("settings") else {}
-    return summary if summary.get("trial") is not None else None
-
-
-def on_trial(talk):
-    """Confirm a trial or let it go back, whoever began it; return AGAIN."""
-    while True:
-        trial = trial_of(talk)
-        if trial is None:
-            yield page.said("No change is on trial: it was confirmed, or went back already.")
-            return page.AGAIN
-        left = round(trial["left_s"] or 0)
-        by = ", by %s" % trial["tried_by"] if trial.get("tried_by") else ""
-        body = wrapped("A change of the settings is on trial%s." % by)
-        body += [*wrapped(trial.get("words") or ""), ""]
-        body += ["It goes back by itself in %d s, at %s." % (left, shapes.moment(trial["confirm_by"])), ""]
-        options = [("1", "Keep it"), ("2", "Let it go back now"), ("3", "Look again")] if talk.knows("confirm") else []
-        chosen = yield from page.menu("On trial", body, options)
-        if chosen == "1":
-            talk.told("confirm", trial=trial["trial"])
-            yield page.said("It stays.")
-            return page.AGAIN
-        if chosen == "2":
-            yield from talk.done("revert")
-            yield page.said("It went back to what it was.")
-            return page.AGAIN
-        if chosen is None:
-            yield page.said("It stays on trial; c in the first menu confirms it.")
-            return page.AGAIN
 
 
 def _history(talk):
@@ -240,4 +176,4 @@ def _history(talk):
 def _restore(talk, row):
     if not (yield from page.sure("The settings of %s come back, on trial." % shapes.moment(row["at"]))):
         return None
-    return (yield from tried(talk, "restore", id=row["id"]))
+    return (yield from applying.tried(talk, "restore", id=row["id"]))

@@ -2,7 +2,7 @@
 
 import os
 
-from edge.terminal import adjusting, moving, page
+from edge.terminal import applying, moving, page
 from edge.terminal.effects import Ask, Show
 from edge.terminal.plain import wrapped
 
@@ -34,7 +34,7 @@ def inward(talk):
         passphrase = yield Ask("Passphrase of the backup: ", True)
         file = yield from moving.received(talk)
         if file is not None:
-            yield from adjusting.tried(talk, "restore-backup", passphrase=passphrase, file=file)
+            yield from applying.tried(talk, "restore-backup", passphrase=passphrase, file=file)
     elif chosen == "4":
         yield from _setups(talk)
 
@@ -48,7 +48,7 @@ def _setups(talk):
 
     def pick(row):
         passphrase = yield Ask("Passphrase of the setup file: ", True)
-        return (yield from adjusting.tried(talk, "take-setup", folder=row["folder"], passphrase=passphrase))
+        return (yield from applying.tried(talk, "take-setup", folder=row["folder"], passphrase=passphrase))
 
     empty = "There is none. Looked below %s." % ", ".join((summary or {}).get("folders", ()))
     yield from page.turn("Setup files", (), rows, line, pick, empty=empty)
@@ -66,7 +66,7 @@ def _configuration(talk):
         except UnicodeDecodeError:
             yield page.said("Nothing has changed: %s is no text in UTF-8." % name)
             return
-        yield from adjusting.checked(talk, {"text": text.replace("\r\n", "\n")})
+        yield from applying.checked(talk, {"text": text.replace("\r\n", "\n")})
     finally:
         for each, _ in found:
             moving.drop(state_dir, each)  # what was applied is where it belongs
@@ -125,7 +125,7 @@ def _used(talk, section, parts):
         for key, path in zip(("certificate", "key"), paths)
     ]
     yield Show(["", *wrapped("Certificate and key fit each other, and lie in %s." % os.path.dirname(paths[0]))])
-    if not (yield from adjusting.checked(talk, {"edits": edits})):
+    if not (yield from applying.checked(talk, {"edits": edits})):
         for path in paths:
             moving.drop(state_dir, os.path.basename(path))
 

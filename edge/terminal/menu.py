@@ -4,7 +4,7 @@ import logging
 import os
 
 from edge.dicom.errors import DicomError
-from edge.terminal import adjusting, anything, entry, importing, page, peers, state, waiting
+from edge.terminal import adjusting, anything, applying, entry, importing, page, peers, state, waiting
 from edge.terminal.effects import Ask, Back, Known, Page, Show
 from edge.terminal.plain import cut, wrapped
 from edge.terminal.talk import Talk
@@ -79,7 +79,7 @@ def _once(talk, place):
             return False
     known = [each for each in _ITEMS if talk.knows(each[2])]
     screens = {each[0]: each[3] for each in known}
-    trial = adjusting.trial_of(talk)
+    trial = applying.trial_of(talk)
     body = [cut("%s, %s" % (talk.box.config.box.ae_title, os.uname().nodename), 79)]
     body += wrapped(state.headline(talk.told("status")[1]))[:2]
     options = [" %2s  %s" % each[:2] for each in known]
@@ -87,7 +87,7 @@ def _once(talk, place):
     if trial:
         body.append("! A change of the settings is on trial and goes back in %d s." % round(trial["left_s"] or 0))
         options.append("  c  Confirm that change, or let it go back")
-        extra["c"] = adjusting.on_trial
+        extra["c"] = applying.on_trial
     if talk.box.access is not None and not talk.box.access.is_claimed():
         body.append("! Nobody has claimed this box; its claim code is %s" % talk.box.access.claim_code())
     if talk.knows("password") and not talk.is_own:

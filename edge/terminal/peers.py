@@ -2,7 +2,7 @@
 
 from edge.box import config
 from edge.console.text import ago, size, span
-from edge.terminal import page, state
+from edge.terminal import applying, page, state, tables
 from edge.terminal.effects import Ask, Show, Step
 from edge.terminal.plain import columns, plain, wrapped
 from edge.terminal.talk import Rows
@@ -57,11 +57,7 @@ def _association(talk, row):
     if is_refused and talk.knows("accept"):
         options = [("1", "Accept %s from %s from now on" % (plain(row["calling"]), plain(row["address"])))]
         if (yield from page.menu("Association", lines, options)) == "1":
-            from edge.terminal import adjusting
-
-            return (
-                yield from adjusting.tried(talk, "accept", calling=row["calling"], address=row["address"])
-            )
+            return (yield from applying.tried(talk, "accept", calling=row["calling"], address=row["address"]))
         return None
     return (yield from page.turn("Association", (), lines, lambda each: [each], enter="Enter or q: back"))
 
@@ -78,9 +74,11 @@ def destinations(talk):
             return [columns((-4, 18, 8, 0), (str(number), each["name"], state.way(each), where))]
 
         keys = [("l", "look again", state.again)]
+        if talk.knows("change"):
+            keys.append(("+", "add one", lambda: tables.add(talk, "destination")))
         turned = yield from page.turn(
             "Destinations", head, summary["destinations"], line, lambda each: _one(talk, each), keys,
-            "No destination is configured. Add one under Settings.",
+            "No destination is configured.",
         )  # fmt: skip
         if turned != page.AGAIN:
             return
@@ -101,9 +99,15 @@ def _one(talk, each):
     if each.get("bytes_per_s"):
         found.append(("Rate", size(each["bytes_per_s"]) + "/s"))
     options = [("1", "Test it, layer by layer")] if talk.knows("test") and known else []
+    if talk.knows("change") and known:
+        options.append(("2", "Take it out of the configuration"))
     chosen = yield from page.menu("Destination " + each["name"], page.pairs(found), options)
     if chosen == "1":
         yield from test(talk, each["name"])
+    elif chosen == "2":
+        number = 1 + [one.name for one in talk.box.config.destinations].index(each["name"])
+        return (yield from tables.take_out(talk, "destination", number, each["name"]))
+    return None
 
 
 def test(talk, name):

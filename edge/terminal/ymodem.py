@@ -17,6 +17,7 @@ _FILL = 0x1A
 _BEGIN_S = 3.0  # between two requests to begin
 _BEGIN_TRIES = 30
 _BLOCK_S = 8.0  # for the next block, or the rest of one
+_CLOSE_S = 3.0  # for the acknowledgement of the end of a batch, which some receivers leave out
 _QUIET_S = 0.3  # so long nothing may come before a block is asked for again
 _TRIES = 10
 _LAST_TRIES = 3
@@ -271,7 +272,7 @@ class Sender(_Transfer):
         else:
             return b""
         self._tries = 0
-        self._until = now + _BLOCK_S * 4
+        self._until = now + (_CLOSE_S if self._stage == "close" else _BLOCK_S * 4)
         return self._last
 
     def _next(self):

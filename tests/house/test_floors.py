@@ -67,7 +67,8 @@ ORDER = {
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"
     " app door",
-    "terminal": "plain effects line ymodem page session talk shapes state waiting adjusting peers moving importing"
+    "terminal": "plain effects line ymodem page session talk shapes state waiting applying tables adjusting peers"
+    " moving importing",
     " anything entry menu",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup sticks setup taking",

@@ -1,5 +1,6 @@
 """The serial line of the running box, driven by pyserial over a cable, and a terminal with `edge console --tty`."""
 
+import io
 import json
 import os
 import pty
@@ -9,11 +10,13 @@ import signal
 import subprocess
 import termios
 import time
+import zipfile
 
 import pytest
 import serial
 from pydicom.data import get_testdata_file
 
+from edge.settings import backup
 from tests.support import dcmtk, process
 from tests.support.cable import Cable
 from tests.support.farend import Terminal
@@ -85,6 +88,32 @@ def test_a_configuration_comes_by_ymodem_from_lrzsz_and_is_confirmed(running, tm
     assert "# sent over the line" in box.config_path.read_text()
     assert os.listdir(box.state_dir / "imported") == []
     far.type("0", "login: $")
+
+
+@pytest.mark.parametrize("chosen, name", [("1", "edge-support.zip"), ("2", "edge-backup")])
+def test_the_support_bundle_and_a_backup_go_out_by_ymodem_to_lrzsz(running, tmp_path, chosen, name):
+    box, cable, far = running
+    far.log_in(NAME, PASSWORD)
+    far.type("9", "Choose a number: ")
+    if chosen == "2":
+        far.type("2", "Passphrase for the backup: ")
+        far.type("a long walk home", "The same again: ")
+        far.type("a long walk home", "twice breaks off")
+    else:
+        far.type("1", "twice breaks off")
+    with open(cable.far, "r+b", buffering=0) as line:
+        received = subprocess.run(["rb"], stdin=line, stdout=line, cwd=tmp_path, timeout=LIMIT_S,
+                                  stderr=subprocess.DEVNULL)  # fmt: skip
+    assert received.returncode == 0 and os.listdir(tmp_path) == [name]
+    far.until(f"Sent: {name}(.|\n)*Choose: ")
+    far.type("0", "login: $")
+    octets = (tmp_path / name).read_bytes()
+    if chosen == "1":
+        with zipfile.ZipFile(io.BytesIO(octets)) as archive:
+            assert archive.testzip() is None and "configuration.toml" in archive.namelist()
+    else:
+        setup = backup.opened(octets, "a long walk home")
+        assert setup.text == box.config_path.read_text() and setup.users is not None
 
 
 def test_a_cable_that_is_pulled_logs_out_and_may_come_back(running):

@@ -320,3 +320,37 @@ def test_nothing_that_is_typed_breaks_a_screen_or_leaves_the_page(box, caplog):
             far.take(far.session.begin(far.now))
     failures = [record.getMessage() for record in caplog.records if "failed inside this box" in record.getMessage()]
     assert failures == [], caplog.text
+
+
+def test_a_destination_is_added_key_by_key_and_taken_out_again(box, tmp_path):
+    far = at_home(box)
+    far.type("4")
+    assert "of what kind?" in far.type("+")
+    assert "New [[destination]] name" in far.type("1")
+    for typed in ("ward", "WARD AE", "192.0.2.9"):
+        far.type(typed)
+    assert "New [[destination]] port" in far.type("port")
+    assert "! expected" in far.type("0")
+    far.type("11113")
+    fits(far.seen)
+    assert '+name = "ward"' in far.type("") and "+port = 11113" in far.seen
+    far.type("")
+    far.type("yes")
+    far.type("1")
+    written = load.load(str(tmp_path / "edge.toml")).config.destinations
+    assert [(each.name, each.ae_title, each.port) for each in written] == [
+        ("PACS", "PACS", 104),
+        ("ward", "WARD AE", 11113),
+    ]
+    box.config = load.load(str(tmp_path / "edge.toml")).config
+    far.type("\x03", "")
+    far.type("5")
+    listed = far.page()
+    number = [line.split()[0] for line in listed.split("\n") if line.endswith(" set") and "ward" in line]
+    far.type(number[0])
+    assert '-name = "ward"' in far.type("-")
+    far.type("")
+    far.type("yes")
+    far.type("1")
+    assert [each.name for each in load.load(str(tmp_path / "edge.toml")).config.destinations] == ["PACS"]
+    assert "# the box of the tests" in (tmp_path / "edge.toml").read_text()
