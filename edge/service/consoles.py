@@ -185,4 +185,6 @@ def _greeting(box, port):
     if sys.stdout.isatty():  # what else stdout leads to may be a log, where it must not stand
         yield "             claim it with the code %s" % box.access.claim_code()
     else:
-        yield "             nobody has claimed it yet; the code is in %s" % os.path.join(box.access.folder, "claim")
+        place = os.path.join(box.access.folder, "claim")
+        shown = "%s console --tty%s" % (greeting.called(), greeting.option(box.loaded.path))
+        yield "             nobody has claimed it yet; %s shows the code, on this box; it is in %s" % (shown, place)

@@ -43,15 +43,20 @@ def lines(loaded, port, waiting, held, tls_port=None):
     left = {name: waiting[name] + held[name] for name in waiting if name not in known}
     for name in sorted([name for name, count in left.items() if count]):
         yield "  stranded   %d for %s, which is not configured: put it back, or %s cancel --destination %s" % (
-            left[name], name, _edge(), _quoted(name),
+            left[name], name, called(), _quoted(name),
         )  # fmt: skip
     if settings.relay.port is not None:
         boxes = ", ".join(settings.relay.boxes) or "every box with a certificate of the authorities under [tls]"
         yield "  relay      port %d, for %s" % (settings.relay.port, boxes)
     if port is not None:
         yield "  try it     storescu -aec %s %s %d FILE.dcm" % (_quoted(title), here[0], port)
-    command = "%s queue%s" % (_edge(), " --config %s" % _quoted(loaded.path) if loaded.path else "")
+    command = "%s queue%s" % (called(), option(loaded.path))
     yield "  look       %s, likewise objects and status; Ctrl-C stops the box" % command
+
+
+def option(path):
+    """Return what names the configuration file at `path` on a command line; nothing where there is none."""
+    return " --config %s" % _quoted(path) if path else ""
 
 
 def _callers(settings):
@@ -63,7 +68,7 @@ def _callers(settings):
 
 def _forwards(settings, waiting):
     if not settings.destinations:
-        return "nowhere yet, objects are kept and held; to begin: %s check-config --reference > edge.toml" % _edge()
+        return "nowhere yet, objects are kept and held; to begin: %s check-config --reference > edge.toml" % called()
     words = []
     for each in settings.destinations:
         count = waiting.get(each.name, 0)
@@ -71,7 +76,7 @@ def _forwards(settings, waiting):
     return ", ".join(words)
 
 
-def _edge():
+def called():
     """Return how this program was called, to be typed again: "edge", or the path to it."""
     return _quoted(sys.argv[0]) if os.path.basename(sys.argv[0]) == "edge" else "edge"
 

@@ -42,8 +42,8 @@ def listed(ask, request):
             (
                 page.link(person(each["patient_name"]), "/study", key=each["study_key"]),
                 each["patient_id"] or "–",
-                day(each["date"]),
-                " ".join([*each["modalities"], each["description"] or ""]) or "–",
+                el("span", day(each["date"]), class_="whole"),
+                _what(each) or "–",
                 "%s, %s" % (words.count(each["objects"], "object"), words.octets(each["bytes"])),
                 words.when(each["last"]),
                 _ways(each["destinations"]),
@@ -61,6 +61,12 @@ def listed(ask, request):
         ),
         page.card("", page.table("Studies, the newest first", heads, lines, none), older and el("p", older)),
     )
+
+
+def _what(each):
+    """Return modalities and description of a study; a modality that the description begins with is said once."""
+    described = each["description"] or ""
+    return " ".join([*[one for one in each["modalities"] if not described.startswith(one)], described]).strip()
 
 
 def _ways(destinations):

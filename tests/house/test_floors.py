@@ -68,7 +68,7 @@ ORDER = {
     " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"
     " app door",
     "terminal": "plain effects line ymodem page session talk shapes state waiting applying tables adjusting peers"
-    " moving importing",
+    " moving importing"
     " anything entry menu",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup sticks setup taking",
