@@ -5,22 +5,28 @@ noticed (`broken_at`), unless everything behind it is written anew, too: what mu
 place, as the events that the box sends to a log server do. Files are begun anew at SEGMENT_BYTES, and the oldest go
 when there are more than SEGMENTS, so the trail is bounded.
 
+Where no service runs, commands write the same trail: who appends holds a lock on the folder, and looks again where the
+trail ends when somebody else has written since.
+
 A line tells of something that is done already. When it cannot be written (the disk is full, or read-only) what was done
 stays done, or nobody could mend the disk; the line is kept in memory, said to be missing in the log and in `fault`, and
 written down before the next.
 """
 
+import fcntl
 import json
 import logging
 import os
 import threading
 import time
 from collections import deque
+from contextlib import contextmanager
 
 from edge.spool.disk import FILE_MODE, READ, READ_WRITE, Disk
 
 _log = logging.getLogger("edge.access")
 
+FOLDER = "audit"  # below the state folder
 SEGMENT_BYTES = 1 << 20
 SEGMENTS = 16
 
@@ -73,10 +79,11 @@ class Trail:
 
     def _write_pending(self):
         try:
-            self._open()
-            while self._pending:
-                self._append(self._pending[0])
-                self._pending.popleft()
+            with self._alone():
+                self._open()
+                while self._pending:
+                    self._append(self._pending[0])
+                    self._pending.popleft()
         except OSError as error:
             self._close()
             reason = (error.strerror or str(error)).lower()
@@ -112,17 +119,37 @@ class Trail:
         self._size += len(octets)
         self._number, self._chain = number, chain
 
+    @contextmanager
+    def _alone(self):
+        """Keep other processes from writing the trail while the `with` block lasts."""
+        self._disk.make_parents(os.path.join(self._folder, "any"))
+        fd = self._disk.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, 0)
+        try:
+            self._disk.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            self._disk.close(fd)
+
+    def _is_overtaken(self):
+        """Say whether another process has written since."""
+        if os.path.exists(self._path(self._segment + 1)):
+            return True
+        return os.fstat(self._fd).st_size > self._size
+
     def _open(self):
         """Open the newest segment, behind its last whole line."""
+        if self._fd is not None and self._is_overtaken():
+            self._close()
+            self._size = None
         if self._fd is not None:
             return
-        self._disk.make_parents(os.path.join(self._folder, "any"))
         if self._size is not None:  # closed after a failure: what was not synced then is written again
             self._fd = self._disk.open(self._path(self._segment), READ_WRITE | os.O_CREAT, FILE_MODE)
             os.ftruncate(self._fd, self._size)
             return
         numbers = self._numbers()
         self._segment = numbers[-1] if numbers else 1
+        self._number, self._chain = 0, _START
         path = self._path(self._segment)
         self._fd = self._disk.open(path, READ_WRITE | os.O_CREAT, FILE_MODE)
         if not numbers:

@@ -3,7 +3,7 @@
 import functools
 import time
 
-from edge.box import console_keys, relaying
+from edge.box import alerting, console_keys, relaying
 from edge.box.section import Section, key
 from edge.box.values import (
     AE_TITLE,
@@ -261,6 +261,24 @@ def troubles(settings, now):
             yield from _aging(path, each, now)
 
 
+def faults(settings, now):
+    """Return {fault: words for what the file is used for} of each file that cannot be used, or is of no use any more.
+
+    now: s since 1970, of the box's clock.
+    """
+    found = {}
+    for what, terms, is_server in _uses(settings):
+        fault = _fault(terms, is_server, tls.stamp(terms))
+        path = terms.certificate
+        shown = () if fault or path is None else _certificates(path, tls.stamp_of(path))
+        if shown and shown[0].ends <= now:
+            day = time.strftime("%Y-%m-%d", time.gmtime(shown[0].ends))
+            fault = "the certificate %s has expired on %s, and nobody believes it" % (path, day)
+        if fault is not None:
+            found.setdefault(fault, "TLS " + what)
+    return found
+
+
 def _uses(settings):
     """Yield (words, terms, whether it is a listener's) for each use of TLS."""
     listening = server_terms(settings)
@@ -275,6 +293,10 @@ def _uses(settings):
         terms = client_terms(settings, each)
         if terms is not None:
             yield "to %s" % each.name, terms, False
+    for each in settings.alerts:
+        terms = alerting.client_terms(settings, each)
+        if terms is not None:
+            yield "for the alert %s" % each.name, terms, False
 
 
 def certificates(settings):

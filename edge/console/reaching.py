@@ -3,13 +3,14 @@
 import os
 import sys
 
+from edge.access import audit
 from edge.console import control, handing
 from edge.console.commands import DONE, FAILED, IN_USE
 from edge.console.text import complain, print_json
 from edge.spool.errors import Degraded, Locked, NoSpace, from_os
 from edge.verbs import table
 from edge.verbs.box import Box, open_spool
-from edge.verbs.verb import OWNER, Refused
+from edge.verbs.verb import ENGINEER, OWNER, Asker, Refused
 
 
 
@@ -34,6 +35,23 @@ def guarded(action, loaded):
         return complain(str(from_os(error, "using %s" % error.filename)), FAILED)
 
 
+def trail(settings):
+    """Return the audit trail of a box that does not run, for what is done to its files."""
+    return audit.Trail(os.path.join(settings.box.state_dir, audit.FOLDER))
+
+
+def person():
+    """Return the Asker for whoever works on the files themselves: the user of the operating system."""
+    import pwd
+
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = "user %d" % number
+    return Asker(name, ENGINEER, OWNER.skin)
+
+
 class Alone:
     """The Box of a service that does not run, opened by this process while the `with` block lasts."""
 
@@ -43,7 +61,7 @@ class Alone:
 
     def __enter__(self):
         self._spool = open_spool(self._config)
-        return Box(self._config, self._spool, None)
+        return Box(self._config, self._spool, None, audit=trail(self._config))
 
     def __exit__(self, *exception):
         self._spool.close()
@@ -78,7 +96,7 @@ def here(box, verb, request, file=None):
     """Yield the rows of a verb and return its summary, done by this process on a Box; file: as `do` has it."""
 
     def ask(**more):
-        return table.ask(box, verb, {**request, **more}, OWNER)
+        return table.ask(box, verb, {**request, **more}, person())
 
     if file is None:
         return (yield from ask())

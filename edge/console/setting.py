@@ -7,7 +7,7 @@ import time
 from edge.console import control, handing
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
-from edge.console.reaching import Answer, guarded, here
+from edge.console.reaching import Answer, guarded, here, trail
 from edge.console.text import complain, count, print_json, shortened, shown, table
 from edge.verbs.box import Box
 from edge.verbs.verb import Misused
@@ -33,7 +33,7 @@ def do(loaded, verb, request, file=None):
             channel.close()
     from edge.settings import keeper
 
-    box = Box(loaded.config, None)
+    box = Box(loaded.config, None, audit=trail(loaded.config))
     box.settings = keeper.Keeper(keeper.settle(loaded))
     return (yield from here(box, verb, request, file))
 

@@ -6,7 +6,7 @@ import sys
 import threading
 
 from edge.access.access import Access
-from edge.access.audit import Trail
+from edge.access.audit import FOLDER, Trail
 from edge.box import console_keys
 from edge.net.doors import CannotListen
 from edge.service import greeting, words
@@ -18,7 +18,6 @@ _log = logging.getLogger("edge.service")
 _TROUBLE = "console"
 _AGAIN_S = 30  # before a console that cannot listen tries again
 _DRAIN_S = 5.0  # how long one that moves elsewhere goes on answering
-_FOLDER = "audit"  # below the state folder
 
 
 class Admission(Part):
@@ -30,14 +29,14 @@ class Admission(Part):
         super().__init__(running)
         box = running.box
         state_dir = box.config.box.state_dir
-        box.audit = Trail(os.path.join(state_dir, _FOLDER), told=self._told)
+        box.audit = Trail(os.path.join(state_dir, FOLDER), told=self._told)
         box.access = Access(state_dir, box.config.console.idle_min * 60)
 
     def _told(self, fault):
         if fault is None:
-            self.running.spool.health.clear(_FOLDER)
+            self.running.spool.health.clear(FOLDER)
         else:
-            self.running.spool.health.report(_FOLDER, fault)
+            self.running.spool.health.report(FOLDER, fault)
 
     def wants(self, old, new):
         """Say whether one may be silent for another while."""

@@ -27,7 +27,7 @@ import threading
 import time
 from collections import namedtuple
 
-from edge.box import load
+from edge.box import encryption, load
 from edge.settings import history, writing
 from edge.spool.disk import FILE_MODE, Disk
 
@@ -129,12 +129,13 @@ class Keeper:
 
     # Changes
 
-    def begin(self, text, who, words, within_s=WITHIN_S, based_on=None, users=None):
+    def begin(self, text, who, words, within_s=WITHIN_S, based_on=None, users=None, strict=True):
         """Write and apply the text of a changed configuration; return its Trial, None where it stays without one.
 
         who: str; words: what it is about; within_s: how long it is on trial, 0 for no trial; based_on: `id` of the text
         that was edited, None where that is no matter; users: None, or (path of their file, its text) to be on trial
-        with it. Raises load.ConfigError with every mistake, Stale, or Refusal.
+        with it; strict: whether TLS files have to be usable, as `examine` says. Raises load.ConfigError with every
+        mistake, Stale, or Refusal.
         """
         with self._lock, self._alone():
             self._must_be_free()
@@ -143,7 +144,7 @@ class Keeper:
             if self.is_edited():
                 words = "%s was edited by hand since the box read it; take that in with `reload`, or put it back, first"
                 raise Stale(words % self.path, history.difference(self.text, self._read_file()))
-            return self._begin(text, who, words, within_s, users)
+            return self._begin(text, who, words, within_s, users, strict)
 
     def reload(self, who, within_s=WITHIN_S):
         """Take in what somebody wrote into the file by hand, on trial like any change; returns and raises as begin."""
@@ -232,8 +233,10 @@ class Keeper:
 
     # How it is done
 
-    def _begin(self, text, who, words, within_s, users=None):
+    def _begin(self, text, who, words, within_s, users=None, strict=True):
         loaded = self.checked(text)
+        if strict:
+            self.examine(loaded)
         if within_s and not _LEAST_S <= within_s <= _MOST_S:
             raise Refusal("a trial takes %d to %d seconds, or 0 for none; asked for %d" % (_LEAST_S, _MOST_S, within_s))
         if text == self.text == self._read_file() and users is None:
@@ -281,6 +284,22 @@ class Keeper:
             )
             raise Refusal(words % self.state_dir)
         return loaded
+
+    def examine(self, loaded):
+        """Raise load.ConfigError where a file that a Loaded names cannot be used, and is not in use so already.
+
+        What breaks while it is in use is a trouble, and must not keep anybody from changing something else.
+        """
+        wrong = encryption.faults(loaded.config, self._now())
+        if wrong:
+            try:
+                known = load.load(None) if self.text is None else load.parse(self.text, self.path)
+                known = encryption.faults(known.config, self._now())
+            except load.ConfigError:
+                known = {}
+            mistakes = [load.Mistake(None, what, fault) for fault, what in wrong.items() if fault not in known]
+            if mistakes:
+                raise load.ConfigError(self.path, mistakes)
 
     def _apply_or_go_back(self, loaded, trial):
         try:

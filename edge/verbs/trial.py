@@ -35,14 +35,17 @@ def meaning(text):
     return tomllib.loads(text or "")
 
 
-def begun(kept, request, text, who, say, based_on=None, users=None):
-    """Begin a trial of a text. say: makes the history's words of what changes; users: as Keeper.begin has it."""
+def begun(kept, request, text, who, say, based_on=None, users=None, strict=True):
+    """Begin a trial of a text.
+
+    say: function of what changes, returns the history's words; users, strict: as Keeper.begin has them.
+    """
     try:
         changes = catalogue.changes(meaning(kept.text), meaning(text))
     except (ValueError, AttributeError):  # it is no TOML, or odd, of which the keeper says more
         changes = []
     within_s = request.get("within_s", keeper.WITHIN_S)
-    trial = refusing(kept.begin, text, str(who), say(changes), within_s, based_on, users)
+    trial = refusing(kept.begin, text, str(who), say(changes), within_s, based_on, users, strict)
     return outcome(kept, trial, changes)
 
 

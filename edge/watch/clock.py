@@ -2,8 +2,8 @@
 
 A clock is not trusted while it shows a time before this version was made, or before what the box has taken in; for an
 hour after it jumped, unless the kernel says that it has been set well since; and while the service that should set it
-has not done so for a quarter of an hour. A clock that nothing sets is said to be so: whether that is good enough is
-for those who run the box, so it is no trouble.
+has not done so for a quarter of an hour. A clock that nothing sets, on a machine without one that runs on while it is
+off, is not trusted after an hour: it began at any time, and drifts.
 
 Source: adjtimex(2): STA_UNSYNC, STA_NANO.
 """
@@ -21,7 +21,14 @@ _BACK_S = 60  # how much earlier than what was taken in a clock may be: it was s
 _JUMP_S = 10
 _JUMPED_S = 3600
 _PATIENCE_S = 900  # of a service that sets the clock, from its start on
+_UNSET_S = 3600  # how long nothing may set it
+_RTC = "sys/class/rtc"
 _UNSYNC, _NANO = 0x0040, 0x2000
+
+_ADRIFT = (
+    "nothing sets it, and this machine has no clock that goes on while it is off: run chrony or systemd-timesyncd with "
+    "a time server that can be reached"
+)
 
 # source: what sets it, one of the above; is_set: whether the kernel says that it is set well, None where it does not
 # say; offset_s: what the kernel has yet to correct; why: words for what is wrong with it, None when it is trusted
@@ -55,7 +62,8 @@ class Timekeeper:
                 self._jump = steady, apart - self._apart
             self._apart = apart
             source = self._source()
-            is_set, offset_s = self._kernel() if is_wanted or source != NONE or self._jump else (None, None)
+            is_wanted = is_wanted or source != NONE or self._jump or self._is_adrift(steady)
+            is_set, offset_s = self._kernel() if is_wanted else (None, None)
             return Clock(source, is_set, offset_s, self._why(now, steady, source, is_set))
 
     def _why(self, now, steady, source, is_set):
@@ -71,7 +79,19 @@ class Timekeeper:
             return "it was set %s by %.0f s: see that it is right" % ("forward" if by > 0 else "back", abs(by))
         if source != NONE and is_set is False and steady - self._began >= _PATIENCE_S:
             return "%s runs and has not set it: see that its time servers can be reached" % source
+        if source == NONE and is_set is False and self._is_adrift(steady):
+            return _ADRIFT
         return None
+
+    def _is_adrift(self, steady):
+        """Say whether the box has run for long without a clock of the machine that goes on while it is off."""
+        return steady - self._began >= _UNSET_S and not self._has_rtc()
+
+    def _has_rtc(self):
+        try:
+            return bool(os.listdir(os.path.join(self._root, _RTC)))
+        except OSError:
+            return False
 
     def _source(self):
         for path, source in (
@@ -87,10 +107,11 @@ class Timekeeper:
     def troubles(self):
         """Return the health.Trouble of a clock that is not trusted, in a list."""
         why = self.state(is_wanted=False).why
-        if why is None:
-            self._health.clear("clock")
-        else:
-            self._health.report("clock", "the clock of the box cannot be believed: " + why)
+        for key, fits in (("clock", why not in (None, _ADRIFT)), ("clock unset", why == _ADRIFT)):
+            if fits:
+                self._health.report(key, "the clock of the box cannot be believed: " + why)
+            else:
+                self._health.clear(key)
         return self._health.troubles()
 
 

@@ -41,6 +41,8 @@ _WORDS_OF = (
     ("journal", "the journal was damaged"),
     ("index", "the index is not in order"),
     ("house", "keeping house fails"),
+    ("clock", "the clock of the box cannot be believed"),
+    ("clock unset", "nothing sets the clock of the box, so it cannot be believed"),
     ("setup", "a setup file on a stick is not taken; see `edge setup`"),
     ("TLS ", "%(key)s does not work: its files cannot be used"),
 )

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from edge.watch import clock
+from edge.watch import clock, notice
 from tests.spool.data import Clock
 
 NOW = 1_800_000_000.0
@@ -17,7 +17,9 @@ class Steady(Clock):
 class Kept:
     """A Timekeeper whose clocks and kernel are set by hand."""
 
-    def __init__(self, root, newest=0.0, now=NOW):
+    def __init__(self, root, newest=0.0, now=NOW, has_rtc=True):
+        if has_rtc:
+            (root / "sys" / "class" / "rtc" / "rtc0").mkdir(parents=True, exist_ok=True)
         self.clock, self.steady = Clock(now), Steady(100.0)
         self.kernel = (False, None)
         self.keeper = clock.Timekeeper(newest, str(root), self.clock, self.steady, lambda: self.kernel)
@@ -30,10 +32,24 @@ class Kept:
         return [each.key for each in self.keeper.troubles()]
 
 
-def test_a_clock_that_nothing_sets_is_said_to_be_so_and_is_no_trouble(tmp_path):
+def test_a_clock_that_nothing_sets_is_said_to_be_so_and_is_no_trouble_where_the_machine_keeps_time_itself(tmp_path):
     kept = Kept(tmp_path)
     kept.goes_on(86400)
     assert kept.keeper.state() == (clock.NONE, False, None, None)
+    assert kept.keys() == []
+
+
+def test_a_clock_that_nothing_sets_for_an_hour_and_nothing_keeps_is_a_trouble_and_an_alert_of_its_own(tmp_path):
+    kept = Kept(tmp_path, has_rtc=False)
+    assert kept.keys() == []
+    kept.goes_on(3600)
+    (trouble,) = kept.keeper.troubles()
+    assert trouble.key == "clock unset" and "nothing sets it" in trouble.words and "chrony" in trouble.words
+    assert notice.words_of(trouble) == "nothing sets the clock of the box, so it cannot be believed"
+    kept.kernel = (True, 0.0)  # whoever sets it need not be known here
+    assert kept.keys() == []
+    (tmp_path / "sys" / "class" / "rtc" / "rtc0").mkdir(parents=True)
+    kept.kernel = (False, None)
     assert kept.keys() == []
 
 
