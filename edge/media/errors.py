@@ -3,3 +3,7 @@
 
 class MediaError(Exception):
     """Something about a volume or a file-set cannot be done; str() says why, and what to do."""
+
+
+class NotDicom(MediaError):
+    """A file is no DICOM file at all, and belongs to something else on the volume."""

@@ -14,7 +14,7 @@ from edge.dicom.errors import DicomError, LimitError, PeerError
 from edge.dicom.octets import head_explicit
 from edge.dicom.rewriter import Rewriter
 from edge.media import records
-from edge.media.errors import MediaError
+from edge.media.errors import MediaError, NotDicom
 from edge.spool.inflate import inflater
 from edge.spool.stepper import stepper
 
@@ -121,11 +121,14 @@ class Surveyor:
     def _whole(self, fd, size):
         """Return what is Surveyed of a file that is not plain, or not short: read event by event."""
         head = part10.HeadReader()
-        for chunk in _chunks(fd, 0):
-            if head.feed(chunk):
-                break
-        else:
-            head.finish()
+        try:
+            for chunk in _chunks(fd, 0):
+                if head.feed(chunk):
+                    break
+            else:
+                head.finish()
+        except DicomError as error:
+            raise NotDicom(str(error)) from None
         known = head.transfer_syntax
         sop_class = head.meta.sop_class or ""
         kind = records.record_type(sop_class)

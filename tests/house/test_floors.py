@@ -59,8 +59,8 @@ ORDER = {
     " rule_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
-    "media": "errors leaf records fit survey supply directory walk written layout inventory beside child manifest"
-    " zipped image archive",
+    "media": "errors leaf records fit survey supply directory walk profile fileset examine written layout inventory"
+    " beside child manifest zipped image archive",
     "ways": "targets walk lookout",
     "verbs": "verb box machine status jobs ways watching objects studies alerts logs trial settings carrying"
     " access table",
