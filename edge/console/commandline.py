@@ -28,6 +28,8 @@ _MODULES = {
     "picture": "looking",
     "download": "looking",
     "send-again": "looking",
+    "import": "mediawork",
+    "media": "mediawork",
     "console": "terminal",
 }
 

@@ -1,6 +1,6 @@
 """The table of commands: what there is to type, and what the help says about it."""
 
-from edge.console import kept_commands, watch_commands
+from edge.console import kept_commands, media_commands, watch_commands
 from edge.console.arguments import Command, Option
 from edge.console.options import CONFIG, JSON
 
@@ -157,6 +157,7 @@ COMMANDS = (
         ("edge cancel --destination old --to archive", "edge cancel --object 17 --destination archive"),
     ),
     *kept_commands.COMMANDS,
+    *media_commands.COMMANDS,
     Command(
         "remove",
         "--object ID [--yes] [--json] [--config FILE]",

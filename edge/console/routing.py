@@ -1,30 +1,20 @@
-"""Routes made of the configuration, and `edge route`: which of them apply to a file, and why."""
+"""`edge route`: which routes of the configuration apply to a file, and why."""
 
 import os
 import time
 
-from edge.box import rules
 from edge.console import text
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.dicom import uid
 from edge.dicom.errors import DicomError
-from edge.forward import route
 from edge.morph import match
-from edge.spool import examine, jobs
+from edge.spool import examine
 from edge.spool.disk import READ, Disk
 from edge.spool.intake import Source, facts
+from edge.ways.routes import router
 
-_PRIORITIES = {"sender": None, "urgent": jobs.URGENT, "normal": jobs.NORMAL, "low": jobs.LOW}
 _TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
-
-
-def router(settings, now=time.time):
-    """Return the route.Router of a config.Config."""
-    made = []
-    for each in settings.routes:
-        made.append(route.Rule(rules.conditions(each), each.to, _PRIORITIES[each.priority], each.final))
-    return route.Router(made, now)
 
 
 def run(asked, loaded):

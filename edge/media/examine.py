@@ -14,7 +14,7 @@ from edge.dicom import element, syntax, tags
 from edge.dicom.part10 import ABSENT, EXECUTABLE
 from edge.media import directory, records, walk
 from edge.media.errors import MediaError, NotDicom
-from edge.media.fileset import UNFINISHED, files, is_file_id
+from edge.media.fileset import UNFINISHED, Listing, files, is_file_id
 from edge.media.fit import charsets, fit, is_plain, TEXT
 from edge.media.supply import named
 from edge.media.survey import CHARSETS, Surveyor
@@ -56,7 +56,7 @@ _AUTORUN = ("AUTORUN.INF",)
 
 def examine(root, profile=None):
     """Yield each Finding about the file-set in the folder `root`; profile: a profile.Profile to hold it against."""
-    names = _Names(root)
+    names = Listing(root)
     path = names.find((directory.NAME,))
     if path is None:
         yield Finding("missing-directory", "", "%s has no DICOMDIR; `edge media index` makes one" % root)
@@ -70,37 +70,6 @@ def examine(root, profile=None):
         return
     with opened:
         yield from _Examination(opened, names, profile).findings()
-
-
-class _Names:
-    """What lies in the folders of a volume, folder by folder, whatever case it was written in."""
-
-    def __init__(self, root):
-        self.root = root
-        self._folders = {}
-
-    def find(self, components):
-        """Return the path of a file by its File ID, in the case it has on the volume; None when it is not there."""
-        path = self.root
-        for name in components:
-            there = self._listed(path)
-            found = there.get(name) or there.get(name.upper())
-            if found is None:
-                return None
-            path = os.path.join(path, found)
-        return path if os.path.isfile(path) and not os.path.islink(path) else None
-
-    def _listed(self, folder):
-        """Return {name: name, NAME: name} of a folder."""
-        if folder not in self._folders:
-            if len(self._folders) > 64:
-                self._folders.clear()
-            try:
-                listed = os.listdir(folder)
-            except OSError:
-                listed = []
-            self._folders[folder] = {**{name.upper(): name for name in listed}, **{name: name for name in listed}}
-        return self._folders[folder]
 
 
 class _Examination:

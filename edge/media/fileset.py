@@ -274,6 +274,37 @@ class FileSet:
         _sync(folder)
 
 
+class Listing:
+    """What lies in the folders of a volume, folder by folder, whatever case it was written in."""
+
+    def __init__(self, root):
+        self.root = root
+        self._folders = {}
+
+    def find(self, components):
+        """Return the path of a file by its File ID, in the case it has on the volume; None when it is not there."""
+        path = self.root
+        for name in components:
+            there = self._listed(path)
+            found = there.get(name) or there.get(name.upper())
+            if found is None:
+                return None
+            path = os.path.join(path, found)
+        return path if os.path.isfile(path) and not os.path.islink(path) else None
+
+    def _listed(self, folder):
+        """Return {name: name, NAME: name} of a folder."""
+        if folder not in self._folders:
+            if len(self._folders) > 64:
+                self._folders.clear()
+            try:
+                listed = os.listdir(folder)
+            except OSError:
+                listed = []
+            self._folders[folder] = {**{name.upper(): name for name in listed}, **{name: name for name in listed}}
+        return self._folders[folder]
+
+
 def files(root):
     """Yield (path, names from the root as a tuple) of each regular file below `root`, folder by folder, by name."""
     waiting = [(root, ())]

@@ -3,7 +3,6 @@
 import os
 
 from edge.box import admission, commitment, encryption, relaying, rules
-from edge.console import routing
 from edge.dicom import uid
 from edge.forward import worker
 from edge.forward.window import Window
@@ -14,6 +13,7 @@ from edge.spool import errors
 from edge.spool.inflate import inflater
 from edge.spool.intake import Source
 from edge.ways import targets
+from edge.ways.routes import router
 from edge.ways.targets import milliseconds
 
 
@@ -33,10 +33,10 @@ class Routes:
 
     def renew(self, settings):
         """Go by the routes of a config.Config, with the next object that begins to come in."""
-        router = routing.router(settings)
-        self._wanted |= router.wanted  # what was asked before stays: an object may be under way by the routes before
+        made = router(settings)
+        self._wanted |= made.wanted  # what was asked before stays: an object may be under way by the routes before
         self._spool.intake.look_for(self._wanted)
-        self._router = router
+        self._router = made
 
     def __call__(self):
         return self._router

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.bench import bare, material, measure
 from tests.bench.console import console
+from tests.bench.media import media
 from tests.bench.scale import scale
 from tests.bench.table import Row
 from tests.support import dcmtk, process
@@ -449,4 +450,5 @@ ROWS = {
     "start": start,
     "scale": scale,
     "console": console,
+    "media": media,
 }

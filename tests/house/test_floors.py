@@ -59,11 +59,11 @@ ORDER = {
     " rule_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
-    "media": "errors leaf records fit survey supply directory walk profile fileset examine written layout inventory"
-    " beside child manifest zipped image archive",
-    "ways": "targets walk lookout",
-    "verbs": "verb box machine status jobs ways watching objects studies alerts logs trial settings carrying"
-    " access table",
+    "media": "errors leaf records fit survey supply directory walk profile fileset examine take written layout"
+    " inventory beside child manifest zipped image archive",
+    "ways": "targets routes walk lookout",
+    "verbs": "verb box machine status jobs ways watching objects media studies alerts logs trial settings"
+    " carrying access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"
     " app door",

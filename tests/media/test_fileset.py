@@ -19,7 +19,8 @@ def _sources(folder, count=6, start=0, **more):
     for number in range(start, start + count):
         mediafiles.write(
             folder / ("source-%d.dcm" % number), PatientID="P%d" % (number % 2),
-            StudyInstanceUID="1.2.%d" % (number % 2), SeriesInstanceUID="1.2.3.%d" % (number % 4), InstanceNumber=str(number), **more,
+            StudyInstanceUID="1.2.%d" % (number % 2), SeriesInstanceUID="1.2.3.%d" % (number % 4),
+            InstanceNumber=str(number), **more,
         )  # fmt: skip
         paths.append(str(folder / ("source-%d.dcm" % number)))
     return paths

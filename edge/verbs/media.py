@@ -1,0 +1,128 @@
+"""Verbs on media: objects taken in from a disc, stick or folder, and whether a file-set is as it has to be."""
+
+import os
+
+from edge.media import examine, profile, take
+from edge.media.errors import MediaError
+from edge.spool.errors import Degraded, NoSpace
+from edge.spool.intake import NEW, Source
+from edge.verbs.box import must_know
+from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
+from edge.ways.routes import router
+
+FROM_MEDIA = Source("", "", "from media")
+MOUNTS = ("/media", "/mnt", "/run/media")  # where whoever is not at the command line may look
+_FINDINGS = 10000  # more say nothing that these do not
+
+
+def import_set(box, request, who):
+    """Take the objects of a file-set in, each once; yield a row for each file, return how many came to what."""
+    path = _allowed(request["path"], who)
+    name = request.get("to")
+    if name is not None:
+        must_know(box, name)
+        destinations = [name]
+    else:
+        destinations = router(box.config)
+        if not box.is_running:  # the service has its own look out for what its routes ask
+            box.spool.intake.look_for(destinations.wanted)
+    tally = dict.fromkeys(("taken", "known", "held", "left_out", "passed_over"), 0)
+    try:
+        for each in take.take(path, lambda fd: box.spool.adopt(fd, destinations, FROM_MEDIA)):
+            if each.passed:
+                tally["passed_over"] += 1
+                continue
+            yield _row(box, each, tally)
+    except (MediaError, NoSpace, Degraded) as error:
+        raise Refused(str(error)) from None
+    except OSError as error:
+        raise Refused("%s cannot be read: %s" % (path, (error.strerror or str(error)).lower())) from None
+    if not any(tally.values()):
+        raise Refused("no file lies in %s" % path)
+    return tally
+
+
+def _row(box, each, tally):
+    row = {"path": each.path, "done": each.done, "total": each.total, "taken": each.stored is not None, "object": None,
+           "verdict": None, "state": None, "error": each.words}  # fmt: skip
+    if each.stored is None:
+        tally["left_out"] += 1
+        return row
+    stored = box.spool.index.get(each.stored.object_id)
+    held = stored.hold is not None
+    tally["held" if held else "taken" if each.stored.verdict == NEW else "known"] += 1
+    row.update(object=stored.id, verdict=each.stored.verdict, state="held" if held else "queued", error=stored.why)
+    return row
+
+
+def check_media(box, request, who):
+    """Yield a row for each finding about the file-set at a path; return how many there are."""
+    path = _allowed(request["path"], who)
+    count = 0
+    for row in findings(path, request.get("profile")):
+        count += 1
+        yield row
+    return {"findings": count}
+
+
+def findings(path, name=None):
+    """Yield a row for each finding about the file-set at `path`, held against the profile `name`, if there is one."""
+    try:
+        chosen = profile.named(name) if name else None
+        root = take.root_of(path)
+        if not os.path.isdir(root):
+            raise MediaError("%s is no folder of a file-set, nor its DICOMDIR" % path)
+        for number, each in enumerate(examine.examine(root, chosen)):
+            if number >= _FINDINGS:
+                return
+            yield {"code": each.code, "where": each.where, "error": each.words}
+    except MediaError as error:
+        raise Refused(str(error)) from None
+    except OSError as error:
+        raise Refused("%s cannot be read: %s" % (path, (error.strerror or str(error)).lower())) from None
+
+
+def _allowed(path, who):
+    """Return `path` where this asker may look; Refused elsewhere: only the command line's user is the box's owner."""
+    if who.skin == "command line":
+        return path
+    real = os.path.realpath(path)
+    if not any([real == mount or real.startswith(mount + "/") for mount in MOUNTS]):
+        raise Refused("%s is no medium; media are mounted below %s" % (path, ", ".join(MOUNTS)))
+    return real
+
+
+_PATH = Argument("path", "text", "The folder of the file-set on the box's disk, its DICOMDIR, or one file.", True)
+
+VERBS = (
+    Verb(
+        "import",
+        "take in the objects of a disc, a stick or a folder",
+        import_set,
+        OPERATOR,
+        (_PATH, Argument("to", "text", "Queue them for this destination; without, they go by the routes.")),
+        {
+            "path": "text",
+            "done": "number",
+            "total": "number",
+            "taken": "truth",
+            "object": "number?",
+            "verdict": "text?",
+            "state": "text?",
+            "error": "text?",
+        },
+        {"taken": "number", "known": "number", "held": "number", "left_out": "number", "passed_over": "number"},
+        changes=True,
+        slow=True,
+    ),
+    Verb(
+        "check-media",
+        "hold a file-set on a medium against the standard",
+        check_media,
+        VIEWER,
+        (_PATH, Argument("profile", "text", "An application profile to hold it against, too: STD-GEN-CD, ...")),
+        {"code": "text", "where": "text", "error": "text"},
+        {"findings": "number"},
+        slow=True,
+    ),
+)
