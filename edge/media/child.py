@@ -40,11 +40,13 @@ class Child:
     """A program at work; a context manager, which ends it.
 
     data: whether its standard output is data for `read`; otherwise it is words, like its standard error.
-    stdin: a file for its standard input; without one that is empty.
+    stdin: a file for its standard input; without one that is empty. folder: where it works.
+    patience_s: how long it may take to end by itself when it is told to (SIGTERM); 0: it is killed.
     """
 
-    def __init__(self, program, *arguments, data=False, stdin=None, folder=None):
-        command = [find("setpriv"), "--pdeathsig", "KILL", "--", find(program), *arguments]
+    def __init__(self, program, *arguments, data=False, stdin=None, folder=None, patience_s=0):
+        command = [find("setpriv"), "--pdeathsig", "TERM" if patience_s else "KILL", "--", find(program), *arguments]
+        self._patience_s = patience_s
         self.program = program
         self.said = []  # the last lines of its words
         self._rest = b""
@@ -128,6 +130,12 @@ class Child:
 
     def end(self):
         """End it, whatever it does; may be called again."""
+        if self._process.poll() is None and self._patience_s:
+            self._process.terminate()
+            try:
+                self._process.wait(self._patience_s)
+            except subprocess.TimeoutExpired:
+                pass
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()

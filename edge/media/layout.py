@@ -11,7 +11,6 @@ Source: ECMA-119 6.8, 7.6, 9.1, 9.4; ECMA-167 4/14.4; OSTA UDF 1.02; PS3.12 F, P
 """
 
 import re
-from collections import namedtuple
 
 from edge.media.errors import MediaError
 

@@ -57,6 +57,8 @@ ORDER = {
     " outbound committing web heads httpd tus",
     "box": "sameness admission values section commitment relaying alerting serials setups console_keys encryption"
     " rule_keys config rules positions load reference troubles",
+    "media": "errors leaf written layout inventory beside child manifest zipped devices image archive copies stick burn"
+    " span",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors leaf records fit survey supply directory walk profile fileset examine take written layout"
