@@ -62,14 +62,15 @@ class Codecs:
 
 
 class Lane:
-    """A decoder and an encoder."""
+    """A decoder and an encoder. children: limited.Decoders to use, which stay open; None for its own."""
 
-    def __init__(self, codecs):
+    def __init__(self, codecs, children=None):
         self._codecs = codecs
         given = codecs.pixels.image
         self._flat = given._replace(planar=0)
         self._size = image.octets(given)
-        self._children = None
+        self._children = children
+        self._is_lent = children is not None
         self._decoder = self._encoder = self._holding = None
         source, target = codecs.source, codecs.target
         if source is not None:
@@ -80,7 +81,7 @@ class Lane:
 
     def close(self):
         """End what runs beside this process."""
-        if self._children is not None:
+        if self._children is not None and not self._is_lent:
             self._children.close()
             self._children = None
 

@@ -24,11 +24,12 @@ _UNPACKED = [bytes([octet >> bit & 1 for bit in range(8)]) for octet in range(25
 class Frame:
     """Frame number `frame`, from 1, of the object in the file `fd`. found: looks.Looks; pixels: image.Pixels of them.
 
-    known: its TransferSyntax; start: where its data set begins; inflater: as transcode.Transcoding has it.
-    PeerError where it is not there or damaged, LimitError where it is too large, LocalError where the codec is missing.
+    known: its TransferSyntax; start: where its data set begins; inflater: as transcode.Transcoding has it; children:
+    limited.Decoders that serve many frames, None for its own. PeerError where it is not there or damaged, LimitError
+    where it is too large, LocalError where the codec is missing.
     """
 
-    def __init__(self, fd, found, pixels, frame, known, start, inflater=None):
+    def __init__(self, fd, found, pixels, frame, known, start, inflater=None, children=None):
         self._fd = fd
         self._found = found
         self._pixels = pixels
@@ -36,6 +37,7 @@ class Frame:
         self._known = known
         self._start = start
         self._inflater = inflater
+        self._children = children
         self.is_planar = bool(pixels.image.planar)
         if found.kind == plan.ENCAPSULATED:
             lacking = registry.missing(known.uid)
@@ -53,6 +55,11 @@ class Frame:
         if self._found.kind != plan.ENCAPSULATED or self._pixels.image.components == 1:
             return self._pixels.photometric
         return plan.DECODED_AS.get(self._codec.engine, {}).get(self._pixels.photometric, self._pixels.photometric)
+
+    @property
+    def is_halved(self):
+        """Whether `rows` gives two pixels of colour in four samples: Y Y CB CR."""
+        return self._pixels.image.components == 3 and self.photometric in image.HALVED
 
     def rows(self, numbers):
         """Yield the octets of these rows (numbers from 0, rising), little endian; of planar ones all planes in turn."""
@@ -271,7 +278,7 @@ class Frame:
             return
         if image.octets(given) > WHOLE_LIMIT_OCTETS:
             raise LimitError(_too_large(image.octets(given)))
-        lane = coding.Lane(coding.Codecs(self._codec, None, self._pixels._replace(image=given)))
+        lane = coding.Lane(coding.Codecs(self._codec, None, self._pixels._replace(image=given)), self._children)
         try:
             pixels = memoryview(lane.work(coded)).cast("B")
         finally:

@@ -31,13 +31,15 @@ _LIBRARIES = {
 }
 # codec -> the libraries that decode it, and those that encode it, the best first
 _DECODED_BY = {"j2k": ("openjpeg",), "htj2k": ("openjph", "openjpeg"), "jpeg": ("jpeg",)}
-_ENCODED_BY = {"j2k": ("openjpeg",), "htj2k": ("openjph",), "jpeg": ()}
+_ENCODED_BY = {"j2k": ("openjpeg",), "htj2k": ("openjph",), "jpeg": ("jpeg",)}
+PICTURE = "1.2.840.10008.1.2.4.50"  # what pictures for pages are encoded in; objects are not (see registry)
 # transfer syntax -> codec, by resolution (RPCL), lossy
 _ENCODINGS = {
     "1.2.840.10008.1.2.4.90": ("j2k", 0, 0),
     "1.2.840.10008.1.2.4.201": ("htj2k", 0, 0),
     "1.2.840.10008.1.2.4.202": ("htj2k", 1, 0),
     "1.2.840.10008.1.2.4.203": ("htj2k", 0, 1),
+    PICTURE: ("jpeg", 0, 0),
 }
 _CHOSEN = {}  # (codec, whether it encodes) -> library, once found: looking for it takes as long as a small frame
 _NAMES = {"j2k": "JPEG 2000", "htj2k": "HTJ2K", "jpeg": "JPEG"}
@@ -260,10 +262,10 @@ class Decoders:
     def encode(self, codec, pixels, image, syntax_uid, colour, step=None):
         """Return the coded stream of one frame of native pixels, as a memoryview that is valid until the next call.
 
-        codec: "j2k" or "htj2k"; pixels: bytes-like; image: what they are; syntax_uid: the transfer syntax, lossless or
-        1.2.840.10008.1.2.4.203, which loses; colour: apply the component transform (RCT, or ICT where it loses) where
-        there are three components; step: the quantisation step where it loses, as a part of the range of samples; None
-        is one grey level.
+        codec: "j2k", "htj2k" or "jpeg", which takes grey or RGB of 8 bits and makes a JFIF file; pixels: bytes-like;
+        image: what they are; syntax_uid: the transfer syntax, lossless, or 1.2.840.10008.1.2.4.203 or PICTURE, which
+        lose; colour: apply the component transform (RCT, or ICT where it loses) where there are three components; step:
+        the quantisation step of HTJ2K where it loses, as a part of the range of samples; None is one grey level.
         A child that is lost meanwhile is not the pixels' fault, so a second one tries once more.
         Raises LocalError for pixels that cannot be encoded, a library that is missing, or a second child that was lost;
         PeerError for a frame that is empty; LimitError as `decode` does.

@@ -18,7 +18,7 @@ CENTER, WIDTH, INTERCEPT, SLOPE, EXPLANATION, FUNCTION = (
 )  # fmt: skip
 LUT_DESCRIPTOR, LUT_DATA = 0x00283002, 0x00283006
 _MODALITY_LUTS, _VOI_LUTS = 0x00283000, 0x00283010
-_SHARED, _PER_FRAME = 0x52009229, 0x52009230
+SHARED, PER_FRAME = 0x52009229, 0x52009230
 _VALUE_LIMIT = 1 << 18  # octets of the longest table, and some more
 _OFFSETS_LIMIT = 1 << 26
 
@@ -29,38 +29,42 @@ _OFFSETS_LIMIT = 1 << 26
 Looks = namedtuple("Looks", "values modality_lut voi_lut kind vr at length little value double")
 
 
-class _Looker(plan.Looker):
+class Looker(plan.Looker):
+    """Takes the events of a data set up to its pixels; see Looks. What it keeps is for `frame`, counted from 1."""
+
     def __init__(self, source, known, frame):
         super().__init__(source, known)
         self.more = {}
         self.modality_lut, self.voi_lut = {}, {}
         self.at, self.value, self.double = 0, None, False
-        self._path = []  # of each open sequence: [tag, number of its item]
+        self.path = []  # of each open sequence: [tag, number of its item]
         self._frame = frame
 
     def take(self, event):
+        """Look at an event; say whether all that is wanted is known."""
         kind = type(event)
         if kind is reader.SequenceBegan:
-            self._path.append([event.tag, 0])
+            self.path.append([event.tag, 0])
         elif kind is reader.SequenceEnded:
-            self._path.pop()
+            self.path.pop()
         elif kind is reader.ItemBegan:
-            self._path[-1][1] += 1
+            self.path[-1][1] += 1
         elif kind is reader.Element and event.tag >> 16 == 0x0028:
-            self._keep(event)
-        elif kind in (reader.Element, reader.ValueBegan, reader.FragmentsBegan) and not self._path:
+            self.keep(event)
+        elif kind in (reader.Element, reader.ValueBegan, reader.FragmentsBegan) and not self.path:
             self._pixels(event, kind)
         return super().take(event)
 
-    def _keep(self, event):
+    def keep(self, event):
+        """Keep an element of group 0028, where it is of use."""
         into = None
-        if not self._path:
+        if not self.path:
             into = self.more
-        elif self._path == [[_MODALITY_LUTS, 1]]:
+        elif self.path == [[_MODALITY_LUTS, 1]]:
             into = self.modality_lut
-        elif self._path == [[_VOI_LUTS, 1]]:
+        elif self.path == [[_VOI_LUTS, 1]]:
             into = self.voi_lut
-        elif self._path[0][0] == _SHARED or self._path[0] == [_PER_FRAME, self._frame]:
+        elif self.path[0][0] == SHARED or self.path[0] == [PER_FRAME, self._frame]:
             if event.tag in (CENTER, WIDTH, INTERCEPT, SLOPE, EXPLANATION, FUNCTION):
                 into = self.more
         if into is not None:
@@ -84,8 +88,13 @@ def look(chunks, known, start, frame, inflate=None, inflate_limit=None):
     known: its TransferSyntax; start: the offset of its first octet. PeerError, LimitError, TruncatedError where the
     head cannot be read.
     """
+    return look_by(lambda source: Looker(source, known, frame), chunks, known, start, inflate, inflate_limit)[0]
+
+
+def look_by(making, chunks, known, start, inflate=None, inflate_limit=None):
+    """Return (Looks, the Looker) as `look` does, by a Looker that `making`, a function of the reader, makes."""
     source = reader.Reader(known, _VALUE_LIMIT, inflate=inflate, inflate_limit=inflate_limit, start=start)
-    looker = _Looker(source, known, frame)
+    looker = making(source)
     try:
         for chunk in chunks:
             source.feed(chunk)
@@ -102,7 +111,8 @@ def look(chunks, known, start, frame, inflate=None, inflate_limit=None):
     values = dict(looker.more)
     for tag, octets in looker.values.items():
         values.setdefault(tag, octets)
-    return Looks(
+    found = Looks(
         values, looker.modality_lut, looker.voi_lut, looker.kind, looker.vr, looker.at, looker.length, source.little,
         looker.value, looker.double,
     )  # fmt: skip
+    return found, looker

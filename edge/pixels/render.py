@@ -18,7 +18,8 @@ _NUMBERS = {8: "B", 16: "H", 32: "I"}
 
 # What was made. frames: how many the object has; frame: which this is, from 1; columns, rows: of the frame;
 # shown_columns, shown_rows: of the picture; center, width: of the window in use, None where there is none; function: of
-# it, or "LUT"; windows: list of shades.Window that the object proposes; photometric; is_colour; octets: of the PNG
+# it, or "LUT"; windows: list of shades.Window that the object proposes; photometric; is_colour; octets: of the
+# file, 0 before there is one
 Picture = namedtuple(
     "Picture", "frames frame columns rows shown_columns shown_rows center width function windows photometric is_colour"
     " octets"
@@ -30,11 +31,20 @@ class NoPicture(LocalError):
 
 
 def write(fd, file, frame=1, size=USUAL, center=None, width=None, inflater=None):
-    """Write a PNG of one frame of the Part 10 file under `fd` into `file`; return the Picture.
+    """Write a PNG of one frame of the Part 10 file under `fd` into `file`; return the Picture. As `draw` says."""
+    drawn, lines = draw(fd, frame, size, center, width, inflater)
+    colour = png.RGB if drawn.is_colour else png.GREY
+    octets = png.write(file, drawn.shown_columns, drawn.shown_rows, colour, lines, COMMENT)
+    return drawn._replace(octets=octets)
+
+
+def draw(fd, frame=1, size=USUAL, center=None, width=None, inflater=None, children=None):
+    """Return (Picture, its rows: an iterator of bytes, grey or RGB) of one frame of the Part 10 file under `fd`.
 
     frame: from 1; size: the longest that the picture's longer side may be, never more than the frame's; center, width:
-    of a window in place of the object's own, both or none, for shades of grey; inflater: as transcode has it.
-    DicomError in words where there is no such frame, it is damaged, or its codec is missing.
+    of a window in place of the object's own, both or none, for shades of grey; inflater: as transcode has it; children:
+    as fetch.Frame has it. DicomError in words where there is no such frame, it is damaged, or its codec is missing,
+    some of it only while the rows are taken.
     """
     opened = source.FileSource(fd)
     known = opened.syntax
@@ -43,26 +53,31 @@ def write(fd, file, frame=1, size=USUAL, center=None, width=None, inflater=None)
     found = looks.look(opened.chunks(), known, opened.offset, frame, inflate, limit)
     if found.kind == plan.NONE:
         raise NoPicture("there are no pixels in it")
-    pixels = image.read(found.values)
-    if found.kind == plan.FLOAT:
-        wide = 64 if found.double else 32
-        pixels = pixels._replace(image=pixels.image._replace(bits_allocated=wide, bits_stored=wide))
+    pixels = described(found)
     if not 1 <= frame <= pixels.frames:
         raise LocalError("there is no frame %d: the object has %d" % (frame, pixels.frames))
-    fetched = fetch.Frame(fd, found, pixels, frame, known, opened.offset, inflater)
+    fetched = fetch.Frame(fd, found, pixels, frame, known, opened.offset, inflater, children)
     scale = _Scale(pixels.image, size)
     if pixels.image.components == 1:
         made = _Grey(found, pixels, fetched, scale, center, width)
     else:
         made = _Colour(pixels, fetched, scale)
-    colour = png.RGB if made.is_colour else png.GREY
-    octets = png.write(file, len(scale.columns), len(scale.rows), colour, made.lines(), COMMENT)
     used = made.window
-    return Picture(
+    drawn = Picture(
         pixels.frames, frame, pixels.image.columns, pixels.image.rows, len(scale.columns), len(scale.rows),
         used and used.center, used and used.width, made.function, shades.windows(found), pixels.photometric,
-        made.is_colour, octets,
+        made.is_colour, 0,
     )  # fmt: skip
+    return drawn, made.lines()
+
+
+def described(found):
+    """Return the image.Pixels of looks.Looks; floating point samples have all their bits. PeerError as image.read."""
+    pixels = image.read(found.values)
+    if found.kind == plan.FLOAT:
+        wide = 64 if found.double else 32
+        pixels = pixels._replace(image=pixels.image._replace(bits_allocated=wide, bits_stored=wide))
+    return pixels
 
 
 class _Scale:

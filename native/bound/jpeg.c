@@ -1,6 +1,7 @@
 /*
- * JPEG of 8 bits (T.81 Processes 1 and 2, DICOM .50 and .51) by libjpeg-turbo: decode only. The samples come out in the
- * colours that the stream has, unless RGB is wished for. A stream of 12 bits goes to jpeg12.h.
+ * JPEG of 8 bits (T.81 Processes 1 and 2, DICOM .50 and .51) by libjpeg-turbo. The samples come out in the colours that
+ * the stream has, unless RGB is wished for. A stream of 12 bits goes to jpeg12.h. What is encoded are pictures for
+ * people, grey or RGB, as a JFIF file: they are for pages beside objects, and never objects themselves.
  */
 
 #include "jpeg12.h"
@@ -11,6 +12,9 @@
 
 #include <jerror.h>
 #include <setjmp.h>
+#include <stdlib.h>
+
+#define PICTURE_QUALITY 88 /* of 100: what is drawn in a picture stays sharp */
 
 const char *edge_bound_version(void)
 {
@@ -177,12 +181,58 @@ edge_bound_result edge_bound_encode(const edge_bound_image *image, const edge_bo
                                     size_t text_room)
 {
     edge_words words = {text, text_room};
-    (void)image, (void)wish, (void)pixels, (void)octets, (void)coded, (void)room, (void)made;
-    return edge_say(words, EDGE_BOUND_BAD_IMAGE, "lossy JPEG is decoded only");
+    struct jpeg_compress_struct codec;
+    complaint kept;
+    size_t row = (size_t)image->columns * image->components;
+    unsigned char *out = coded;
+    unsigned long length = (unsigned long)room;
+    edge_bound_result result = edge_image_check(image, octets, words);
+    (void)wish;
+    if (result != EDGE_BOUND_DONE)
+        return result;
+    if (image->bits_allocated != 8 || image->is_signed || (image->components != 1 && image->components != 3))
+        return edge_say(words, EDGE_BOUND_BAD_IMAGE, "only pictures of 8 bits, grey or RGB, are written as JPEG");
+    if (image->columns > JPEG_MAX_DIMENSION || image->rows > JPEG_MAX_DIMENSION)
+        return edge_say(words, EDGE_BOUND_BAD_IMAGE, "a JPEG has at most %ld rows and columns",
+                        (long)JPEG_MAX_DIMENSION);
+    memset(&codec, 0, sizeof codec);
+    memset(&kept, 0, sizeof kept);
+    codec.err = jpeg_std_error(&kept.manager);
+    kept.manager.error_exit = on_error;
+    kept.manager.emit_message = on_message;
+    kept.manager.output_message = on_output;
+    if (setjmp(kept.back) != 0) {
+        jpeg_destroy_compress(&codec);
+        if (kept.code == JERR_OUT_OF_MEMORY)
+            return edge_say(words, EDGE_BOUND_NO_MEMORY, "libjpeg-turbo ran out of memory");
+        return edge_say(words, EDGE_BOUND_BAD_IMAGE, "libjpeg-turbo: %s", kept.text);
+    }
+    jpeg_create_compress(&codec);
+    jpeg_mem_dest(&codec, &out, &length);
+    codec.image_width = image->columns;
+    codec.image_height = image->rows;
+    codec.input_components = image->components;
+    codec.in_color_space = image->components == 3 ? JCS_RGB : JCS_GRAYSCALE;
+    jpeg_set_defaults(&codec);
+    jpeg_set_quality(&codec, PICTURE_QUALITY, TRUE);
+    codec.dct_method = JDCT_ISLOW;
+    jpeg_start_compress(&codec, TRUE);
+    while (codec.next_scanline < codec.image_height) {
+        /* the library takes rows that it could write to, and does not */
+        JSAMPROW line = (JSAMPROW)(uintptr_t)(pixels + codec.next_scanline * row);
+        (void)jpeg_write_scanlines(&codec, &line, 1);
+    }
+    jpeg_finish_compress(&codec);
+    jpeg_destroy_compress(&codec);
+    if (out != coded) { /* it did not fit, and the library took memory of its own */
+        free(out);
+        return edge_say(words, EDGE_BOUND_NO_ROOM, "the picture does not fit the room that was given for it");
+    }
+    *made = length;
+    return EDGE_BOUND_DONE;
 }
 
 size_t edge_bound_encoded_limit(const edge_bound_image *image)
 {
-    (void)image;
-    return 0;
+    return 2 * (size_t)image->columns * image->rows * image->components + 65536;
 }

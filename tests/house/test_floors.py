@@ -57,14 +57,12 @@ ORDER = {
     " outbound committing web heads httpd tus",
     "box": "sameness admission values section commitment relaying alerting serials setups console_keys encryption"
     " rule_keys config rules positions load reference troubles",
-    "media": "errors leaf written layout inventory beside child manifest zipped devices image archive copies stick burn"
-    " span",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
-    "media": "errors leaf records fit survey supply directory walk profile fileset examine take written layout"
-    " inventory beside child manifest zipped image archive",
+    "media": "errors leaf sight packing viewer records fit survey supply directory walk profile fileset examine take"
+    " written layout inventory beside child manifest zipped devices image archive copies stick burn span",
     "ways": "targets routes walk lookout",
-    "verbs": "verb box machine status jobs ways watching objects media studies alerts logs trial settings"
+    "verbs": "verb box machine status jobs ways watching objects zipped media studies alerts logs trial settings"
     " carrying access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"

@@ -1,0 +1,3 @@
+// The last script of the page: everything is there
+"use strict";
+EDGE.start();
