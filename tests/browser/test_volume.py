@@ -20,7 +20,7 @@ from pydicom.data import get_testdata_file
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, apply_windowing
 
 from edge.demo import phantom
-from edge.media import sight, viewer
+from edge.media import pages, sight, viewer
 from edge.pixels import binding, limited
 from tests.media import volumes
 
@@ -99,6 +99,7 @@ def volume(tmp_path_factory):
     instances = [sight.Instance(str(path), each, each, each) for path, each in made]
     staging = tmp_path_factory.mktemp("staging")
     leaves = volumes.end(viewer.make(instances, len(instances), str(staging)))
+    leaves += volumes.end(pages.make(instances, len(instances), str(staging), pages.About("Klinik <S\u00fcd>"), 2))
     volumes.place(leaves, folder)
     keys = list(dict.fromkeys(each for _, each in made))
     files = {key: [path for path, each in made if each == key] for key in keys}
@@ -292,6 +293,16 @@ def test_everything_is_reached_with_the_tab_key(seen):
 def test_it_works_on_a_phone(seen):
     found = step(seen, "phone")
     assert found["overflow"] <= 0 and not found["faults"] and found["tree"] is False
+
+
+def test_pages_are_read_without_a_script_of_their_own(seen):
+    found = step(seen, "pages")
+    assert len(found) >= 20 and "Klinik <S\u00fcd>" in found["INDEX.HTM"]["said"]
+    assert HOSTILE.partition("^")[0] in found["INDEX.HTM"]["said"]
+    assert ARABIC.replace("^", " ") in found["INDEX.HTM"]["direction"]
+    for one in found.values():
+        assert not one["broken"] and not one.get("faults") and one.get("overflow", 0) <= 0
+    assert sum(one["images"] for one in found.values()) >= 20
 
 
 def test_the_viewer_is_small():

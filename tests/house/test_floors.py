@@ -59,17 +59,16 @@ ORDER = {
     " rule_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
-    "media": "errors leaf sight packing viewer records fit survey supply directory walk profile fileset examine take"
-    " written layout inventory beside child manifest zipped devices image archive copies stick burn span",
+    "media": "errors leaf sight packing viewer xhtml pages records fit survey supply directory walk profile fileset"
+    " examine take written layout inventory beside child manifest zipped devices image archive copies stick burn span",
     "ways": "targets routes walk lookout",
-    "verbs": "verb box machine status jobs ways watching objects zipped media studies alerts logs trial settings"
+    "verbs": "verb box machine status jobs ways watching objects media studies alerts logs trial settings"
     " carrying access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"
     " app door",
     "terminal": "plain effects line ymodem page session talk shapes state waiting applying tables adjusting peers"
-    " moving importing"
-    " anything entry menu",
+    " moving importing anything entry menu",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup sticks setup taking",
     "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"

@@ -8,7 +8,7 @@ import pytest
 
 from edge.dicom.errors import LocalError
 from edge.pixels.image import Image
-from edge.pixels.limited import Decoders
+from edge.pixels.limited import PICTURE, Decoders
 from tests.pixels import material
 
 SHAPES = [
@@ -204,3 +204,18 @@ def test_what_no_bound_codec_writes_is_refused_in_words(decoders):
         decoders.encode("j2k", bytes(16), image, material.J2K_LOSSY, False)
     with pytest.raises(LocalError, match="the pixels of the frame take 16 octets, and 15 are given"):
         decoders.encode("j2k", bytes(15), image, material.J2K, False)
+
+
+@pytest.mark.parametrize("image", [Image(65, 63, 1, 8, 8, 0, 0), Image(90, 91, 3, 8, 8, 0, 0)], ids=words)
+def test_a_picture_for_pages_is_a_jpeg_that_everybody_reads(decoders, image):
+    pixels = material.picture(image, 0.0)
+    stream = bytes(decoders.encode("jpeg", pixels, image, PICTURE, False))
+    assert stream[:3] == b"\xff\xd8\xff" and stream[6:10] == b"JFIF"
+    decoded = imagecodecs.jpeg8_decode(stream).astype(int).ravel()
+    assert numpy.abs(decoded - numpy.frombuffer(pixels, numpy.uint8)).mean() < 6
+
+
+def test_only_pictures_of_eight_bits_are_written_as_jpeg(decoders):
+    image = Image(4, 4, 1, 16, 12, 0, 0)
+    with pytest.raises(LocalError, match="only pictures of 8 bits"):
+        decoders.encode("jpeg", bytes(32), image, PICTURE, False)

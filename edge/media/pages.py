@@ -1,0 +1,384 @@
+"""What whoever has no DICOM software sees of a volume: README.TXT, INDEX.HTM, and pages with pictures in IHE_PDI.
+
+IHE Portable Data for Imaging: XHTML and JPEG only, nothing that runs, names of 8 and 3 characters. A page for each
+study and each series; of a series some pictures, evenly taken, for all of it is there in DICOM and in the viewer. Only
+what a picture is made of is read, and it passes one by one.
+
+Source: IHE RAD TF-2 4.47.4.1.2.
+"""
+
+import os
+from collections import namedtuple
+
+from edge.dicom import uid
+from edge.dicom.errors import DicomError
+from edge.media import sight, viewer, xhtml
+from edge.media.errors import MediaError
+from edge.media.leaf import Leaf
+from edge.media.viewer import Forecast, Made
+from edge.media.xhtml import NL, said, tag
+from edge.pixels import image, limited, render
+from edge.spool.inflate import inflater
+
+FOLDER = "IHE_PDI"
+PICTURES = 6  # of a series
+_SIDE = 512
+_LIKELY_PICTURE, _LIKELY_PAGE = 32 << 10, 6 << 10
+
+# What a volume says of itself. institution, contact, disclaimer: words of whoever hands it out, "" for none; made: its
+# date; number, of: which of how many volumes; viewer: whether it has one
+About = namedtuple(
+    "About", "institution contact disclaimer made number of viewer", defaults=("", "", "", "", 1, 1, True)
+)
+
+DISCLAIMER = (
+    "The pictures on these pages are reduced copies of the images, and the viewer is no medical device: neither is for"
+    " diagnosis. Diagnosis takes the DICOM objects on this volume and software that is approved for it."
+)
+
+
+def make(instances, total, folder, about, pictures=PICTURES):
+    """Generator of viewer.Made: write all pages below `folder`; returns the list of their Leaf, in order.
+
+    instances: iterable of sight.Instance; total: how many they are; folder: of the staging area; about: About;
+    pictures: of a series, at most. What no picture can be made of is listed with the reason. MediaError where nothing
+    can be written.
+    """
+    try:
+        return (yield from _make(instances, total, folder, about, pictures))
+    except OSError as error:
+        raise MediaError("the pages cannot be written to %s: %s; make room there and try again" % (
+            folder, error.strerror or error)) from error  # fmt: skip
+
+
+def _make(instances, total, folder, about, pictures):
+    os.mkdir(os.path.join(folder, FOLDER))
+    pages = _Pages(folder, about, pictures)
+    done = 0
+    try:
+        for each in instances:
+            pages.take(each)
+            done += 1
+            yield Made(done, total)
+        return pages.end()
+    finally:
+        pages.close()
+
+
+def forecast(series, studies, pictures=PICTURES):
+    """Return the viewer.Forecast of pages for so many series and studies."""
+    fixed = 8192 + _LIKELY_PAGE * (series + studies)
+    most = 16384 * (1 + studies) + series * (16384 + pictures * (2 * _SIDE * _SIDE + 16384))
+    return Forecast(most, fixed + series * pictures * _LIKELY_PICTURE)
+
+
+class _Pages:
+    """The pages of a volume while they are written: the index and one of a study are open, a series is made whole."""
+
+    def __init__(self, folder, about, pictures):
+        self._folder = folder
+        self._about = about
+        self._most = pictures
+        self._leaves = []
+        self._decoders = limited.Decoders()
+        self._index = self._study = None
+        self._keys = (object(), object(), object())
+        self._paths = []  # of the series at hand
+        self._counts = {"ST": 0, "SE": 0, "P": 0}
+        self._texts = self._study_texts = {}
+        self._rows = None  # of the study at hand: [series, images, kinds]
+        self._has_patient = False
+        self._index = self._open("INDEX.HTM", "Images of " + about.institution if about.institution else "Images")
+        self._index.write(self._welcome().encode())
+
+    def close(self):
+        """Let go of everything."""
+        self._decoders.close()
+        for file in (self._index, self._study):
+            if file is not None:
+                file.close()
+
+    def _path(self, name):
+        return os.path.join(self._folder, *name.split("/"))
+
+    def _open(self, name, title):
+        file = open(self._path(name), "wb")
+        file.write(xhtml.begin(title).encode())
+        return file
+
+    def _end_page(self, file, name):
+        file.write(xhtml.END.encode())
+        file.close()
+        self._add(name)
+
+    def _add(self, name):
+        self._leaves.append(Leaf(name, self._path(name), os.path.getsize(self._path(name))))
+
+    def _name(self, kind, extension):
+        self._counts[kind] += 1
+        return "%s%0*d.%s" % (kind, 8 - len(kind), self._counts[kind], extension)
+
+    def take(self, instance):
+        """Take the next object."""
+        keys = (instance.patient, instance.study, instance.series)
+        if keys != self._keys:
+            self._end_series()
+            if keys[:2] != self._keys[:2]:
+                self._end_study()
+            if keys[:1] != self._keys[:1]:
+                self._end_patient()
+            self._begin(keys, instance)
+        self._paths.append(instance.path)
+
+    def end(self):
+        """Write what is left; return the leaves."""
+        self._end_series()
+        self._end_study()
+        self._end_patient()
+        self._end_page(self._index, "INDEX.HTM")
+        path = self._path("README.TXT")
+        with open(path, "wb") as file:
+            file.write(readme(self._about, self._counts["ST"], self._counts["SE"]))
+        self._add("README.TXT")
+        return self._leaves
+
+    # What stands on them
+
+    def _welcome(self):
+        about = self._about
+        parts = [tag("h1", "Medical images"), NL]
+        if about.institution:
+            parts += [tag("p", "From ", said(about.institution)), NL]
+        if about.of > 1:
+            parts += [tag("p", tag("strong", "Volume %d of %d." % (about.number, about.of))), NL]
+        parts += [tag("p", "Not for diagnosis", class_="note"), NL, tag("p", about.disclaimer or DISCLAIMER), NL]
+        if about.viewer:
+            parts += [
+                tag("p", tag("a", "Open all images in the viewer", href=viewer.PAGE),
+                    ": stacks, windows, lengths. It needs a browser of 2023 or later, and nothing else."), NL,
+            ]  # fmt: skip
+        parts += [tag("p", tag("a", "About this volume", href="README.TXT"), class_="soft"), NL]
+        return xhtml.of(parts)
+
+    def _begin(self, keys, instance):
+        fd, seen, _ = _opened(instance.path)
+        if fd is not None:
+            os.close(fd)
+        self._texts = seen.texts if seen is not None else {}
+        if keys[:1] != self._keys[:1]:
+            self._index.write(self._patient("h2").encode())
+            self._index.write(
+                b'<table>\n<thead><tr><th scope="col">Study</th><th scope="col">Date</th><th scope="col" class="wide">'
+                b'Accession</th><th scope="col">Contents</th></tr></thead>\n<tbody>\n'
+            )
+            self._has_patient = True
+        if keys[:2] != self._keys[:2]:
+            self._begin_study()
+        self._keys = keys
+
+    def _patient(self, heading):
+        texts = self._texts
+        name = sight.person(texts.get("patient_name", "")) or "No name"
+        facts = [texts.get("patient_id", ""), sight.date(texts.get("birth_date", "")), texts.get("sex", "")]
+        facts = [fact for fact in facts if fact]
+        return xhtml.of([tag(heading, said(name)), NL, _facts(facts)])
+
+    def _begin_study(self):
+        self._study_texts = texts = self._texts
+        self._study_name = self._name("ST", "HTM")
+        self._rows = [0, 0, []]
+        self._study = self._open("%s/%s" % (FOLDER, self._study_name), _study_title(texts))
+        date = " ".join([sight.date(texts.get("study_date", "")), _clock(texts.get("study_time", ""))]).strip()
+        facts = [fact for fact in (date, texts.get("accession"), texts.get("institution")) if fact]
+        self._study.write(xhtml.of([
+            _way([("../INDEX.HTM", "All studies")]), self._patient("h1"), tag("h2", said(_study_title(texts))), NL,
+            _facts(facts), tag("p", "Not for diagnosis", class_="note"), NL,
+        ]).encode() + b'<ul class="pictures">\n')  # fmt: skip
+
+    def _end_series(self):
+        if not self._paths:
+            return
+        paths, self._paths = self._paths, []
+        name = self._name("SE", "HTM")
+        texts, study = self._texts, self._study_texts
+        title = texts.get("series_description") or "Series %s" % texts.get("series_number", "")
+        with self._open("%s/%s" % (FOLDER, name), title) as file:
+            file.write(xhtml.of([
+                _way([("../INDEX.HTM", "All studies"), (self._study_name, _study_title(study))]), self._patient("h1"),
+                tag("h2", said(title)), NL, _facts([each for each in (
+                    texts.get("modality"), _many(len(paths), "object"), texts.get("body_part")) if each]),
+                tag("p", "Not for diagnosis", class_="note"), NL,
+            ]).encode())  # fmt: skip
+            shown = list(self._pictures(paths, title))
+            file.write(tag("ul", NL, [each for each, _ in shown], class_="pictures").encode() + b"\n")
+            if len(paths) > len(shown):
+                file.write(tag("p", "All %d are on this volume as DICOM objects." % len(paths)).encode() + b"\n")
+            file.write(xhtml.END.encode())
+        self._add("%s/%s" % (FOLDER, name))
+        covers = [picture for _, picture in shown if picture is not None]
+        cover = covers[len(covers) // 2] if covers else None
+        kind = texts.get("modality", "")
+        self._rows[0] += 1
+        self._rows[1] += len(paths)
+        if kind and kind not in self._rows[2]:
+            self._rows[2].append(kind)
+        words = [tag("a", said(title), href=name), tag("br"), _listed(kind, _many(len(paths), "object"))]
+        self._study.write(tag("li", cover, tag("p", words)).encode() + b"\n")
+
+    def _end_study(self):
+        if self._study is None:
+            return
+        self._study.write(b"</ul>\n")
+        self._end_page(self._study, "%s/%s" % (FOLDER, self._study_name))
+        self._study = None
+        texts = self._study_texts
+        series, objects, kinds = self._rows
+        words = _listed(*kinds, _many(series, "series", "series"), _many(objects, "object"))
+        link = tag("a", said(_study_title(texts)), href="%s/%s" % (FOLDER, self._study_name))
+        self._index.write(tag(
+            "tr", tag("td", link), tag("td", sight.date(texts.get("study_date", ""))),
+            tag("td", said(texts.get("accession", "")), class_="wide"), tag("td", words),
+        ).encode() + b"\n")  # fmt: skip
+
+    def _end_patient(self):
+        if self._has_patient:
+            self._index.write(b"</tbody>\n</table>\n")
+
+    def _pictures(self, paths, title):
+        """Yield (its <li>, its <img> or None) of some objects or frames of a series, evenly taken."""
+        if len(paths) > 1:
+            for at in _evenly(len(paths), self._most):
+                words = "Object %d of %d" % (at + 1, len(paths))
+                yield self._picture(paths[at], 1, words, title)
+            return
+        fd, seen, _ = _opened(paths[0])
+        if fd is not None:
+            os.close(fd)
+        frames = seen.frames if seen is not None and not seen.why else 1
+        for at in _evenly(frames, self._most):
+            words = "Frame %d of %d" % (at + 1, frames) if frames > 1 else ""
+            yield self._picture(paths[0], at + 1, words, title)
+
+    def _picture(self, path, frame, words, title):
+        fd, seen, why = _opened(path)
+        try:
+            why = why or seen.why
+            if not why:
+                try:
+                    made = self._jpeg(fd, seen, frame)
+                    alt = _listed(title, words)
+                    tall = _tall(sight.values_of(seen, frame))
+                    picture = tag("img", src=made[0], width=made[1], height=round(made[2] * tall) or 1, alt=alt)
+                    return tag("li", tag("a", picture, href=made[0]), tag("p", words or "One picture")), picture
+                except DicomError as error:
+                    why = str(error)
+        finally:
+            if fd is not None:
+                os.close(fd)
+        what = (seen.texts["title"] or uid.name(seen.sop_class)) if seen is not None else ""
+        return tag("li", tag("p", said(what or "Object"), tag("br"), words, " No picture: ", why, ".")), None
+
+    def _jpeg(self, fd, seen, frame):
+        """Write a picture; return its name, how wide and how high it is."""
+        drawn, lines = render.draw(fd, frame, _SIDE, inflater=inflater, children=self._decoders)
+        pixels = b"".join(lines)
+        columns, rows = drawn.shown_columns, drawn.shown_rows
+        of = image.Image(columns, rows, 3 if drawn.is_colour else 1, 8, 8, 0, 0)
+        octets = self._decoders.encode("jpeg", pixels, of, limited.PICTURE, False)
+        name = self._name("P", "JPG")
+        with open(self._path("%s/%s" % (FOLDER, name)), "wb") as file:
+            file.write(octets)
+        self._add("%s/%s" % (FOLDER, name))
+        return name, columns, rows
+
+
+def _opened(path):
+    """Return (file descriptor or None, Sight or None, why not) of an object."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        return None, None, "it cannot be read: %s" % error.strerror
+    try:
+        return fd, sight.see(fd), ""
+    except DicomError as error:
+        return fd, None, str(error)
+
+
+def _evenly(count, most):
+    """Return at most so many of `count` numbers, from 0, those in the middle of equal parts."""
+    taken = min(count, most)
+    return [(2 * number + 1) * count // (2 * taken) for number in range(taken)]
+
+
+def _tall(values):
+    spacing = sight.spacing_of(values)
+    return min(20.0, max(0.05, spacing.rows / spacing.columns if spacing else sight.aspect_of(values)))
+
+
+def _study_title(texts):
+    return texts.get("study_description") or "Study %s" % texts.get("study_id", "")
+
+
+def _clock(value):
+    return "%s:%s" % (value[:2], value[2:4]) if value[:4].isdigit() and len(value) >= 4 else ""
+
+
+def _many(count, one, more=None):
+    return "%d %s" % (count, one if count == 1 else more or one + "s")
+
+
+def _listed(*words):
+    return ", ".join([each for each in words if each])
+
+
+def _facts(facts):
+    parts = []
+    for fact in facts:
+        parts += [", " if parts else None, said(fact)]
+    return xhtml.of([tag("p", parts, class_="soft"), NL]) if parts else None
+
+
+def _way(links):
+    """Return the links that lead back."""
+    parts = []
+    for href, words in links:
+        parts += [" / " if parts else None, tag("a", said(words), href=href)]
+    return xhtml.of([tag("p", parts), NL])
+
+
+# README.TXT
+
+
+def readme(about, studies, series):
+    """Return README.TXT: lines that end as every system takes them, in ASCII, or UTF-8 with its mark."""
+    paragraphs = [
+        "Medical images in DICOM" + (" from %s" % about.institution if about.institution else ""),
+        "Volume %d of %d%s. It holds %s with %s." % (
+            about.number, about.of, ", made on %s" % about.made if about.made else "",
+            _many(studies, "study", "studies"), _many(series, "series", "series")),
+        "INDEX.HTM    pages with pictures, for any browser, in the folder IHE_PDI\n"
+        + ("VIEWER       a viewer for any browser of 2023 or later: open VIEWER.HTM there\n" if about.viewer else "")
+        + "DICOMDIR     the directory of all objects, for DICOM software",
+        "It follows the IHE profile Portable Data for Imaging (PDI). Nothing on it starts by itself, nothing needs to"
+        " be installed, and nothing asks for a network. The pages and the viewer are there for people to look at:"
+        " medical software reads the DICOMDIR.",
+        about.disclaimer or DISCLAIMER,
+        "Contact: %s" % about.contact if about.contact else
+        "Questions about its contents are for the institution that handed it out.",
+        "The pages and the viewer were written by edge.",
+    ]  # fmt: skip
+    lines = []
+    for paragraph in paragraphs:
+        for line in paragraph.split("\n"):
+            lines += _wrapped(line)
+        lines.append("")
+    words = "\r\n".join(lines)
+    return words.encode() if words.isascii() else b"\xef\xbb\xbf" + words.encode("utf-8", "replace")
+
+
+def _wrapped(line, width=78):
+    if len(line) <= width:
+        return [line]
+    import textwrap  # only where somebody asks for a volume
+
+    return textwrap.wrap(line, width)
