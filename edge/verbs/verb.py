@@ -139,7 +139,6 @@ def _audited(box, verb, request, who, rows):
     if box.audit is not None:
         told = {name: "(secret)" for name, shape in verb.summary.items() if shape in ("secret", "secret?")}
         box.audit.write(who, verb.name, shown, {**summary, **told} if told else summary, None)
-    events = getattr(box, "events", None)
-    if events is not None:
-        events.note("done by %s: %s" % (who, verb.does))
+    if box.events is not None:
+        box.events.note("done by %s: %s" % (who, verb.does))
     return summary

@@ -16,6 +16,7 @@ class Trail:
 class Box:
     def __init__(self):
         self.audit = Trail()
+        self.events = None
 
 
 def turn(box, request, who):
