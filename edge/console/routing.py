@@ -12,7 +12,7 @@ from edge.morph import match
 from edge.spool import examine
 from edge.spool.disk import READ, Disk
 from edge.spool.intake import Source, facts
-from edge.ways.routes import router
+from edge.ways.routes import PRIORITIES, router
 
 _TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
 
@@ -106,7 +106,7 @@ def _lines(path, found, verdicts, answer):
 def _goes(answer):
     if isinstance(answer, str):
         return answer
-    names = {level: name for name, level in _PRIORITIES.items()}
+    names = {level: name for name, level in PRIORITIES.items()}
     return "%s (%s)" % (answer[0], names[answer[1]])
 
 

@@ -202,6 +202,8 @@ def record_type(sop_class):
     """
     found = _known.get(sop_class, "")
     if found == "":
+        if len(_known) > 1000:
+            _known.clear()
         found = _known[sop_class] = _look_up(sop_class)
     return found
 

@@ -11,13 +11,13 @@ import pytest
 
 from edge.box import load
 from edge.media import take
-from edge.verbs import table
 from edge.verbs.box import Box
 from edge.verbs.verb import OWNER, OPERATOR, Asker, Refused
 from tests.media import sets
 from tests.spool.data import open_spool
 from tests.support import mediafiles
 from tests.support.service import Service, destination
+from tests.verbs.test_studies import ask
 
 THEIRS = os.path.join(os.path.dirname(pydicom.__file__), "data", "test_files", "dicomdirtests")
 KNOWN = '[[destination]]\nname = "PACS"\nae_title = "X"\nhost = "192.0.2.1"\n[[route]]\nto = ["PACS"]\n'
@@ -31,13 +31,7 @@ def box(tmp_path):
 
 
 def _ask(box, who=OWNER, verb="import", **request):
-    answer = table.ask(box, verb, request, who)
-    rows = []
-    while True:
-        try:
-            rows.append(next(answer))
-        except StopIteration as end:
-            return rows, end.value
+    return ask(box, verb, who, **request)
 
 
 def _kept(box):
@@ -58,7 +52,7 @@ def test_a_foreign_set_is_taken_in_whole_and_queued_by_the_routes(box, tmp_path)
     assert _kept(box) == sorted(wanted) and len(wanted) == 50
     assert summary == {"taken": 50, "known": 0, "held": 0, "left_out": 0, "passed_over": 1}  # a README
     assert [row["done"] for row in rows] == list(range(1, 51)) and {row["total"] for row in rows} == {51}
-    assert box.spool.jobs.counts()["PACS"]["waiting"] == 50
+    assert box.spool.jobs.counts()["PACS"]["waiting"][0] == 50
     assert _ask(box, path=str(tmp_path / "disc"))[1]["known"] == 50
 
 
