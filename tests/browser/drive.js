@@ -437,6 +437,7 @@ const STEPS = {
     }
     await go(plain, "/destinations");
     await plain.getByRole("button", { name: "Test " + task.up }).click();
+    await plain.waitForSelector(".verdict");
     found.tested = await text(plain);
     await go(plain, "/settings/edit?section=dicom");
     if (!(await plain.locator("[data-key=max_associations]").isVisible())) await plain.locator("summary").first().click();
