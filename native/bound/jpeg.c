@@ -51,6 +51,17 @@ static void on_output(j_common_ptr codec)
     (void)codec;
 }
 
+/* Return the library's way to complain, which goes back to where `kept` says. */
+static struct jpeg_error_mgr *attentive(complaint *kept)
+{
+    memset(kept, 0, sizeof *kept);
+    (void)jpeg_std_error(&kept->manager);
+    kept->manager.error_exit = on_error;
+    kept->manager.emit_message = on_message;
+    kept->manager.output_message = on_output;
+    return &kept->manager;
+}
+
 /* ------------------------------------------------------------------------------------------------------ the header */
 
 /* Find the frame header (T.81 B.2.2) and hold it against the image. */
@@ -139,11 +150,7 @@ edge_bound_result edge_bound_decode(const edge_bound_image *image, const edge_bo
     if (depth == 12)
         return edge12_decode(image, coded, coded_octets, pixels, words);
     memset(&codec, 0, sizeof codec);
-    memset(&kept, 0, sizeof kept);
-    codec.err = jpeg_std_error(&kept.manager);
-    kept.manager.error_exit = on_error;
-    kept.manager.emit_message = on_message;
-    kept.manager.output_message = on_output;
+    codec.err = attentive(&kept);
     if (setjmp(kept.back) != 0) {
         jpeg_destroy_decompress(&codec);
         if (kept.code == JERR_OUT_OF_MEMORY)
@@ -196,11 +203,7 @@ edge_bound_result edge_bound_encode(const edge_bound_image *image, const edge_bo
         return edge_say(words, EDGE_BOUND_BAD_IMAGE, "a JPEG has at most %ld rows and columns",
                         (long)JPEG_MAX_DIMENSION);
     memset(&codec, 0, sizeof codec);
-    memset(&kept, 0, sizeof kept);
-    codec.err = jpeg_std_error(&kept.manager);
-    kept.manager.error_exit = on_error;
-    kept.manager.emit_message = on_message;
-    kept.manager.output_message = on_output;
+    codec.err = attentive(&kept);
     if (setjmp(kept.back) != 0) {
         jpeg_destroy_compress(&codec);
         if (kept.code == JERR_OUT_OF_MEMORY)

@@ -3,22 +3,17 @@
 Set EDGE_SCREENSHOTS to a folder to have pictures of every page written there.
 """
 
-import json
-import os
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
 from edge.web import contents
-from tests.support import dcmtk, process, service
+from tests.support import browser, dcmtk, process, service
 
-HERE = Path(__file__).parent
 LIMIT_S = 240
 SENT, FRAMES = "CT_small.dcm", "emri_small.dcm"
 BUDGET_BYTES = 100_000
@@ -80,12 +75,8 @@ def sending(box, calling, name):
 
 def drive(box, port, archive_port):
     """Let Chromium go its way; return what it saw."""
-    shots = os.environ.get("EDGE_SCREENSHOTS")
-    if shots:
-        os.makedirs(shots, exist_ok=True)
     task = {
         "url": f"https://127.0.0.1:{port}",
-        "chromium": shutil.which("chromium"),
         "code": (box.state_dir / "console" / "claim").read_text().strip(),
         "name": NAME,
         "password": PASSWORD,
@@ -98,16 +89,8 @@ def drive(box, port, archive_port):
         "frames": box.objects()[-1]["id"],
         "up": "archive",
         "down": "elsewhere",
-        "shots": shots,
     }
-    done = subprocess.run(
-        ["node", "drive.js"], cwd=HERE, input=json.dumps(task), capture_output=True, text=True, timeout=LIMIT_S
-    )
-    assert done.returncode == 0 and done.stdout, done.stderr
-    found = SimpleNamespace(**json.loads(done.stdout))
-    if shots:
-        (Path(shots) / "seen.json").write_text(done.stdout)
-    assert not getattr(found, "failed", None), found.failed
+    found = browser.drive("drive.js", task, LIMIT_S)
     found.task = {"port": port, "moved": task["moved"]}
     return found
 

@@ -4,12 +4,7 @@ Set EDGE_SCREENSHOTS to a folder to have pictures written there.
 """
 
 import base64
-import json
-import os
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from types import SimpleNamespace
 
 import imagecodecs
@@ -23,8 +18,8 @@ from edge.demo import phantom
 from edge.media import pages, sight, viewer
 from edge.pixels import binding, limited
 from tests.media import volumes
+from tests.support import browser
 
-HERE = Path(__file__).parent
 LIMIT_S = 120
 SLICES, FRAMES = 12, 8
 PALETTE = "OT-PAL-8-face.dcm"
@@ -109,13 +104,8 @@ def volume(tmp_path_factory):
 @pytest.fixture(scope="module")
 def seen(volume):
     """What the browser saw on its whole way."""
-    shots = os.environ.get("EDGE_SCREENSHOTS")
-    if shots:
-        os.makedirs(shots, exist_ok=True)
     task = {
         "folder": str(volume.folder),
-        "chromium": shutil.which("chromium"),
-        "shots": shots,
         "film": volume.keys.index("us"),
         "lengths": {
             "ct": {"series": volume.keys.index("ct"), "from": {"x": 40, "y": 60}, "to": {"x": 140, "y": 60}},
@@ -124,13 +114,7 @@ def seen(volume):
             "none": {"series": volume.keys.index(PALETTE), "from": {"x": 20, "y": 20}, "to": {"x": 320, "y": 420}},
         },
     }
-    done = subprocess.run(
-        ["node", "look.js"], cwd=HERE, input=json.dumps(task), capture_output=True, text=True, timeout=LIMIT_S
-    )
-    assert done.returncode == 0 and done.stdout, done.stderr
-    found = SimpleNamespace(**json.loads(done.stdout))
-    assert not getattr(found, "failed", None), found.failed
-    return found
+    return browser.drive("look.js", task, LIMIT_S)
 
 
 def step(seen, name):

@@ -23,14 +23,24 @@ window.EDGE = (() => {
       document.head.append(script);
     });
 
+  // Frames pass through the same memory: only what is kept is taken anew
+  const rooms = {};
+  const room = (name, size) => {
+    if (!rooms[name] || rooms[name].length < size) rooms[name] = new Uint8Array(size);
+    return rooms[name].subarray(0, size);
+  };
+
   const unpack = async (text, form) => {
     if (!window.DecompressionStream) throw new Error("This browser is too old to unpack pictures: take one of 2023 or later.");
     const packed = atob(text);
-    const given = new Uint8Array(packed.length);
+    const given = room("packed", packed.length);
     for (let at = 0; at < packed.length; at++) given[at] = packed.charCodeAt(at);
     const total = form.row * form.rows;
-    const octets = new Uint8Array(total);
-    const reader = new Blob([given]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
+    const octets = room("unpacked", total);
+    const unpacking = new DecompressionStream("deflate");
+    const writer = unpacking.writable.getWriter();
+    const damaged = Promise.all([writer.write(given), writer.close()]).catch(() => {}); // the reader says so too
+    const reader = unpacking.readable.getReader();
     let at = 0;
     for (;;) {
       const { done, value } = await reader.read();
@@ -39,6 +49,7 @@ window.EDGE = (() => {
       octets.set(value, at);
       at += value.length;
     }
+    await damaged;
     if (at !== total) throw new Error("The file of this picture is not whole.");
     return restore(octets, form);
   };
