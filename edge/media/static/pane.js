@@ -319,7 +319,7 @@
       const place = series.places[this.at];
       const count = `Image ${this.at + 1} of ${series.places.length}`;
       const lines = [
-        [patient.patient || "No name", [patient.id, patient.born, patient.sex].filter(Boolean).join("  ")],
+        [patient.patient || "No name", patient.id, [patient.born, patient.sex].filter(Boolean).join("  ")],
         [study.study, [study.date, clock(study.time)].filter(Boolean).join("  "), study.institution],
         [
           [series.modality, series.number && "series " + series.number].filter(Boolean).join(", "),
