@@ -15,7 +15,7 @@ from edge.dicom.errors import DicomError
 from edge.media import sight, viewer, xhtml
 from edge.media.errors import MediaError
 from edge.media.leaf import Leaf
-from edge.media.viewer import Forecast, Made
+from edge.media.viewer import Forecast, Passed
 from edge.media.xhtml import NL, said, tag
 from edge.pixels import image, limited, render
 from edge.spool.inflate import inflater
@@ -38,17 +38,26 @@ DISCLAIMER = (
 
 
 def make(instances, total, folder, about, pictures=PICTURES):
-    """Generator of viewer.Made: write all pages below `folder`; returns the list of their Leaf, in order.
+    """Generator of viewer.Passed: write all pages below `folder`; returns an iterator of their Leaf.
 
     instances: iterable of sight.Instance; total: how many they are; folder: of the staging area; about: About;
     pictures: of a series, at most. What no picture can be made of is listed with the reason. MediaError where nothing
     can be written.
     """
     try:
-        return (yield from _make(instances, total, folder, about, pictures))
+        yield from _make(instances, total, folder, about, pictures)
     except OSError as error:
         raise MediaError("the pages cannot be written to %s: %s; make room there and try again" % (
             folder, error.strerror or error)) from error  # fmt: skip
+    return leaves(folder)
+
+
+def leaves(folder):
+    """Yield the Leaf of every file that `make` wrote below `folder`."""
+    for name in ("README.TXT", "INDEX.HTM"):
+        path = os.path.join(folder, name)
+        yield Leaf(name, path, os.path.getsize(path))
+    yield from viewer.leaves_below(folder, FOLDER)
 
 
 def _make(instances, total, folder, about, pictures):
@@ -59,8 +68,8 @@ def _make(instances, total, folder, about, pictures):
         for each in instances:
             pages.take(each)
             done += 1
-            yield Made(done, total)
-        return pages.end()
+            yield Passed(done, total)
+        pages.end()
     finally:
         pages.close()
 
@@ -69,7 +78,7 @@ def forecast(series, studies, pictures=PICTURES):
     """Return the viewer.Forecast of pages for so many series and studies."""
     fixed = 8192 + _LIKELY_PAGE * (series + studies)
     most = 16384 * (1 + studies) + series * (16384 + pictures * (2 * _SIDE * _SIDE + 16384))
-    return Forecast(most, fixed + series * pictures * _LIKELY_PICTURE)
+    return Forecast(most, fixed + series * pictures * _LIKELY_PICTURE, 2 + studies + series * (1 + pictures))
 
 
 class _Pages:
@@ -79,7 +88,6 @@ class _Pages:
         self._folder = folder
         self._about = about
         self._most = pictures
-        self._leaves = []
         self._decoders = limited.Decoders()
         self._index = self._study = None
         self._keys = (object(), object(), object())
@@ -106,13 +114,9 @@ class _Pages:
         file.write(xhtml.begin(title).encode())
         return file
 
-    def _end_page(self, file, name):
+    def _end_page(self, file):
         file.write(xhtml.END.encode())
         file.close()
-        self._add(name)
-
-    def _add(self, name):
-        self._leaves.append(Leaf(name, self._path(name), os.path.getsize(self._path(name))))
 
     def _name(self, kind, extension):
         self._counts[kind] += 1
@@ -131,16 +135,14 @@ class _Pages:
         self._paths.append(instance.path)
 
     def end(self):
-        """Write what is left; return the leaves."""
+        """Write what is left."""
         self._end_series()
         self._end_study()
         self._end_patient()
-        self._end_page(self._index, "INDEX.HTM")
+        self._end_page(self._index)
         path = self._path("README.TXT")
         with open(path, "wb") as file:
             file.write(readme(self._about, self._counts["ST"], self._counts["SE"]))
-        self._add("README.TXT")
-        return self._leaves
 
     # What stands on them
 
@@ -214,7 +216,6 @@ class _Pages:
             if len(paths) > len(shown):
                 file.write(tag("p", "All %d are on this volume as DICOM objects." % len(paths)).encode() + b"\n")
             file.write(xhtml.END.encode())
-        self._add("%s/%s" % (FOLDER, name))
         covers = [picture for _, picture in shown if picture is not None]
         cover = covers[len(covers) // 2] if covers else None
         kind = texts.get("modality", "")
@@ -229,7 +230,7 @@ class _Pages:
         if self._study is None:
             return
         self._study.write(b"</ul>\n")
-        self._end_page(self._study, "%s/%s" % (FOLDER, self._study_name))
+        self._end_page(self._study)
         self._study = None
         texts = self._study_texts
         series, objects, kinds = self._rows
@@ -288,7 +289,6 @@ class _Pages:
         name = self._name("P", "JPG")
         with open(self._path("%s/%s" % (FOLDER, name)), "wb") as file:
             file.write(octets)
-        self._add("%s/%s" % (FOLDER, name))
         return name, columns, rows
 
 

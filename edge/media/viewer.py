@@ -28,30 +28,29 @@ _UNIT = 0x00281054  # Rescale Type
 _STATIC = os.path.join(os.path.dirname(__file__), "static")
 
 # How far it is, in objects
-Made = namedtuple("Made", "done total")
+Passed = namedtuple("Passed", "done total")
 
-# How large it will be, in octets. most: never more; likely: by what a few frames came to
-Forecast = namedtuple("Forecast", "most likely")
+# How large it will be. most: octets, never more; likely: by what a few frames came to; files: how many, at most
+Forecast = namedtuple("Forecast", "most likely files")
 
 
 def make(instances, total, folder):
-    """Generator of Made: write the viewer's files below `folder`; returns the list of its Leaf, in order.
+    """Generator of Passed: write the viewer's files below `folder`; returns an iterator of their Leaf.
 
     instances: iterable of sight.Instance; total: how many they are; folder: of the staging area, empty. What
     cannot be read or shown is listed in the viewer with the reason. MediaError where nothing can be written.
     """
     try:
-        made = yield from _make(instances, total, folder)
+        yield from _make(instances, total, folder)
     except OSError as error:
         raise MediaError("the viewer cannot be written to %s: %s; make room there and try again" % (
             folder, error.strerror or error)) from error  # fmt: skip
-    return made
+    return leaves(folder)
 
 
 def _make(instances, total, folder):
     top = os.path.join(folder, FOLDER)
     os.makedirs(top)
-    leaves = static_leaves()
     with limited.Decoders() as decoders, _Script(os.path.join(top, "STUDIES.JS"), "EDGE.studies([") as studies:
         series = None
         keys = (object(), object(), object())
@@ -65,7 +64,6 @@ def _make(instances, total, folder):
                     if series is not None:
                         series.close()
                         studies.add(series.summary)
-                        leaves += series.leaves
                     for depth, describe in enumerate((_patient, _study)):
                         if new[: depth + 1] != keys[: depth + 1]:
                             studies.add(describe(texts))
@@ -78,17 +76,13 @@ def _make(instances, total, folder):
                     if fd is not None:
                         os.close(fd)
                 done += 1
-                yield Made(done, total)
+                yield Passed(done, total)
             if series is not None:
                 series.close()
                 studies.add(series.summary)
-                leaves += series.leaves
         finally:
             if series is not None:
                 series.close()
-    path = os.path.join(top, "STUDIES.JS")
-    leaves.append(Leaf(FOLDER + "/STUDIES.JS", path, os.path.getsize(path)))
-    return leaves
 
 
 def _seen(path):
@@ -101,6 +95,24 @@ def _seen(path):
         return sight.see(fd), "", fd
     except DicomError as error:
         return None, str(error), fd
+
+
+def leaves(folder):
+    """Yield the Leaf of every file that `make` wrote below `folder`, and of those that are always the same."""
+    yield from static_leaves()
+    yield from leaves_below(folder, FOLDER)
+
+
+def leaves_below(folder, name):
+    """Yield the Leaf of every file below the folder `name` of a staging area, in the order of their names."""
+    with os.scandir(os.path.join(folder, name)) as found:
+        names = sorted([each.name for each in found])
+    for each in names:
+        path = os.path.join(folder, name, each)
+        if os.path.isdir(path):
+            yield from leaves_below(folder, name + "/" + each)
+        else:
+            yield Leaf(name + "/" + each, path, os.path.getsize(path))
 
 
 def static_leaves():
@@ -158,7 +170,6 @@ class _Series:
     def __init__(self, number, top, texts, decoders):
         self.number = number
         self.name = "S%06d" % number
-        self.leaves = []
         self._path = os.path.join(top, self.name)
         os.mkdir(self._path)
         self._script = _Script(os.path.join(self._path, "SERIES.JS"), 'EDGE.series("%s",[' % self.name)
@@ -183,11 +194,6 @@ class _Series:
         if self._script is not None:
             self._script.close()
             self._script = None
-            self._add_leaf("SERIES.JS")
-
-    def _add_leaf(self, name):
-        path = os.path.join(self._path, name)
-        self.leaves.append(Leaf("%s/%s/%s" % (FOLDER, self.name, name), path, os.path.getsize(path)))
 
     def _once(self, kind, item):
         """Write an item where it was not written before; return its number, by which images speak of it."""
@@ -241,7 +247,6 @@ class _Series:
         with open(os.path.join(self._path, name + ".JS"), "wb") as file:
             rows = frame.rows(range(given.rows))
             packing.write(file, "%s/%s" % (self.name, name), rows, *_cells(seen, frame))
-        self._add_leaf(name + ".JS")
 
 
 def _frame(seen, fd, number, decoders):
@@ -333,8 +338,9 @@ _SERIES_OCTETS, _RECORD_OCTETS = 1024, 512
 
 
 def forecast(instances, total):
-    """Generator of Made: work out the Forecast of what `make` with the same arguments will write, and return it."""
-    fixed = sum([each.size for each in static_leaves()]) + 1024
+    """Generator of Passed: work out the Forecast of what `make` with the same arguments will write, and return it."""
+    always = list(static_leaves())
+    fixed, files = sum([each.size for each in always]) + 1024, len(always) + 1
     most, likely, sampled, ratio = 0, 0.0, 0, 1.0
     keys = None
     for done, each in enumerate(instances, 1):
@@ -342,10 +348,12 @@ def forecast(instances, total):
         if is_new:
             keys = (each.patient, each.study, each.series)
             fixed += _SERIES_OCTETS
+            files += 1
         seen, why, fd = _seen(each.path)
         try:
             fixed += _said_octets(seen)
             if not why and not seen.why:
+                files += seen.frames
                 most += seen.frames * packing.most(_frame_octets(seen))
                 if is_new and sampled < _SAMPLED:
                     sampled += 1
@@ -354,8 +362,8 @@ def forecast(instances, total):
         finally:
             if fd is not None:
                 os.close(fd)
-        yield Made(done, total)
-    return Forecast(fixed + most, fixed + int(likely))
+        yield Passed(done, total)
+    return Forecast(fixed + most, fixed + int(likely), files)
 
 
 def _said_octets(seen):

@@ -93,9 +93,9 @@ def volume(tmp_path_factory):
     made = material(source)
     instances = [sight.Instance(str(path), each, each, each) for path, each in made]
     staging = tmp_path_factory.mktemp("staging")
-    leaves = volumes.end(viewer.make(instances, len(instances), str(staging)))
-    leaves += volumes.end(pages.make(instances, len(instances), str(staging), pages.About("Klinik <S\u00fcd>"), 2))
-    volumes.place(leaves, folder)
+    about = pages.About("Klinik <S\u00fcd>")
+    volumes.place(volumes.end(viewer.make(instances, len(instances), str(staging))), folder)
+    volumes.place(volumes.end(pages.make(instances, len(instances), str(staging), about, 2)), folder)
     keys = list(dict.fromkeys(each for _, each in made))
     files = {key: [path for path, each in made if each == key] for key in keys}
     return SimpleNamespace(folder=folder, keys=keys, files=files)

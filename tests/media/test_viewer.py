@@ -39,7 +39,7 @@ def folders(tmp_path):
 
 def test_every_name_can_stand_on_a_volume_of_level_1(folders):
     made = instances(folders[0])
-    leaves = volumes.end(viewer.make(made, len(made), str(folders[1])))
+    leaves = list(volumes.end(viewer.make(made, len(made), str(folders[1]))))
     assert len({leaf.name for leaf in leaves}) == len(leaves)
     for leaf in leaves:
         assert all(COMPONENT.fullmatch(each) for each in leaf.name.split("/")), leaf.name
@@ -49,8 +49,9 @@ def test_every_name_can_stand_on_a_volume_of_level_1(folders):
 def test_it_never_becomes_larger_than_was_forecast(folders):
     made = instances(folders[0])
     forecast = volumes.end(viewer.forecast(made, len(made)))
-    size = sum(leaf.size for leaf in volumes.end(viewer.make(made, len(made), str(folders[1]))))
-    assert size <= forecast.most
+    leaves = list(volumes.end(viewer.make(made, len(made), str(folders[1]))))
+    size = sum(leaf.size for leaf in leaves)
+    assert size <= forecast.most and len(leaves) == forecast.files
     assert 0.7 * size <= forecast.likely <= 1.3 * size
 
 
