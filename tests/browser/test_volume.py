@@ -178,6 +178,8 @@ def test_pixels_measure_what_pydicom_says(seen, volume, name):
             ours = array_of(one["values"], numpy.uint8, one["rows"], one["columns"], 3)
             is_ybr = dataset.PhotometricInterpretation.startswith("YBR")
             assert numpy.abs(ours.astype(int) - theirs.astype(int)).max() <= (2 if is_ybr else 0)
+            shown = array_of(one["shades"], numpy.uint8, one["rows"], one["columns"], 4)
+            assert numpy.array_equal(shown[:, :, :3], ours)
         else:
             assert "values" in one, one
             ours = array_of(one["values"], "<f8", one["rows"], one["columns"])
