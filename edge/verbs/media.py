@@ -1,14 +1,15 @@
-"""Verbs on media: objects taken in from a disc, stick or folder, and whether a file-set is as it has to be."""
+"""Verbs on media: objects taken in from a disc, stick or folder, and whether a file-set is as it has to be.
+
+What reads media is loaded when it is asked for: a box that idles does not carry it.
+"""
 
 import os
 
-from edge.media import examine, profile, take
 from edge.media.errors import MediaError
 from edge.spool.errors import Degraded, NoSpace
 from edge.spool.intake import NEW, Source
 from edge.verbs.box import must_know
 from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
-from edge.ways.routes import router
 
 FROM_MEDIA = Source("", "", "from media")
 MOUNTS = ("/media", "/mnt", "/run/media")  # where whoever is not at the command line may look
@@ -17,6 +18,9 @@ _FINDINGS = 10000  # more say nothing that these do not
 
 def import_set(box, request, who):
     """Take the objects of a file-set in, each once; yield a row for each file, return how many came to what."""
+    from edge.media import take
+    from edge.ways.routes import router
+
     path = _allowed(request["path"], who)
     name = request.get("to")
     if name is not None:
@@ -67,6 +71,8 @@ def check_media(box, request, who):
 
 def findings(path, name=None):
     """Yield a row for each finding about the file-set at `path`, held against the profile `name`, if there is one."""
+    from edge.media import examine, profile, take
+
     try:
         chosen = profile.named(name) if name else None
         root = take.root_of(path)
