@@ -18,11 +18,14 @@ from collections import namedtuple
 from edge.media import layout
 from edge.media.child import Child
 from edge.media.errors import MediaError
+from edge.media.leaf import Leaf
+from edge.media.manifest import pieces
 from edge.media.written import Made, Written
 
 # kind: what the drive calls the disc; is_blank; octets: how much can still be written
 Disc = namedtuple("Disc", "kind is_blank octets")
 
+_STRIDE = 8 << 20
 _SHUT_DOWN_S = 120  # what a drive may take to come to rest when burning is cancelled
 _DRIVE_STATUS, _CURRENT = 0x5326, 0x7FFFFFFF
 _NO_DISC = "there is no disc in {}: put in a blank one"
@@ -88,11 +91,11 @@ def check(drive, octets):
     return disc
 
 
-def write(image, drive, sha256, speed=""):
+def write(image, drive, speed=""):
     """Burn an image, read it back and compare: a generator of Written, which returns Made.
 
-    image: its path; sha256: its digest, in hexadecimal digits; speed: as xorriso has it, such as "8", "16c", "4d", or
-    "" for the fastest. Half of the octets are burnt, half read back.
+    image: its path; speed: as xorriso has it, such as "8", "16c", "4d", or "" for the fastest. Half of the octets are
+    burnt, half read back.
     Raises MediaError. When that says FAILED, or when the generator is closed before its end, the disc is not to be
     handed out; the same image may be burnt on the next.
     """
@@ -103,14 +106,28 @@ def write(image, drive, sha256, speed=""):
     except OSError as error:
         raise MediaError(f"the image {image} cannot be read: {error.strerror}; make it again") from error
     check(drive, octets)
+    wanted = yield from _digest(image, octets)
     yield from _burn(image, drive, octets, speed)
     found = yield from _read_back(drive, octets)
-    if found != sha256:
+    if found != wanted:
         raise MediaError(
             f"FAILED: the disc in {drive} does not hold what was written, do not hand it out: destroy it, since it may"
             " show patients, and burn again on another"
         )
     return Made(drive, octets, found)
+
+
+def _digest(image, octets):
+    """Return the SHA-256 of the image, of which nothing is burnt yet."""
+    from hashlib import sha256
+
+    digest, done = sha256(), 0
+    for piece in pieces(Leaf(image, image, octets)):
+        digest.update(piece)
+        done += len(piece)
+        if done % _STRIDE == 0:
+            yield Written(0, 2 * octets)
+    return digest.hexdigest()
 
 
 def _burn(image, drive, octets, speed):
@@ -154,7 +171,7 @@ def _read_back(drive, octets):
         while count := child.read(buffer):
             digest.update(buffer[: min(count, octets - done)])
             done = min(done + count, octets)
-            if done - shown >= 8 << 20:
+            if done - shown >= _STRIDE:
                 shown = done
                 yield Written(octets + done, 2 * octets)
         child.finish()

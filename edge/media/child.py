@@ -39,12 +39,12 @@ def find(program):
 class Child:
     """A program at work; a context manager, which ends it.
 
-    data: whether its standard output is data for `read`; otherwise it is words, like its standard error.
-    stdin: a file for its standard input; without one that is empty. folder: where it works.
+    data: whether its standard output is data for `read`; otherwise it is words, like its standard error, unless `out`
+    is a descriptor for it. stdin: a file for its standard input; without one that is empty. folder: where it works.
     patience_s: how long it may take to end by itself when it is told to (SIGTERM); 0: it is killed.
     """
 
-    def __init__(self, program, *arguments, data=False, stdin=None, folder=None, patience_s=0):
+    def __init__(self, program, *arguments, data=False, out=None, stdin=None, folder=None, patience_s=0):
         command = [find("setpriv"), "--pdeathsig", "TERM" if patience_s else "KILL", "--", find(program), *arguments]
         self._patience_s = patience_s
         self.program = program
@@ -56,7 +56,7 @@ class Child:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL if stdin is None else stdin,
-                stdout=subprocess.PIPE if data else theirs,
+                stdout=subprocess.PIPE if data else theirs if out is None else out,
                 stderr=theirs,
                 cwd=folder,
                 env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": os.environ.get("TZ", "")},
@@ -104,6 +104,14 @@ class Child:
             for line in self._lines():
                 self._keep(line)
                 yield line
+
+    def ended(self, within_s):
+        """Wait for its end so long; return its exit code, or None when it still works. Its words are taken, too."""
+        if self._words is not None:
+            self._poll.poll(within_s * 1000)
+            for line in self._lines():
+                self._keep(line)
+        return None if self._words is not None else self._process.wait()
 
     def _lines(self):
         try:

@@ -19,6 +19,7 @@ from tests.bench.console import console
 from tests.bench.media import media
 from tests.bench.scale import scale
 from tests.bench.table import Row
+from tests.bench.volumes import volumes
 from tests.support import dcmtk, process
 from tests.support.console import Console
 from tests.support.service import Service, destination, route
@@ -451,4 +452,5 @@ ROWS = {
     "scale": scale,
     "console": console,
     "media": media,
+    "volumes": volumes,
 }

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -15,23 +16,29 @@ SIZES = [1, 2048, 2049, 70_000] * 10
 ROOT = ["DICOMDIR", "README.TXT", "INDEX.HTM"]
 
 
+@pytest.fixture
+def watched(monkeypatch):
+    """Writing is looked at a thousand times in a second."""
+    monkeypatch.setattr(image, "_LOOK_S", 0.001)
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["iso", "udf"])
 def written(request, tmp_path_factory):
     """An image, the leaves it was made of, and whether it has UDF."""
     folder = tmp_path_factory.mktemp("image")
     made = volume.leaves(folder / "files", SIZES, [*ROOT, *volume.names(len(SIZES) - len(ROOT))])
-    _, result = volume.drained(image.write(made, folder / "volume.iso", "EDGE_0001", request.param))
-    return folder / "volume.iso", made, request.param, result
+    volume.drained(image.write(made, folder / "volume.iso", "EDGE_0001", request.param))
+    return folder / "volume.iso", made, request.param
 
 
 def test_xorriso_reads_back_every_octet(written, tmp_path):
-    target, made, _, _ = written
+    target, made, _ = written
     volume.said("xorriso", "-no_rc", "-osirrox", "on", "-indev", target, "-extract", "/", tmp_path / "out")
     assert volume.unpacked(tmp_path / "out") == volume.digests(made)
 
 
 def test_xorriso_finds_the_volume_identifier_and_no_bad_block(written):
-    target, _, _, _ = written
+    target, _, _ = written
     found = volume.said("xorriso", "-no_rc", "-indev", target, "-check_media")
     assert "Volume id    : 'EDGE_0001'" in found
     regions = [line.split(",")[-1].strip() for line in found.split("\n") if line.startswith("Media region")]
@@ -39,20 +46,20 @@ def test_xorriso_finds_the_volume_identifier_and_no_bad_block(written):
 
 
 def test_7z_reads_the_file_system_that_it_prefers_whole(written, tmp_path):
-    target, made, udf, _ = written
+    target, made, udf = written
     found = volume.said("7z", "x", f"-o{tmp_path}", target)
     assert ("Type = Udf" if udf else "Type = Iso") in found
     assert volume.unpacked(tmp_path) == volume.digests(made)
 
 
 def test_bsdtar_reads_the_same_names(written):
-    target, made, _, _ = written
+    target, made, _ = written
     found = [name for name in volume.said("bsdtar", "-tf", target).split("\n") if name and name != "."]
     assert {name for name in found if not os.path.dirname(name) or "IMG" in name} >= {leaf.name for leaf in made}
 
 
 def test_isoinfo_finds_level_1_names_without_rock_ridge_and_joliet(written):
-    target, made, _, _ = written
+    target, made, _ = written
     shown = volume.said("isoinfo", "-d", "-i", target)
     assert "NO Joliet present" in shown and "NO Rock Ridge present" in shown
     assert "Volume id: EDGE_0001" in shown
@@ -61,7 +68,7 @@ def test_isoinfo_finds_level_1_names_without_rock_ridge_and_joliet(written):
 
 
 def test_udfinfo_finds_udf_102_with_every_file(written):
-    target, made, udf, _ = written
+    target, made, udf = written
     shown = volume.said("udfinfo", target, check=udf)
     assert ("udfrev=1.02" in shown) is udf
     assert not udf or {f"numfiles={len(made)}", "lvid=EDGE_0001", "vid=EDGE_0001", "integrity=closed"} <= set(
@@ -69,17 +76,14 @@ def test_udfinfo_finds_udf_102_with_every_file(written):
     )
 
 
-def test_the_digest_that_was_made_on_the_way_is_the_image_s(written):
-    target, _, _, result = written
-    assert result == (str(target), target.stat().st_size, volume.digest(target))
-
-
-def test_progress_rises_to_the_size_that_was_known(tmp_path):
-    made = volume.leaves(tmp_path / "files", [9 * MIB] * 3)
+def test_progress_rises_to_the_size_that_was_known(tmp_path, watched):
+    made = volume.leaves(tmp_path / "files", [64 * MIB])
     seen, result = volume.drained(image.write(made, tmp_path / "volume.iso", "EDGE"))
+    octets = (tmp_path / "volume.iso").stat().st_size
+    assert result == (str(tmp_path / "volume.iso"), octets, "")
     assert len(seen) >= 3 and [each.done for each in seen] == sorted({each.done for each in seen})
-    assert seen[-1] == Written(result.octets, result.octets)
-    assert {each.total for each in seen} == {result.octets}
+    assert seen[-1] == Written(octets, octets)
+    assert {each.total for each in seen} == {octets}
 
 
 def test_a_path_with_every_odd_character_is_taken(tmp_path):
@@ -89,10 +93,10 @@ def test_a_path_with_every_odd_character_is_taken(tmp_path):
     assert volume.unpacked(tmp_path / "out") == volume.digests(made)
 
 
-def test_an_image_that_is_cancelled_leaves_no_file_and_no_child(tmp_path):
-    made = volume.leaves(tmp_path / "files", [30 * MIB])
+def test_an_image_that_is_cancelled_leaves_no_file_and_no_child(tmp_path, watched):
+    made = volume.leaves(tmp_path / "files", [64 * MIB])
     writer = image.write(made, tmp_path / "volume.iso", "EDGE")
-    assert next(writer).done < 30 * MIB
+    assert next(writer).done < 64 * MIB
     assert len(volume.children()) == 1
     writer.close()
     assert volume.children() == [] and volume.left(tmp_path) == ["files"]
@@ -102,7 +106,8 @@ def test_a_box_that_is_killed_leaves_no_child_and_what_it_left_goes_with_the_nex
     held = volume.Held(
         tmp_path,
         f"from edge.media import image\n"
-        f"writer = image.write([leaf('A', {30 * MIB})], {str(tmp_path / 'volume.iso')!r}, 'EDGE')",
+        f"image._LOOK_S = 0.001\n"
+        f"writer = image.write([leaf('A', {1000 * MIB})], {str(tmp_path / 'volume.iso')!r}, 'EDGE')",
     )
     assert len(held.children) == 1
     assert beside.sweep(tmp_path) == 0, "what is worked on was swept away"
@@ -120,15 +125,18 @@ def test_a_disk_that_has_too_little_room_is_found_before_anything_is_written(tmp
         assert volume.left(disk) == []
 
 
-def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(tmp_path):
-    made = volume.leaves(tmp_path / "files", [24 * MIB])
-    with faults.tmpfs(tmp_path / "disk", 32 * MIB) as disk:
+def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(tmp_path, watched):
+    made = volume.leaves(tmp_path / "files", [128 * MIB])
+    with faults.tmpfs(tmp_path / "disk", 160 * MIB) as disk:
         writer = image.write(made, disk / "volume.iso", "EDGE")
         next(writer)
-        (disk / "other").write_bytes(bytes(12 * MIB))
-        with pytest.raises(MediaError, match="no room is left for .*volume.iso; .* needs 25,.* octets: free some"):
+        (pid,) = volume.children()
+        os.kill(pid, signal.SIGSTOP)
+        faults.fill_space(disk, 0)
+        os.kill(pid, signal.SIGCONT)
+        with pytest.raises(MediaError, match="no room is left for .*volume.iso; .* needs 134,.* octets: free some"):
             volume.drained(writer)
-        assert volume.left(disk) == ["other"]
+        assert [name for name in volume.left(disk) if "edge-media" in name or "volume" in name] == []
 
 
 def test_a_target_that_is_there_is_never_written_over(tmp_path):
