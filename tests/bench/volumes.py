@@ -16,7 +16,7 @@ CD_OCTETS, CD_FILES = 700_000_000, 3000
 DVD_FILES, DVD_SIDE = 9400, 512  # CT of 0.5 MB: 4.9 GB
 _WORST = 1 << 20
 
-# A process with all that a running box has loaded. It writes an image; it says what that added, and what the child took.
+# A process with all that a running box has loaded. It writes an image, says what that added, and what the child took.
 _GROWTH = """
 import json, sys
 import edge.service.wiring
