@@ -17,7 +17,7 @@ PACKAGES = {
     "xorriso": "xorriso",
     "mkfs.vfat": "dosfstools",
     "mcopy": "mtools",
-    "mdir": "mtools",
+    "mtype": "mtools",
     "setpriv": "util-linux",
 }
 _BESIDE_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # where a user's PATH does not lead
