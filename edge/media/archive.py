@@ -42,7 +42,7 @@ def write(leaves, target, at):
                     yield Written(shown, total)
             archive.close(crc)
         archive.end()
-        out.keep()
+        file.keep()
     yield Written(total, total)
     return Made(os.path.abspath(target), total, "")
 
@@ -67,12 +67,5 @@ class _Out:
             while rest:
                 made = os.pwrite(self._file.fd, rest, at)
                 rest, at = rest[made:], at + made
-        except OSError as error:
-            raise beside.put(error, self._file.target, self._total) from error
-
-    def keep(self):
-        """Make it durable under its name."""
-        try:
-            self._file.keep()
         except OSError as error:
             raise beside.put(error, self._file.target, self._total) from error

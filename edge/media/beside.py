@@ -65,11 +65,14 @@ class File:
 
     def keep(self):
         """Sync the file, give it its name, and sync that."""
-        os.fsync(self.fd)
-        _absent(self.target)
-        os.rename(self._path, self.target)
-        self._path = None
-        sync(os.path.dirname(self.target))
+        try:
+            os.fsync(self.fd)
+            _absent(self.target)
+            os.rename(self._path, self.target)
+            self._path = None
+            sync(os.path.dirname(self.target))
+        except OSError as error:
+            raise put(error, self.target) from error
 
     def __exit__(self, *_):
         if self._path is not None:
@@ -101,11 +104,20 @@ class Folder:
 
     def keep_as(self, target):
         """Become the folder `target`, which is not there or empty."""
-        os.rename(self.path, target)
-        sync(os.path.dirname(os.path.abspath(target)))
+        try:
+            os.rename(self.path, target)
+            sync(os.path.dirname(os.path.abspath(target)))
+        except OSError as error:
+            raise put(error, target) from error
 
     def keep_inside(self, last):
         """Move the entries into the parent, the one called `last` at the end: with it the volume is there."""
+        try:
+            self._place(last)
+        except OSError as error:
+            raise put(error, self._parent) from error
+
+    def _place(self, last):
         names = sorted(os.listdir(self.path), key=lambda name: (name == last, name))
         for name in names:
             _absent(os.path.join(self._parent, name))

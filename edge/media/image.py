@@ -41,10 +41,7 @@ def write(leaves, target, volume, udf=False):
             "genisoimage", *_options(volume, udf), out=file.fd, stdin=paths
         ) as child:
             yield from _grow(child, file.fd, total, target)
-        try:
-            file.keep()
-        except OSError as error:
-            raise beside.put(error, target, total) from error
+        file.keep()
     return Made(os.path.abspath(target), total, "")
 
 

@@ -47,10 +47,7 @@ def into_root(leaves, folder, own, manifest=None):
         beside.room(folder, inventory.sizes.on_fat(_cluster(folder)), folder)
         with beside.Folder(folder) as new:
             yield from copies.write(inventory, new.path, own, manifest)
-            try:
-                new.keep_inside(LAST)
-            except OSError as error:
-                raise beside.put(error, folder, inventory.sizes.octets) from error
+            new.keep_inside(LAST)
         return Made(folder, inventory.sizes.octets, "")
 
 
@@ -68,10 +65,7 @@ def write_folder(leaves, target, own, manifest=None):
     with Inventory(leaves, own) as inventory, beside.Folder(parent) as new:
         beside.room(parent, inventory.sizes.on_fat(_cluster(parent)), target)
         yield from copies.write(inventory, new.path, own, manifest)
-        try:
-            new.keep_as(target)
-        except OSError as error:
-            raise beside.put(error, target, inventory.sizes.octets) from error
+        new.keep_as(target)
         return Made(target, inventory.sizes.octets, "")
 
 

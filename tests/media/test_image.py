@@ -9,7 +9,7 @@ import pytest
 from edge.media import beside, child, image
 from edge.media.errors import MediaError
 from edge.media.written import Written
-from tests.support import faults, volume
+from tests.support import faults, process, volume
 from tests.support.volume import MIB
 
 SIZES = [1, 2048, 2049, 70_000] * 10
@@ -132,6 +132,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(tmp_path, wa
         next(writer)
         (pid,) = volume.children()
         os.kill(pid, signal.SIGSTOP)
+        process.wait_until(lambda: volume.state(pid) == "T", 10, "the child to stand still")
         faults.fill_space(disk, 0)
         os.kill(pid, signal.SIGCONT)
         with pytest.raises(MediaError, match="no room is left for .*volume.iso; .* needs 134,.* octets: free some"):

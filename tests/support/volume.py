@@ -104,7 +104,7 @@ sys.stdin.read()
         self.process.stdin.close()
         self.process.stdout.close()
         for pid in self.children:
-            process.wait_until(lambda: not _lives(pid), 10, f"the child {pid} to end")
+            process.wait_until(lambda: state(pid) == "Z", 10, f"the child {pid} to end")
 
 
 def children(pid="self"):
@@ -113,11 +113,12 @@ def children(pid="self"):
     return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
 
 
-def _lives(pid):
+def state(pid):
+    """The letter by which the kernel tells what a process does; "Z" when it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return "Z"
 
 
 def left(folder):
