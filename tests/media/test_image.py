@@ -81,7 +81,7 @@ def test_progress_rises_to_the_size_that_was_known(tmp_path, watched):
     seen, result = volume.drained(image.write(made, tmp_path / "volume.iso", "EDGE"))
     octets = (tmp_path / "volume.iso").stat().st_size
     assert result == (str(tmp_path / "volume.iso"), octets, "")
-    assert len(seen) >= 3 and [each.done for each in seen] == sorted({each.done for each in seen})
+    assert len(seen) >= 3 and [each.done for each in seen] == sorted(each.done for each in seen)
     assert seen[-1] == Written(octets, octets)
     assert {each.total for each in seen} == {octets}
 
