@@ -1,8 +1,8 @@
 """Images of discs: ISO 9660 level 1, with UDF 1.02 beside it for DVD and larger, from leaves.
 
-genisoimage lays them out. Three programs were measured on 700 MB in 1,400 files, in one run: genisoimage takes half
-the time of xorriso (1.1 s to 2.0 s) and half its memory (6 MB to 11 MB; 12 to 22 MB for 10,000 files), and it alone
-of the two writes UDF. pycdlib has UDF too, but cannot write to a pipe, grows to 50 MB for 10,000 files, inside the
+genisoimage lays them out. Of three programs that were measured on 700 MB in 1,400 files, it takes half the
+time of xorriso (1.1 s to 2.0 s) and half its memory (6 MB to 11 MB; 12 to 22 MB for 10,000 files), and it alone of
+the two writes UDF. pycdlib has UDF too, but cannot write to a pipe, grows to 50 MB for 10,000 files, inside the
 box, and says UDF 2.60 where it writes 1.02. So: genisoimage, which writes from its beginning to its end, straight into
 a file beside the target; through a pipe and the box the same took twice the processor. The target appears by a rename
 when all of it is synced.

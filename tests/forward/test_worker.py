@@ -41,14 +41,14 @@ class Scripted(Target):
         return min(self.serves, len(jobs))
 
     def deliver(self, parcels):
-        for parcel in parcels:
-            number = parcel.job.object_id
+        for each in parcels:
+            number = each.job.object_id
             self.sessions[-1].append(number)
             self.tried.append(number)
             came = self.script(number, self.tried.count(number))
             if isinstance(came, Exception):
                 raise came
-            yield parcel.job, came
+            yield each.job, came
 
     def close(self):
         self.closed += 1
