@@ -24,21 +24,17 @@ def check_config(asked, path):
         if "json" in asked.options:
             text.print_json({"path": path, "good": False, "mistakes": _mistakes(error.mistakes), "warnings": []})
         else:
-            for line in error.lines():
-                print(line, file=sys.stderr)
-            print("%s: %s" % (path, text.count(len(error.mistakes), "mistake")), file=sys.stderr)
+            text.warn(*error.lines(), "%s: %s" % (path, text.count(len(error.mistakes), "mistake")))
         return MISCONFIGURED
     files = encryption.troubles(loaded.config, time.time())
     warnings = [*loaded.warnings, *[load.Mistake(None, "[tls]", each.words) for each in files]]
     if "json" in asked.options:
         text.print_json({"path": path, "good": True, "mistakes": [], "warnings": _mistakes(warnings)})
         return DONE
-    for warning in warnings:
-        print("warning: " + load.say(path, warning))
+    text.say(*["warning: " + load.say(path, warning) for warning in warnings])
     but = ", but see %s above" % text.count(len(warnings), "warning") if warnings else ""
-    print("%s: good%s" % (path or "the built-in defaults", but))
-    for line in summary(loaded.config):
-        print("  " + line)
+    text.say("%s: good%s" % (path or "the built-in defaults", but))
+    text.say(*["  " + line for line in summary(loaded.config)])
     return DONE
 
 
@@ -112,7 +108,7 @@ def echo(asked, loaded):
     if "json" in asked.options:
         text.print_json({"answered": True, "status": code, "milliseconds": took_ms, "tls": encryption_words or None})
     elif code == status.SUCCESS:
-        print("%s answered in %d ms%s" % (peer, took_ms, encryption_words and " (%s)" % encryption_words))
+        text.say("%s answered in %d ms%s" % (peer, took_ms, encryption_words and " (%s)" % encryption_words))
     else:
         text.complain("%s answered, but with status %04X: %s" % (peer, code, status.words(code)), FAILED)
     return DONE if code == status.SUCCESS else FAILED
@@ -136,7 +132,7 @@ def _reached(asked, settings, destination):
     if "json" in asked.options:
         text.print_json({"answered": True, "status": None, "milliseconds": took_ms})
     else:
-        print("%s is there: %s, found in %d ms" % (destination.name, config.where(destination), took_ms))
+        text.say("%s is there: %s, found in %d ms" % (destination.name, config.where(destination), took_ms))
     return DONE
 
 

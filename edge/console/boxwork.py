@@ -8,7 +8,7 @@ from edge.console.actions import named
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.console.reaching import Alone, Answer, do, print_rows, report, say_alone
-from edge.console.text import about, ago, ahead, complain, count, listing, print_json, shortened, shown, size, span
+from edge.console.text import about, ago, ahead, complain, count, listing, print_json, say, shortened, shown, size, span
 from edge.console.text import table
 from edge.forward import window
 from edge.spool.intake import NEW
@@ -80,8 +80,7 @@ def _queue(asked, loaded):
         for each in (answer.summary or {}).get("destinations", ())
         if request["destination"] in (None, each["name"])
     ]
-    for each in destinations:
-        print(_destination_words(each, now))
+    say(*[_destination_words(each, now) for each in destinations])
     if not lines and not destinations:
         print("nothing is queued")
     return DONE
@@ -139,7 +138,7 @@ def _objects(asked, loaded):
         print("\n".join(table(("id", "received", "from", "modality", "size", "SOP instance", ""), lines)))
         print()
     kept = answer.summary or {"objects": 0, "bytes": 0, "held": 0}
-    print("%s, in %s" % (_kept_words(kept), loaded.config.box.state_dir))
+    say("%s, in %s" % (_kept_words(kept), loaded.config.box.state_dir))
     return DONE
 
 
@@ -158,7 +157,7 @@ def _status(asked, loaded):
     if "json" in asked.options:
         print_json({**found, "associations": rows})
     else:
-        print("\n".join(_status_lines(found, rows)))
+        say(*_status_lines(found, rows))
     return FAILED if found["troubles"] or not found["running"] else DONE
 
 
@@ -239,8 +238,8 @@ def _relay(asked, loaded):
     lines = [_upload_words(row, now) for row in answer]
     found = answer.summary or {"running": False, "boxes": settings.boxes}
     whose = listing(found["boxes"], "or") or "every box with a certificate of the authorities under [tls]"
-    print("the relay %s port %d, for %s" % ("listens on" if found["running"] else "is to have", settings.port, whose))
-    print("\n".join(lines or ["no upload is under way"]))
+    say("the relay %s port %d, for %s" % ("listens on" if found["running"] else "is to have", settings.port, whose))
+    say(*lines or ["no upload is under way"])
     return DONE
 
 

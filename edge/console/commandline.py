@@ -40,7 +40,7 @@ def main(words, rooms):
     rooms: {"serve": ..., "demo": ...}, the commands that live on upper floors, each a function of (Loaded
     configuration, options) that returns an exit code.
     """
-    _guard_output()
+    _guard_output(io.TextIOWrapper if words[:1] == ["demo"] else text.Screen)  # the demo draws its pictures itself
     try:
         code = _run(words, rooms)
         sys.stdout.flush()  # what cannot be written is to be known here, not when the interpreter ends
@@ -74,14 +74,14 @@ class _Output(io.FileIO):
             raise _Unwritable(error.strerror.lower()) from None
 
 
-def _guard_output():
+def _guard_output(stream):
     if sys.stdout is None:  # closed by whoever started us: nobody wants to read anything
         sys.stdout = open(os.devnull, "w")
         return
     sys.stdout.flush()
     raw = _Output(sys.stdout.fileno(), "wb", closefd=False)
     before = sys.stdout
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), before.encoding, before.errors, None, before.line_buffering)
+    sys.stdout = stream(io.BufferedWriter(raw), before.encoding, before.errors, None, before.line_buffering)
 
 
 def _drop_output():
@@ -147,7 +147,6 @@ def _with_config(path, action):
     try:
         loaded = load.load(path)
     except load.ConfigError as error:
-        for line in error.lines():
-            print(line, file=sys.stderr)
+        text.warn(*error.lines())
         return MISCONFIGURED
     return action(loaded)

@@ -4,7 +4,7 @@ from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.console.handing import Output
 from edge.console.reaching import Answer, do, guarded, print_rows, report
-from edge.console.text import count, size, table
+from edge.console.text import count, say as say_line, shown, size, table
 
 _COLUMNS = ("study", "patient", "ID", "date", "what", "objects", "size", "where it went")
 _TEXT_COLUMNS = 24
@@ -40,13 +40,13 @@ def _line(row):
         states = ["%d %s" % (each[state], state) for state in _WAYS if each[state]]
         ways.append("%s: %s" % (each["name"], ", ".join(states)))
     return (
-        str(row["study_key"]), _cut(row["patient_name"]), _cut(row["patient_id"]), row["date"] or "-",
+        str(row["study_key"]), _cut(row["patient_name"]), _cut(row["patient_id"]), _cut(row["date"]),
         " ".join(row["modalities"]) or "-", str(row["objects"]), size(row["bytes"]), "; ".join(ways) or "nowhere",
     )  # fmt: skip
 
 
 def _cut(text):
-    text = text or "-"
+    text = shown(text or "-")
     return text if len(text) <= _TEXT_COLUMNS else text[: _TEXT_COLUMNS - 3] + "..."
 
 
@@ -68,8 +68,8 @@ def _picture(asked, loaded):
     def say(found):
         window = ", center %g, width %g" % (found["center"], found["width"]) if found["center"] is not None else ""
         frame = "frame %d of %d, " % (found["frame"], found["frames"]) if found["frames"] > 1 else ""
-        shown = (frame, found["columns"], found["rows"], found["shown_columns"], found["shown_rows"], window)
-        return "%s%d x %d shown as %d x %d%s; not for diagnosis" % shown
+        sizes = (found["columns"], found["rows"], found["shown_columns"], found["shown_rows"])
+        return "%s%d x %d shown as %d x %d%s; not for diagnosis" % (frame, *sizes, window)
 
     return _written(asked, loaded, "picture", request, say)
 
@@ -95,7 +95,7 @@ def _written(asked, loaded, verb, request, say):
         if answer.summary is None:
             return FAILED
     if path != "-":
-        print("%s: %s" % (path, say(answer.summary)))
+        say_line("%s: %s" % (path, say(answer.summary)))
     return DONE
 
 

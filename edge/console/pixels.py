@@ -41,8 +41,7 @@ def codecs(asked):
         does = [word for word, is_there in (("reads", row["decodes"]), ("writes", row["encodes"])) if is_there]
         bits = "%d-%d" % tuple(row["bits_stored"])
         cells.append((row["name"], " ".join(does) or "missing", bits, row["missing"] or row["library"], row["syntax"]))
-    for line in text.table(("name", "", "bits", "by", "transfer syntax"), cells):
-        print(line)
+    text.say(*text.table(("name", "", "bits", "by", "transfer syntax"), cells))
     return DONE
 
 
@@ -85,7 +84,7 @@ def run(asked):
             elif "json" not in options:
                 for note in row["notes"]:
                     bar.clear()
-                    print("%s: %s" % (text.shown(given), note))
+                    text.say("%s: %s" % (given, note))
     finally:
         bar.clear()
     return _summed_up(rows, "json" in options)

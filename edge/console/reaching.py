@@ -1,12 +1,11 @@
 """How a command reaches the box: through its control socket when it runs, otherwise the state folder itself."""
 
 import os
-import sys
 
 from edge.access import audit
 from edge.console import control, handing
 from edge.console.commands import DONE, FAILED, IN_USE
-from edge.console.text import complain, print_json
+from edge.console.text import complain, json_words, print_json, say as say_line, warn
 from edge.spool.errors import Degraded, Locked, NoSpace, from_os
 from edge.verbs import table
 from edge.verbs.box import Box, open_spool
@@ -69,7 +68,7 @@ class Alone:
 
 def say_alone(loaded):
     """Say that this process works on the state folder itself."""
-    print("edge: no box runs here; working on %s itself" % loaded.config.box.state_dir, file=sys.stderr)
+    warn("edge: no box runs here; working on %s itself" % loaded.config.box.state_dir)
 
 
 def do(loaded, verb, request, file=None):
@@ -85,7 +84,7 @@ def do(loaded, verb, request, file=None):
         finally:
             channel.close()
     if not os.path.isdir(state_dir):
-        print("edge: no box has run with %s yet" % state_dir, file=sys.stderr)
+        warn("edge: no box has run with %s yet" % state_dir)
         return None
     say_alone(loaded)
     with Alone(loaded) as box:
@@ -127,16 +126,14 @@ def report(asked, rows, say, otherwise=None):
     if "json" in asked.options:
         print_json(found)
     else:
-        print(say(found))
+        say_line(say(found))
     return DONE
 
 
 def print_rows(answer):
     """Print rows as a JSON array, one a line, as they come."""
-    import json
-
     separator = "["
     for row in answer:
-        print(separator + "\n" + json.dumps(row, ensure_ascii=False), end="")
+        print(separator + "\n" + json_words(row), end="")
         separator = ","
     print("[]" if separator == "[" else "\n]")

@@ -42,8 +42,7 @@ def run(asked, loaded):
         if "json" in options:
             rows.append(_row(path, found, asking.explain(found), answer))
         else:
-            for line in _lines(path, found, asking.explain(found), answer):
-                print(line)
+            text.say(*_lines(path, found, asking.explain(found), answer))
     if "json" in options:
         text.print_json({"files": rows})
     return code

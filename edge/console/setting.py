@@ -8,7 +8,7 @@ from edge.console import control, handing
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.console.reaching import Answer, guarded, here, trail
-from edge.console.text import complain, count, print_json, shortened, shown, table
+from edge.console.text import complain, count, print_json, say, shortened, shown, table, warn
 from edge.verbs.box import Box
 from edge.verbs.verb import Misused
 
@@ -66,13 +66,12 @@ def _list(asked, loaded):
         print_json({"settings": rows, "trial": answer.summary["trial"], "confirm_by": answer.summary["confirm_by"]})
         return DONE
     if len(rows) == 1:
-        print(_page(rows[0]))
+        say(*_page(rows[0]))
     else:
         lines = [(_name(row), shortened(row["text"] or "-", _VALUE_COLUMNS), "" if row["is_set"] else "default")
                  for row in rows]  # fmt: skip
         print("\n".join(table(("key", "value", ""), lines)))
-    for line in _state(answer.summary):
-        print(line)
+    say(*_state(answer.summary))
     return DONE
 
 
@@ -94,13 +93,13 @@ def _page(row):
         lines.append("default: " + row["default"])
     if row["example"]:
         lines.append("example: " + row["example"])
-    return "\n".join(lines)
+    return lines
 
 
 def _state(summary):
     """Yield what there is to say of the file and of the trial."""
     yield ""
-    yield "in %s" % shown(summary["path"])
+    yield "in %s" % summary["path"]
     if summary["edited"]:
         yield "it was edited by hand since the box read it: `edge settings --reload` takes that in"
     if summary["failure"]:
@@ -134,7 +133,7 @@ def _history(asked, loaded, name):
 def _difference(asked, loaded, name):
     answer = Answer(do(loaded, "difference", {"id": _number(asked.options[name], "--difference")}))
     list(answer)
-    print(answer.summary["diff"] or "nothing")
+    say(*(answer.summary["diff"] or "nothing").split("\n"))
     return DONE
 
 
@@ -153,8 +152,9 @@ def _change(asked, loaded):
         answer = Answer(do(loaded, "check", request))
         rows = list(answer)
         for row in rows:
-            print("%s: %s%s" % (row["level"], row["key"] and row["key"] + ": ", row["words"]))
-        print(answer.summary["diff"] or ("nothing would change" if answer.summary["good"] else "it would not be taken"))
+            say("%s: %s%s" % (row["level"], row["key"] and row["key"] + ": ", row["words"]))
+        nothing = "nothing would change" if answer.summary["good"] else "it would not be taken"
+        say(*(answer.summary["diff"] or nothing).split("\n"))
         return DONE if answer.summary["good"] else FAILED
     return changed(asked, loaded, "change", request)
 
@@ -189,15 +189,14 @@ def changed(asked, loaded, verb, request, file=None):
         print_json(summary)
         return DONE
     for each in summary["changes"]:
-        print("%s: %s -> %s" % (each["key"], each["before"] or "-", each["after"] or "-"))
-    for each in summary.get("notes", ()):
-        print(each)
+        say("%s: %s -> %s" % (each["key"], each["before"] or "-", each["after"] or "-"))
+    say(*summary.get("notes", ()))
     if summary["trial"] is not None:
         print("the box works by this now; " + _trial_words(summary))
     elif summary["running"]:
-        print("the box works by this now, and %s has it" % shown(summary["path"]))
+        say("the box works by this now, and %s has it" % summary["path"])
     else:
-        print("written to %s; no box runs here, so it counts from its next start on" % shown(summary["path"]))
+        say("written to %s; no box runs here, so it counts from its next start on" % summary["path"])
     return DONE
 
 
@@ -244,10 +243,9 @@ def _backup(asked, loaded):
         list(answer)
     summary = answer.summary
     if path != "-":
-        print("%s has the configuration and %s; keep the passphrase, nothing opens it without"
-              % (shown(path), count(summary["files"], "file")))  # fmt: skip
-    for each in summary["notes"]:
-        print("edge: " + each, file=sys.stderr)
+        say("%s has the configuration and %s; keep the passphrase, nothing opens it without"
+            % (path, count(summary["files"], "file")))  # fmt: skip
+    warn(*["edge: " + each for each in summary["notes"]])
     return DONE
 
 

@@ -1,14 +1,13 @@
 """`edge setup`, `edge setup-file`: a setup file for a stick, and what a box makes of those that it finds."""
 
 import os
-import sys
 import time
 
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.console.reaching import Answer, guarded
 from edge.console.setting import changed, do, passphrase
-from edge.console.text import complain, count, print_json, shown, table
+from edge.console.text import complain, count, print_json, say, shown, table, warn
 
 _WAYS = ("claim-code", "passphrase-file", "key")
 
@@ -27,7 +26,7 @@ def _setups(asked, loaded):
     if "json" in asked.options:
         print_json(rows)
     elif not rows:
-        print("there is no setup file on any stick; looked below %s" % shown(", ".join(answer.summary["folders"])))
+        say("there is no setup file on any stick; looked below %s" % ", ".join(answer.summary["folders"]))
     else:
         lines = [(row["folder"], row["state"], time.strftime("%Y-%m-%d %H:%M", time.localtime(row["at"])), row["words"])
                  for row in rows]  # fmt: skip
@@ -72,11 +71,10 @@ def _make(asked, loaded):
         return complain("%s is there already; give another name, or remove it first" % shown(path), FAILED)
     except OSError as error:
         return complain("%s: %s" % (shown(error.filename or path), (error.strerror or str(error)).lower()), FAILED)
-    for each in notes:
-        print("edge: " + each, file=sys.stderr)
-    print("%s has the configuration and %s, for %s, serial %d; put it on a stick as %s"
-          % (shown(path), count(len(parcel["setup"]["files"]), "file"),
-             "any box" if whose == setup.ANY else whose, parcel["serial"], setup.NAME))  # fmt: skip
+    warn(*["edge: " + each for each in notes])
+    say("%s has the configuration and %s, for %s, serial %d; put it on a stick as %s"
+        % (path, count(len(parcel["setup"]["files"]), "file"),
+           "any box" if whose == setup.ANY else whose, parcel["serial"], setup.NAME))  # fmt: skip
     return DONE
 
 

@@ -1,5 +1,11 @@
-"""Words and columns for a person: sizes, times, counts, aligned tables; and how to complain."""
+"""Words and columns for a person: sizes, times, counts, aligned tables; and how they reach his terminal.
 
+A device, a file or a destination may put anything into its values, also what moves the cursor, clears the screen or
+turns the line around. `shown` is the one rule on what a terminal is given: `say`, `warn`, `complain` and `table` go by
+it, and the `Screen` that stands before stdout sees to it that nothing gets past them.
+"""
+
+import io
 import sys
 
 _SIZES = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3))
@@ -54,7 +60,7 @@ def listing(words, last="and"):
 
 def table(header, rows):
     """Return lines with `rows` (tuples of str) under `header`, columns as wide as their widest cell, the last free."""
-    lines = [tuple(header), *rows]
+    lines = [tuple(header), *[tuple(map(shown, row)) for row in rows]]
     widths = [max([len(line[column]) for line in lines]) for column in range(len(header) - 1)]
     form = "".join(["%%-%ds  " % width for width in widths]) + "%s"
     return [(form % line).rstrip() for line in lines]
@@ -68,20 +74,62 @@ def shortened(word, width):
     return "%s...%s" % (word[:head], word[len(word) - (width - 3 - head) :])
 
 
-def shown(path):
-    """Return a file name as a terminal may show it: control characters, and octets that are no UTF-8, as escapes."""
-    return "".join([one if one.isprintable() else ascii(one)[1:-1] for one in path])
+def shown(words):
+    """Return a name or any value as a terminal may show it on one line: whatever is no plain character as an escape."""
+    if words.isprintable():
+        return words
+    return "".join([one if _is_plain(one) else ascii(one)[1:-1] for one in words])
+
+
+def _is_plain(one):
+    return one.isprintable() or one in _PLAIN
+
+
+_PLAIN = "\xa0\u3000\u200c\u200d"  # spaces and joiners that names are written with
+
+
+def _lines(words):
+    """Return words of several lines as a terminal may show them."""
+    return "\n".join(map(shown, words.split("\n")))
+
+
+class Screen(io.TextIOWrapper):
+    """A stream of text to a terminal that lets nothing through but lines of what can be shown."""
+
+    def write(self, words):
+        """Write `words`, in which line breaks count, and all else that is no plain character is shown as an escape."""
+        return super().write(_lines(words))
+
+
+def say(*lines):
+    """Print each of `lines` as one line, whatever is in it; nothing for none."""
+    for line in lines:
+        print(shown(line))
+
+
+def warn(*lines):
+    """Print each of `lines` as one line on stderr, after all that was printed before."""
+    sys.stdout.flush()
+    for line in lines:
+        print(shown(line), file=sys.stderr)
 
 
 def complain(words, code):
     """Say on stderr what went wrong, after all that was printed before; return `code`, an exit code."""
-    sys.stdout.flush()
-    print("edge: " + words, file=sys.stderr)
+    warn(*("edge: " + words).split("\n"))
     return code
+
+
+def json_words(value, indent=None):
+    """Return `value` as JSON in which whatever is no plain character is escaped."""
+    import json  # not before it is needed: `serve` is not to carry it
+
+    words = json.dumps(value, indent=indent, ensure_ascii=False)
+    if words.isprintable():
+        return words
+    return "".join([one if one == "\n" or _is_plain(one) else json.dumps(one)[1:-1] for one in words])
 
 
 def print_json(value):
     """Print one JSON value."""
-    import json  # not before it is needed: `serve` is not to carry it
-
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json_words(value, 2))

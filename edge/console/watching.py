@@ -1,12 +1,13 @@
 """The commands that tell what the box has to say of itself: alerts, events, the log, and the support bundle."""
 
+import sys
 import time
 
 from edge.console import handing
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.console.reaching import Answer, do, guarded, print_rows, report
-from edge.console.text import count, listing, print_json, size
+from edge.console.text import count, listing, print_json, say as say_line, size
 from edge.verbs.verb import Refused
 from edge.watch.events import LEVELS as EVENT_LEVELS
 from edge.watch.ring import LEVELS
@@ -32,13 +33,13 @@ def _alerts(asked, loaded):
         return DONE
     for row in rows:
         until = "until " + _time(row["until"]) if row["until"] else "stands"
-        print("%s  %s: %s (%s)" % (_time(row["since"]), row["key"], row["words"], until))
+        say_line("%s  %s: %s (%s)" % (_time(row["since"]), row["key"], row["words"], until))
         for each in row["sent"]:
-            print("%21s%s" % ("", _sent_words(each)))
+            say_line("%21s%s" % ("", _sent_words(each)))
     if not rows:
         print("nothing is wrong, and nothing was told of")
     for each in found["channels"]:
-        print("channel %s: %s, %s" % (each["channel"], each["kind"], each["where"]))
+        say_line("channel %s: %s, %s" % (each["channel"], each["kind"], each["where"]))
     if not found["channels"]:
         print("nobody is told: there is no [[alert]] in the configuration")
     return DONE
@@ -61,7 +62,7 @@ def _events(asked, loaded):
 
 def _event_words(row):
     times = " (%d times)" % row["times"] if row["times"] > 1 else ""
-    return "%s %-7s %s%s" % (_time(row["at"]), row["level"], row["words"], times)
+    return ["%s %-7s %s%s" % (_time(row["at"]), row["level"], row["words"], times)]
 
 
 def _log(asked, loaded):
@@ -71,7 +72,7 @@ def _log(asked, loaded):
 
 def _log_words(row):
     head = "%-7s %s %-8s " % (row["level"], _time(row["at"]), row["room"])
-    return "\n".join([head + line for line in row["words"].split("\n")])
+    return [head + line for line in row["words"].split("\n")]
 
 
 def _lines(asked, loaded, verb, request, say):
@@ -84,7 +85,8 @@ def _lines(asked, loaded, verb, request, say):
         return DONE
     while True:
         for row in answer:
-            print(say(row), flush="follow" in asked.options)
+            say_line(*say(row))
+        sys.stdout.flush()
         if answer.summary is None:
             return FAILED
         if "follow" not in asked.options:
@@ -120,7 +122,7 @@ def _bundle(asked, loaded):
         return DONE
     missing = ["%s: %s" % (each["part"], each["failure"]) for each in parts if each["failure"]]
     words = "%s: %s, %s" % (path, count(answer.summary["parts"], "part"), size(octets))
-    print("%s; it has no patients and no secrets%s" % (words, "".join(["\nmissing: " + each for each in missing])))
+    say_line("%s; it has no patients and no secrets" % words, *["missing: " + each for each in missing])
     return DONE
 
 

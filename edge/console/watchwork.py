@@ -7,7 +7,7 @@ from edge.console import reaching
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.console.reaching import Answer, do, print_rows
-from edge.console.text import ago, count, listing, print_json, size, span, table
+from edge.console.text import ago, count, listing, print_json, say, size, span, table
 from edge.watch.exposition import OPENMETRICS, TYPES
 
 _ROWS = 40  # that are shown to a person who does not say how many
@@ -61,9 +61,8 @@ def _health(asked, loaded):
     if "json" in asked.options:
         print_json(answer.summary)
     else:
-        print(answer.summary["state"] + (", for %s:" % count(len(reasons), "reason") if reasons else ""))
-        for each in reasons:
-            print("  " + each["words"])
+        say(answer.summary["state"] + (", for %s:" % count(len(reasons), "reason") if reasons else ""))
+        say(*["  " + each["words"] for each in reasons])
     return FAILED if reasons else DONE
 
 

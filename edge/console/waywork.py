@@ -1,5 +1,7 @@
 """The commands on the ways to destinations: test one layer by layer, say what is on its way, let jobs go first."""
 
+import sys
+
 from edge.console import reaching, text
 from edge.console.actions import named
 from edge.console.arguments import UsageError
@@ -25,9 +27,10 @@ def _test(asked, loaded):
     else:
         for row in answer:
             took = "" if row["ms"] is None else "%d ms" % row["ms"]
-            print("%-12s %-6s %8s  %s" % (row["layer"], _MARKS[row["ok"]], took, row["words"]), flush=True)
+            text.say("%-12s %-6s %8s  %s" % (row["layer"], _MARKS[row["ok"]], took, row["words"]))
             if row["cure"]:
-                print("%-12s %-6s %8s  %s" % ("", "", "", row["cure"]), flush=True)
+                text.say("%-12s %-6s %8s  %s" % ("", "", "", row["cure"]))
+            sys.stdout.flush()
     if answer.summary is None:
         return FAILED
     return DONE if answer.summary["ok"] else FAILED
@@ -39,7 +42,7 @@ def _progress(asked, loaded):
         print_rows(answer)
         return DONE
     lines = [progress_words(row) for row in answer]
-    print("\n".join(lines) or "nothing is being sent")
+    text.say(*lines or ["nothing is being sent"])
     return DONE
 
 

@@ -5,7 +5,9 @@ become an element: a plain str is text, always. What is markup already is a Mark
 """
 
 _EMPTY = {"area", "br", "hr", "img", "input", "link", "meta", "source", "wbr"}  # elements that have no end tag
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
+_ESCAPES = {ord(one): "\ufffd" for one in map(chr, [*range(32), *range(127, 160)]) if one not in "\t\n\r"}
+_ESCAPES.update(dict.fromkeys(range(0x202A, 0x202F), "\ufffd"))  # would turn around what stands behind
+_ESCAPES.update(str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}))
 
 
 class Markup(str):

@@ -2,6 +2,7 @@
 
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,11 +25,16 @@ class Seen(HTMLParser):
         self.text += data
 
 
-@given(st.text())
+@given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs"])))
 def test_any_text_stays_text(text):
     seen = Seen(el("p", text, title=text))
     assert seen.elements == [("p", {"title": text})]
     assert seen.text == text
+
+
+@pytest.mark.parametrize("one", "\0\a\x1b\x7f\x9b\u202e")
+def test_a_character_that_controls_something_is_shown_as_none(one):
+    assert escape("a%sb\n" % one) == "a\ufffdb\n"
 
 
 def test_markup_is_not_escaped_twice():
