@@ -4,7 +4,7 @@ from edge.box import config
 from edge.spool import errors, jobs
 from edge.verbs.box import PAGE, must_know, stored_object
 from edge.verbs.status import DESTINATION, destinations, opens_at
-from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
+from edge.verbs.verb import OPERATOR, VIEWER, Argument, Misused, Refused, Verb
 
 _STATES = ("open", "waiting", "sending", "sent", "held", "delivered")
 _SHUT = "it waits for the hours at which it may be sent"
@@ -102,6 +102,8 @@ def cancel(box, request, who):
     """Give up jobs that are not delivered, queue their objects elsewhere when that is asked for; return how many."""
     spool = box.spool
     number, name, other = request.get("object"), request.get("destination"), request.get("to")
+    if number is None and name is None:
+        raise Misused("say which jobs to give up: those of an object, for a destination, or both")
     if other is not None:
         must_know(box, other)
         if other == name:

@@ -10,7 +10,7 @@ from edge.console.boxwork import _destination_words, _status_lines
 from edge.spool.jobs import REFUSED
 from edge.verbs import table
 from edge.verbs.box import Box
-from edge.verbs.verb import ENGINEER, Asker, Refused
+from edge.verbs.verb import ENGINEER, Asker, Misused, Refused
 from tests.spool.data import Clock, data_set, deliver, open_spool, receive
 
 ANNA = Asker("anna", ENGINEER, "web")
@@ -67,6 +67,14 @@ def test_what_is_cancelled_can_go_to_another_destination(box):
     assert {job.destination for number in (1, 2) for job in box.spool.jobs.of_object(number)} == {"PACS"}
     with pytest.raises(Refused, match="no destination is called nosuch"):
         ask(box, "cancel", destination="old", to="nosuch")
+
+
+def test_nothing_is_given_up_unless_somebody_says_what(box):
+    receive(box.spool, "1.2.3")
+    for request in ({}, {"to": "PACS"}):
+        with pytest.raises(Misused, match="say which jobs to give up"):
+            ask(box, "cancel", **request)
+    assert box.spool.jobs.counts()["PACS"]["waiting"][0] == 1
 
 
 def test_an_object_is_removed_only_when_its_loss_is_agreed_to(box):
