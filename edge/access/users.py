@@ -77,10 +77,15 @@ class Users:
         key = _derived(password[:_PASSWORD_MOST], salt, *cost)
         return row is not None and hmac.compare_digest(key, base64.b64decode(row["key"]))
 
-    def put(self, name, role=None, password=None):
-        """Make the user called `name`, who needs both, or change what is given of him. Raises Unfit, OSError."""
+    def put(self, name, role=None, password=None, is_new=False):
+        """Make the user called `name`, who needs both, or change what is given of him. Raises Unfit, OSError.
+
+        is_new: whether he is to be made, and nobody changed who is there already.
+        """
         with self._lock:
             self._must_be_readable()
+            if is_new and name in self._rows:
+                raise Unfit("there is a user called %s already; change or remove that one, or take another name" % name)
             row = dict(self._rows.get(name, {}))
             if not row:
                 _check_name(name)

@@ -51,13 +51,13 @@ def user(box, request, who):
     name, role, password = request["name"], request.get("role"), request.get("password")
     before = users_of.get(name)
     if request.get("remove"):
-        if role is not None or password is not None:
+        if role is not None or password is not None or request.get("new"):
             raise Misused("remove stands alone")
         _try(users_of.remove, name)
     elif role is None and password is None:
         raise Misused("say what to change: role, password or remove")
     else:
-        _try(users_of.put, name, role, password)
+        _try(users_of.put, name, role, password, bool(request.get("new")))
     if box.access is not None and (password is not None or request.get("remove")):
         box.access.sessions.end_of(name)
     after = users_of.get(name)
@@ -168,6 +168,7 @@ VERBS = (
             Argument("name", "text", "The user's name: a word.", True),
             Argument("role", "choice", "What he may do.", False, ROLES),
             Argument("password", "secret", "His password, of 10 characters or more."),
+            Argument("new", "truth", "Only make him: refused where a user has this name already."),
             Argument("remove", "truth", "Remove him."),
         ),
         None,

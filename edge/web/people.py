@@ -51,6 +51,7 @@ def _users(ask, request):
     new = page.form(
         request,
         "/people/user",
+        el("input", type="hidden", name="new", value="yes"),
         page.field("Name", "name", _typed(request, "/people/user", "name"), "A word: letters, digits and - _ . @",
                    required=True, autocapitalize="none", autocomplete="off", maxlength=32),
         page.choose("Role", "role", _ROLES, "viewer"),
@@ -59,7 +60,8 @@ def _users(ask, request):
         page.button("Add this user"),
     )  # fmt: skip
     table = page.table("Users", ("Name", "Role", "Last login", ""), cells)
-    return page.card("Users", table, page.sure("Add a user", new))
+    refused = request.path == "/people/user" and request.refused
+    return page.card("Users", refused and page.flash("bad", refused), table, page.sure("Add a user", new))
 
 
 def _tokens(ask, request):
@@ -117,7 +119,8 @@ def _own(request):
                    maxlength=256),
         page.button("Change it, and log in again"),
     )  # fmt: skip
-    return page.card("My password", request.refused and page.flash("bad", request.refused), form)
+    refused = request.path == "/people/password" and request.refused
+    return page.card("My password", refused and page.flash("bad", refused), form)
 
 
 def made(ask, request):
@@ -138,7 +141,8 @@ def _user_arguments(form):
     asked = {"name": form.get("name", "").strip()}
     if form.get("remove"):
         return {**asked, "remove": True}
-    return {**asked, "role": form.get("role") or None, "password": form.get("password") or None}
+    made = {"new": True} if form.get("new") else {}
+    return {**asked, **made, "role": form.get("role") or None, "password": form.get("password") or None}
 
 
 def _token_arguments(form):

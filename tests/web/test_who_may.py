@@ -281,6 +281,16 @@ def test_every_change_and_every_login_is_written_down_with_before_and_after(cons
     assert {"claim", "login", "logout", "user"} <= {row["verb"] for row in audit(console)}
 
 
+def test_adding_a_user_never_changes_one_who_is_there(console):
+    assert 'name="new" value="yes"' in console.get("/people").text
+    form = {"new": "yes", "name": NAME, "role": "viewer", "password": "of somebody else"}
+    answer = console.post("/people/user", form, csrf="/people")
+    assert 0 < answer.text.find(f"There is a user called {NAME} already") < answer.text.find("Add a user")
+    assert console.get("/people").status == 200, "it ended the session of whoever added a user by his own name"
+    users = console.ask("users").json["rows"]
+    assert [each["role"] for each in users if each["name"] == NAME] == ["engineer"]
+
+
 def test_no_secret_is_written_down_or_logged(console):
     made = console.ask("token", name="secretive", role="viewer").json["done"]["secret"]
     console.ask("user", name="lou", role="viewer", password="a secret of lou")
