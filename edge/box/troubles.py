@@ -69,9 +69,10 @@ def _held_jobs(spool, name, number):
 
 
 def _refusing(spool, destination):
-    """Yield the Trouble of a destination that refuses this box for good."""
+    """Yield the Trouble of a destination that refuses this box for good, while there is anything for it."""
     link = spool.jobs.link(destination.name)
-    if link.lasting:
+    states = spool.jobs.counts().get(destination.name, {})
+    if link.lasting and sum([states[each][0] for each in ("waiting", "sending", "held") if each in states]):
         words = (
             "%s refuses this box until something is changed there or here: %s; it is asked again now and then, and at "
             "once after `edge release --destination %s`"

@@ -156,6 +156,12 @@ def test_a_destination_that_refuses_the_box_for_good_is_trouble_until_it_takes_s
     receive(box.spool, "1.2.3")
     box.spool.jobs.link_failed("PACS", box.spool.now(), "called AE title not recognized", lasting=True)
     assert "called AE title not recognized" in troubles(box)["refused by PACS"]
+    box.spool.jobs.hold(box.spool.now(), 1, "PACS", "refused", "it will not have this box")
+    assert "refused by PACS" in troubles(box)
+    ask(box, "cancel", destination="PACS")
+    assert troubles(box) == {}, "nobody asks again, so nothing would end it"
+    receive(box.spool, "1.2.4")
+    assert "refused by PACS" in troubles(box)
     box.spool.jobs.link_works("PACS", box.spool.now())
     assert troubles(box) == {}
 
