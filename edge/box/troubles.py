@@ -16,8 +16,8 @@ _HOLDS = {
     ),
     jobs.UNROUTED: (
         "no route took them",
-        "add a [[route]] for the next ones; `edge release --object ID --destination NAME` sends one, "
-        "`edge remove --object ID` removes it",
+        "add a [[route]] for them, then `edge release --cause unrouted` lets them go; `edge release --object ID "
+        "--destination NAME` sends one anywhere, `edge remove --object ID` removes it",
     ),
     jobs.FOUND: (
         "they were found without a line in the journal",

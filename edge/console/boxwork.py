@@ -283,9 +283,17 @@ def _release(asked, loaded):
     return report(
         asked,
         do(loaded, "release", request),
-        lambda found: "released %s" % count(found["released"], "job"),
-        {"released": 0},
+        _released_words,
+        {"released": 0, "unrouted": None},
     )
+
+
+def _released_words(found):
+    words = "released " + count(found["released"], "job")
+    if found["unrouted"]:
+        stay = count(found["unrouted"], "object that no route takes stays", "objects that no route takes stay")
+        words += "; %s held: `edge release --cause unrouted --destination NAME` sends them somewhere" % stay
+    return words
 
 
 def object_number(asked):

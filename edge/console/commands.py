@@ -121,9 +121,9 @@ COMMANDS = (
         "[--object ID] [--destination NAME] [--cause WORD] [--json] [--config FILE]",
         "let held objects and jobs go again",
         (
-            "Without options: every job that is held after too many tries. An object that is held as a whole (no route "
-            "took it, or other bytes came under its UID) has to be named, with the ID that `edge objects` shows; if no "
-            "route takes it, name the destination as well.",
+            "Without options: every job that is held after too many tries, and every object that no route took and one "
+            "takes by now. For those that still none takes, --cause unrouted and --destination name where they go. An "
+            "object that is held for other bytes under its UID has to be named, with the ID that `edge objects` shows.",
         ),
         0,
         0,
@@ -134,7 +134,11 @@ COMMANDS = (
             JSON,
             CONFIG,
         ),
-        ("edge release --destination archive --cause no-context", "edge release --object 17 --destination archive"),
+        (
+            "edge release --destination archive --cause no-context",
+            "edge release --object 17 --destination archive",
+            "edge release --cause unrouted",
+        ),
     ),
     Command(
         "cancel",

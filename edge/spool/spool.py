@@ -221,14 +221,15 @@ class Spool:
     def queue(self, object_id, destinations, priority=jobs.NORMAL, who="", durable=True):
         """Give an object jobs for these destinations, beside those it has; what nobody wanted is held no longer.
 
+        destinations: names, or (name, priority) where one has a priority of its own.
         When it need not be `durable`, it becomes so with the next line that is.
         """
         stored = self.index.get(object_id)
         self.turns.enter(stored.uid)
         try:
             stored = self.index.get(object_id)
-            record = {"id": object_id, "at": self.now(), "jobs": [(name, priority) for name in destinations]}
-            record["who"] = who
+            wanted = [(each, priority) if isinstance(each, str) else each for each in destinations]
+            record = {"id": object_id, "at": self.now(), "jobs": wanted, "who": who}
             if stored.hold in (jobs.UNROUTED, jobs.FOUND):
                 record["unhold"] = True
             elif stored.hold is not None:

@@ -8,7 +8,7 @@ from edge.terminal.talk import Rows
 # What to do about what is held, by its cause
 _STEPS = {
     "conflict": "Other octets came under a UID that is here already: compare the two, then release one or remove one.",
-    "unrouted": "No route took it: add a [[route]] for the next ones, and release this one to a destination.",
+    "unrouted": "No route took it: add a [[route]] for it and release it, or release it to a destination as it is.",
     "found": "It was found without a line in the journal: release it to a destination, or remove it.",
     "rotten": "Its file is not what was received: send it again from where it came, or remove it.",
     "no-context": "The destination takes no objects of this kind: enable it there or choose `compress`, then release.",
@@ -65,6 +65,9 @@ def _held_objects(talk):
     def line(row, number):
         return [columns((-4, 7, 16, 9, 0), (str(number), str(row["id"]), row["calling"], row["hold"], row["error"]))]
 
+    def unrouted():
+        return _told(talk, "release", cause="unrouted")
+
     def as_job(row):
         nothing = {"destination": None, "attempts": 0, "next_try": None, "status": None}
         return {**nothing, "object": row["id"], "sop_instance": row["sop_instance"], "state": "held",
@@ -73,8 +76,9 @@ def _held_objects(talk):
     while True:
         rows = (row for row in talk.ask("objects") if row["hold"])
         head = [columns((-4, 7, 16, 9, 0), ("", "Object", "From", "Cause", "Why"))]
+        keys = [("r", "release all that a route takes now", unrouted)] if talk.knows("release") else []
         turned = yield from page.turn(
-            "Held as a whole", head, rows, line, lambda row: _job(talk, as_job(row)), empty="Nothing is held."
+            "Held as a whole", head, rows, line, lambda row: _job(talk, as_job(row)), keys, empty="Nothing is held."
         )
         if turned != page.AGAIN:
             return

@@ -1,12 +1,16 @@
 """Verbs on jobs: what waits for which destination, and what is to become of it."""
 
 from edge.box import config
+from edge.dicom.errors import DicomError
 from edge.spool import errors, jobs
+from edge.spool.adopt import BY_HAND
 from edge.verbs.box import PAGE, must_know, stored_object
 from edge.verbs.status import DESTINATION, destinations, opens_at
 from edge.verbs.verb import OPERATOR, VIEWER, Argument, Misused, Refused, Verb
+from edge.ways import routes
 
 _STATES = ("open", "waiting", "sending", "sent", "held", "delivered")
+_ROUTELESS = (jobs.UNROUTED, jobs.FOUND)
 _SHUT = "it waits for the hours at which it may be sent"
 
 
@@ -62,17 +66,23 @@ def _commitment_words(box, row):
 
 
 def release(box, request, who):
-    """Let what is held go again, with `cause` only what is held for that; return how many jobs."""
+    """Let what is held go again, with `cause` only what is held for that; return how many jobs.
+
+    Objects that no route took go where the routes of today send them, or to `destination` where it is them that are
+    named; return also how many of them stay since there is still no route for them, None when there were none.
+    """
     spool = box.spool
     number, name, cause = request.get("object"), request.get("destination"), request.get("cause")
     if name is not None:
         must_know(box, name)
-    released = 0
+    released, unrouted = 0, None
     if number is not None:
         try:
-            released = _release_object(spool, number, name, who)
+            released = _release_object(box, number, name, who)
         except (errors.Unknown, errors.Rotten) as error:
             raise Refused(str(error)) from None
+    elif cause in (None, *_ROUTELESS):
+        released, unrouted = _release_routeless(box, name, cause, who)
     released += spool.jobs.release(spool.now(), name, cause, number, str(who))
     for each in box.config.destinations:
         if name in (None, each.name):
@@ -80,22 +90,70 @@ def release(box, request, who):
             if name is not None and number is None and each.commitment:
                 released += spool.commitments.ask_again(name, spool.now())
             spool.commitments.wake(each.name)
-    return {"released": released}
+    return {"released": released, "unrouted": unrouted}
     yield  # a verb without rows is a generator all the same
 
 
-def _release_object(spool, number, name, who):
+def _release_object(box, number, name, who):
+    spool = box.spool
     stored = spool.index.get(number)
-    jobs = len(spool.jobs.of_object(number))
-    if name is not None and stored.hold in (None, "unrouted", "found"):
+    known = len(spool.jobs.of_object(number))
+    if name is not None and stored.hold in (None, *_ROUTELESS):
         spool.queue(number, [name], who=str(who))
-        return 0 if stored.hold is None and jobs == len(spool.jobs.of_object(number)) else 1
+        return 0 if stored.hold is None and known == len(spool.jobs.of_object(number)) else 1
     if stored.hold is None:
         return 0
-    if stored.hold in ("unrouted", "found") and not jobs:
-        raise Refused("object %d has no destination: name one with --destination" % number)
+    if stored.hold in _ROUTELESS and not known:
+        found, why = _routed(box, stored)
+        if not found:
+            raise Refused("object %d has no destination, so name one with it: %s" % (number, why))
+        spool.queue(number, found, who=str(who))
+        return len(found)
     spool.release(number, str(who))
-    return jobs
+    return known
+
+
+def _release_routeless(box, name, cause, who):
+    """Queue every object that is held for want of a route; return how many jobs, and how many objects stay, or None.
+
+    name: of the destination that is meant; cause: the one of _ROUTELESS that is meant, None for those that no route
+    took: these go only where their routes lead.
+    """
+    spool, released, stay, after = box.spool, 0, None, 0
+    while True:
+        page = spool.objects(after, PAGE, held=True)
+        for stored in page:
+            after = stored.id
+            if stored.hold != (cause or jobs.UNROUTED):
+                continue
+            stay = stay or 0
+            found, _ = ([name], None) if name is not None and cause is not None else _routed(box, stored)
+            if not found:
+                stay += 1
+            elif name is None or name in _names(found):
+                try:
+                    spool.queue(stored.id, found, who=str(who), durable=False)
+                except errors.Unknown:
+                    continue  # somebody else decided a moment ago
+                released += len(found)
+        if len(page) < PAGE:
+            spool.journal.sync()
+            return released, stay
+
+
+def _routed(box, stored):
+    """Return (where a StoredObject goes by the routes of today, None), or (None, why it goes nowhere)."""
+    if stored.address == BY_HAND.address:
+        return None, "it was sent by hand, and routes are for what devices send"
+    try:
+        found = routes.of_stored(box.config, box.spool, stored)
+    except (DicomError, OSError) as error:
+        return None, "its file cannot be read: %s" % error
+    return (None, found) if isinstance(found, str) else (found, None)
+
+
+def _names(found):
+    return [each if isinstance(each, str) else each[0] for each in found]
 
 
 def cancel(box, request, who):
@@ -183,11 +241,17 @@ VERBS = (
         (
             _OBJECT,
             Argument("destination", "text", "Only jobs for this destination; with an object: send it there."),
-            Argument("cause", "text", "Only jobs held for this cause, as `queue` has it."),
+            Argument(
+                "cause",
+                "text",
+                "Only jobs held for this cause, as `queue` has it; unrouted: objects that no route took, which go where"
+                " routes send them by now, or to the destination that is named with it.",
+            ),
         ),
         None,
-        {"released": "number"},
+        {"released": "number", "unrouted": "number?"},
         changes=True,
+        slow=True,
     ),
     Verb(
         "cancel",

@@ -148,6 +148,9 @@ def _held(objects, number, names, now):
             out = [page.press("Release", "/queue/release", about=about, object=each["id"])]
         else:
             out = [
+                page.press("Send where a route leads", "/queue/release", about=about, object=each["id"]),
+            ]
+            out += [
                 page.press("Send to " + name, "/queue/release", about=about, object=each["id"], destination=name)
                 for name in names
             ]
@@ -162,16 +165,23 @@ def _held(objects, number, names, now):
                 join(out, page.sure("Remove", lost, away, about=about)),
             )
         )
+    bulk = None
+    if any([each["hold"] == "unrouted" for each in objects]):
+        all_of = [page.press("Send all where routes lead now", "/queue/release", cause="unrouted")]
+        all_of += [
+            page.press("Send all to " + name, "/queue/release", cause="unrouted", destination=name) for name in names
+        ]
+        bulk = el("div", el("p", "Those that no route took:"), all_of)
     heads = ("Object", "What", "Received", "Why, and what to do", "")
     more = number > len(rows) and el("p", "The first %d of %d are shown." % (len(rows), number), class_="soft")
-    return page.card("Held objects", page.table("Objects that are held", heads, rows), more, id="held")
+    return page.card("Held objects", bulk, page.table("Objects that are held", heads, rows), more, id="held")
 
 
 def _why(each):
     """Return why an object is held as a whole, and what to do."""
     if each["hold"] == "unrouted":
         route = page.link("add a route", "/settings/edit", section="route")
-        return join("No route takes it. Send it to a destination, and ", route, " for the next ones.")
+        return join("No route took it. Send it to a destination, or ", route, " and send it where that leads.")
     return join(_HOLDS.get(each["hold"], ""), each["error"] and el("p", said.words(each["error"]), class_="soft"))
 
 
@@ -214,13 +224,21 @@ def _back(form, summary):
     return "/queue"
 
 
+def _released(form, done):
+    gone = "%s again." % words.count(done["released"], "delivery goes", "deliveries go")
+    if not done["unrouted"]:
+        return gone
+    stay = words.count(done["unrouted"], "object stays", "objects stay")
+    return "%s %s held, since no route takes what is like that." % (gone, stay)
+
+
 PAGES = (page.Page("/queue", "Queue", "viewer", render, page.WORK),)
 ACTIONS = (
     page.Action(
         "/queue/release",
         "release",
         page.asked("destination", "cause", numbers=("object",)),
-        lambda form, done: "%s again." % words.count(done["released"], "delivery goes", "deliveries go"),
+        _released,
         _back,
     ),
     page.Action(

@@ -258,7 +258,7 @@ def test_an_object_that_no_route_takes_is_held_until_it_is_released(tmp_path):
         said = box.edge("status", check=False)
         assert said.returncode == 1 and "1 object is held, the first is %d: no route took" % kept["id"] in said.stdout
         said = box.edge("release", "--object", kept["id"], check=False)
-        assert said.returncode == 1 and "name one with --destination" in said.stderr
+        assert said.returncode == 1 and "no destination, so name one with it: no route" in said.stderr
         said = box.edge("release", "--object", kept["id"], "--destination", "archve", check=False)
         assert said.returncode == 1 and "no destination is called archve" in said.stderr
         assert box.edge("release", "--object", kept["id"], "--destination", "archive").stdout == "released 1 job\n"

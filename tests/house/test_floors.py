@@ -60,11 +60,11 @@ ORDER = {
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors leaf sight packing viewer xhtml pages records fit survey supply directory walk profile fileset"
-    " examine take written layout inventory beside child manifest zipped devices image archive copies stick burn"
-    " fat span",
+    " examine take written layout inventory beside child manifest zipped devices image archive copies stick burn fat"
+    " span",
     "ways": "targets routes walk lookout",
-    "verbs": "verb box machine status jobs ways watching objects media studies alerts logs trial settings"
-    " carrying access table",
+    "verbs": "verb box machine status jobs ways watching objects media studies alerts logs trial settings carrying"
+    " access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"
     " app door",

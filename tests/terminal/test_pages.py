@@ -198,7 +198,7 @@ def test_what_is_held_says_why_and_is_released(box):
     page = far.type("7")
     assert "unrouted" in page
     page = far.type("1")
-    assert "Next step    No route took it: add a [[route]] for the next ones" in page
+    assert "Next step    No route took it: add a [[route]] for it" in page
     far.type("2")
     far.type("1")
     assert "Done: released 1." in far.seen

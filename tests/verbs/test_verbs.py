@@ -7,7 +7,8 @@ import pytest
 
 from edge.box import load
 from edge.console.boxwork import _destination_words, _status_lines
-from edge.spool.jobs import REFUSED
+from edge.spool.intake import Source
+from edge.spool.jobs import REFUSED, URGENT
 from edge.verbs import table
 from edge.verbs.box import Box
 from edge.verbs.verb import ENGINEER, Asker, Misused, Refused
@@ -57,6 +58,30 @@ def test_jobs_for_a_destination_that_is_gone_are_trouble_until_they_are_cancelle
     assert troubles(box) == {}
     assert [each["name"] for each in ask(box, "status")["destinations"]] == ["PACS"]
     assert len(box.spool.objects()) == 1
+
+
+ROUTE = '[[route]]\nfrom = ["CT*"]\nto = ["PACS"]\npriority = "urgent"\n'
+
+
+def with_route(box):
+    return Box(load.parse(KNOWS_PACS + ROUTE, "edge.toml").config, box.spool, None)
+
+
+def test_what_no_route_took_goes_when_there_is_one_by_now_each_alone_or_all_at_once(box):
+    for number in range(4):
+        receive(box.spool, "1.2.%d" % number, to="no route", source=Source("MR1" if number == 3 else "CT1", "E", "::1"))
+    with pytest.raises(Refused, match="object 1 has no destination, so name one with it: no route is configured"):
+        ask(box, "release", object=1)
+    assert ask(box, "release") == {"released": 0, "unrouted": 4}
+    routed = with_route(box)
+    assert ask(routed, "release", object=1) == {"released": 1, "unrouted": None}
+    with pytest.raises(Refused, match="object 4 has no destination"):
+        ask(routed, "release", object=4)
+    assert ask(routed, "release", destination="PACS") == {"released": 2, "unrouted": 1}
+    assert {row.priority for number in (1, 2, 3) for row in box.spool.jobs.of_object(number)} == {URGENT}
+    assert ask(routed, "release", cause="unrouted") == {"released": 0, "unrouted": 1}
+    assert ask(routed, "release", cause="unrouted", destination="PACS") == {"released": 1, "unrouted": 0}
+    assert troubles(routed) == {}
 
 
 def test_what_is_cancelled_can_go_to_another_destination(box):
@@ -185,7 +210,7 @@ def test_all_of_a_cause_are_released_at_once_and_no_others(box):
         receive(spool, "1.2.%d" % number)
         (job,) = spool.jobs.claim("PACS", spool.now(), 1)
         spool.jobs.settle(job, REFUSED, spool.now(), None, cause, "it would not")
-    assert ask(box, "release", cause="C000") == {"released": 2}
+    assert ask(box, "release", cause="C000") == {"released": 2, "unrouted": None}
     assert [row.cause for row in spool.jobs.listing("held")[0]] == ["no-context"]
 def test_status_says_how_full_the_box_is_and_when_it_will_be_full(box, clock):
     spool = box.spool

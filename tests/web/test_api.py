@@ -64,7 +64,7 @@ def test_what_a_token_changed_is_written_down_as_its_own(console, tokens):
     console.ask("release", token=tokens["operator"])
     row = console.ask("audit", token=tokens["engineer"]).json["rows"][-1]
     assert (row["who"], row["verb"], row["outcome"]) == (
-        "token a operator (api at 127.0.0.1)", "release", {"released": 0},
+        "token a operator (api at 127.0.0.1)", "release", {"released": 0, "unrouted": None},
     )  # fmt: skip
 
 
