@@ -106,7 +106,9 @@ def _destination_words(each, now):
     is_wanted = each["jobs"]["waiting"] + each["jobs"]["sending"] > 0
     if each["failures"] and is_wanted:
         words += "; next try %s: %s" % (ahead(each["next_try"] or 0, now), each["error"])
-    elif not each["up"] and not each["failures"]:
+    elif each["up"] is None and each["configured"]:
+        words += "; not tried yet"
+    elif each["up"] is False and not each["failures"]:
         words += "; not reachable: %s" % each["error"]
     if each["opens_at"] is not None:
         words += "; waits for its window until %s" % window.words(now, each["opens_at"])

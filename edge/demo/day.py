@@ -268,10 +268,10 @@ class _Day:
             words += ", %d waiting" % waiting
         if held:
             words += ", %d held" % held
-        if not each["up"]:
+        if each["up"] is False:
             wait_s = math.ceil(max(0, (each["next_try"] or 0) - now))
             words += "; %s: %s" % ("next try in %d s" % wait_s if wait_s else "trying again", each["error"])
-        return Row(each["name"], delivered, self._total, words, not each["up"]), waiting
+        return Row(each["name"], delivered, self._total, words, each["up"] is False), waiting
 
     def _await_deliveries(self):
         """Wait until both destinations have everything; Trouble when that takes too long."""

@@ -1,6 +1,7 @@
 """The parts of the box that receive, keep and forward."""
 
 import logging
+import os
 import resource
 import time
 
@@ -11,6 +12,7 @@ from edge.service.housekeeping import Housekeeping
 from edge.service.part import Part
 from edge.verbs.box import limits_of
 from edge.watch.watcher import Watcher
+from edge.ways.known import Ways
 from edge.ways.lookout import Lookout
 
 _log = logging.getLogger("edge.service")
@@ -365,11 +367,15 @@ class Looking(Part):
     def __init__(self, running):
         super().__init__(running)
         jobs, box = running.spool.jobs, running.box
+        box.ways = Ways(os.path.join(running.spool.path, "watch", "ways.json"), running.spool.now)
         box.lookout = Lookout(lambda: box.config.destinations, lambda name: jobs.link(name).failures > 0, jobs.wake)
 
     def stop(self):
-        """Knock no more."""
-        self.running.box.lookout.stop()
+        """Knock no more, and keep how the ways were."""
+        box = self.running.box
+        box.lookout.stop()
+        for each in box.config.destinations:
+            box.ways.see(each, self.running.spool.jobs)
 
 
 class Control(Part):

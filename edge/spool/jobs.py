@@ -55,7 +55,7 @@ _SHOWN_AS = {"ready": WAITING, "deferred": WAITING, "sent": "sent", "held": "hel
 class _Lane:
     """What is known in memory of one destination: who sleeps on it, what is being sent, how its link does."""
 
-    __slots__ = ("condition", "arrivals", "wakes", "foremost", "open", "claimed", "link", "schedule")
+    __slots__ = ("condition", "arrivals", "wakes", "foremost", "open", "claimed", "link", "schedule", "worked")
 
     def __init__(self):
         self.condition = Condition()
@@ -66,6 +66,7 @@ class _Lane:
         self.claimed = {}
         self.link = retry.LINK_UP
         self.schedule = retry.LINK  # by which `link` was last put off
+        self.worked = 0.0  # when the destination last took something, or answered to it
 
 
 class Jobs:
@@ -120,6 +121,8 @@ class Jobs:
         if outcome != RETURNED:
             record = {"id": job.object_id, "to": job.destination, "at": now, "tries": job.tries + 1}
             state = self._outcome(record, outcome, now, status, cause, why, schedule)
+            if status is not None or outcome in (SENT, UNCOMMITTED):
+                lane.worked = now
             if sent_as is not None and outcome == UNCOMMITTED:
                 record["as"] = sent_as
             self._journal.append("job", record, durable=False)
@@ -173,11 +176,17 @@ class Jobs:
             down_s = round(now - before.since)
             lane.link = retry.LINK_UP._replace(since=now)
             self._journal.append("link", {"to": destination, "at": now, "up": True, "down_s": down_s}, durable=False)
+        elif not before.since:
+            lane.link = before._replace(since=now)
         return before
 
     def link(self, destination):
         """Return how the way to a destination does, a retry.Link."""
         return self._lane(destination).link
+
+    def worked(self, destination):
+        """Return when a destination last took or answered something, in s since 1970; 0 when it has not yet."""
+        return self._lane(destination).worked
 
     def rests_s(self, destination, now):
         """Return how long the link of `destination` has to wait yet, 0 when it may be used."""

@@ -16,8 +16,8 @@ OBJECT = Schedule(first_s=30.0, factor=2.0, cap_s=3600.0, jitter=0.5, tries=8)
 LINK = Schedule(first_s=5.0, factor=2.0, cap_s=300.0, jitter=0.5, tries=0)
 
 # The state of the way to a destination. failures: in a row; until: no attempt before this time; since: of the first
-# failure, or of the end of the last ones, 0 without any; why: the last reason, in words; lasting: whether it was
-# refused for good, until a person mends something
+# failure, of the end of the last ones, or of the first success, 0 without any; why: the last reason, in words;
+# lasting: whether it was refused for good, until a person mends something
 Link = namedtuple("Link", "failures until since why lasting")
 
 LINK_UP = Link(0, 0.0, 0.0, None, False)

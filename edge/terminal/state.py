@@ -29,7 +29,7 @@ def headline(now):
         return "ATTENTION: " + (count(len(found), "thing is", "things are") + " wrong, see 1")
     if not now["takes_objects"]:
         return "ATTENTION: the box takes no objects, it is full."
-    down = [each["name"] for each in now["destinations"] if each["configured"] and not each["up"]]
+    down = [each["name"] for each in now["destinations"] if each["configured"] and each["up"] is False]
     if down:
         return "ATTENTION: the way to %s is down; what is for it waits." % listing(down)
     return "All is well."
@@ -122,7 +122,7 @@ def _destinations(now):
                 ),
             )
         )
-        if each["error"] and not each["up"]:
+        if each["error"] and each["up"] is False:
             found += ["    " + line for line in wrapped(each["error"], 75)]
     return found
 
@@ -131,9 +131,11 @@ def way(destination):
     """Return in a word how the way to a destination of a status is."""
     if not destination["configured"]:
         return "REMOVED"
-    if not destination["up"]:
+    if destination["up"] is False:
         return "DOWN"
-    return "closed" if destination["opens_at"] else "up"
+    if destination["opens_at"]:
+        return "closed"
+    return "up" if destination["up"] else "untried"
 
 
 def happened(talk):

@@ -22,6 +22,7 @@ class Box:
         "audit": "who changed what: an audit.Trail",
         "access": "who may come in: an access.Access",
         "workers": "function, the worker.Worker of each destination",
+        "ways": "what is known of the ways to destinations: a known.Ways",
         "lookout": "knocks at destinations while somebody looks: a lookout.Lookout",
         "settings": "the configuration file and its changes: a keeper.Keeper",
         "setups": "setup files on sticks: a service.sticks.Sticks",

@@ -7,6 +7,7 @@ from edge.spool.ledger import ALL, ON_HOLD
 from edge.verbs import machine
 from edge.verbs.box import wrong
 from edge.verbs.verb import LIVE, VIEWER, Verb
+from edge.ways.known import State
 
 _FIRST_KNOCK_S = 1.0  # how long it may take to see how destinations do, where nobody has looked lately
 
@@ -15,7 +16,7 @@ DESTINATION = {
     "name": "text",
     "configured": "truth",
     "jobs": {state: "number" for state in ("waiting", "sending", "sent", "held", "delivered")},
-    "up": "truth",
+    "up": "truth?",
     "since": "time?",
     "failures": "number",
     "next_try": "time?",
@@ -89,16 +90,17 @@ def destinations(box, who):
         knock = knocks.get(name)
         known = config.destination(box.config, name)
         jobs = {state: tally[0] for state, tally in counts.get(name, {}).items()}
+        way = _way(box, known, link, knock)
         found.append(
             {
                 "name": name,
                 "configured": known is not None,
                 "jobs": {state: jobs.get(state, 0) for state in ("waiting", "sending", "sent", "held", "delivered")},
-                "up": not link.failures and (knock is None or knock.reachable),
-                "since": _since(box, link, knock),
+                "up": way.up,
+                "since": way.since,
                 "failures": link.failures,
                 "next_try": link.until or None,
-                "error": link.why if link.failures or knock is None else knock.words,
+                "error": link.why if link.failures else way.why,
                 "sessions": box.spool.jobs.sessions(name),
                 "associations": known.associations if known else None,
                 "rate_bytes_per_s": known.rate_bytes_per_s if known else None,
@@ -110,11 +112,11 @@ def destinations(box, who):
     return found
 
 
-def _since(box, link, knock):
-    """Return since when a destination is up, or down, as far as this is known; None where nobody has tried."""
-    if not link.failures and knock is not None and (not knock.reachable or not link.since):
-        return knock.since
-    return link.since or box.began
+def _way(box, known, link, knock):
+    """Return the known.State of the way to a destination. known: its config.Destination, None for one that is gone."""
+    if known is not None and box.ways is not None:
+        return box.ways.see(known, box.spool.jobs, knock)
+    return State(False, link.since, link.why) if link.failures else State(None, None, None)
 
 
 def opens_at(destination, now):

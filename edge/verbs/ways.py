@@ -15,11 +15,17 @@ def test(box, request, who):
     from edge.ways import walk
 
     must_know(box, request["destination"])
-    ok = True
-    for step in walk.walk(box.config, config.destination(box.config, request["destination"])):
-        ok = ok and step.ok is not False
+    known, jobs = config.destination(box.config, request["destination"]), box.spool.jobs
+    why = None
+    for step in walk.walk(box.config, known):
+        why = step.words if step.ok is False else why
         yield step._asdict()
-    return {"ok": ok}
+    if box.ways is not None:
+        box.ways.tested(known, jobs, why)
+    if why is None and jobs.link(known.name).failures:
+        jobs.link_works(known.name, box.spool.now())
+        jobs.poke(known.name)  # what waits need not wait for its next try
+    return {"ok": why is None}
 
 
 def progress(box, request, who):

@@ -51,7 +51,7 @@ def live(ask, args):
         mine = where.get(name, {})
         test = page.press("Test", "/destinations/test", "", about=name, destination=name)
         edit = page.link(join("Edit", el("span", " ", name, class_="unseen")), "/destination", name=name)
-        why = not each["up"] and each["error"] and el("p", said.words(each["error"]), class_="soft")
+        why = each["up"] is False and each["error"] and el("p", said.words(each["error"]), class_="soft")
         rows.append(
             (
                 name,

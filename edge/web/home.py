@@ -54,7 +54,7 @@ def verdict(found):
         return "bad", "The disk can only be read"
     if not found["takes_objects"]:
         return "bad", "The box is full"
-    down = [each["name"] for each in found["destinations"] if each["configured"] and not each["up"]]
+    down = [each["name"] for each in found["destinations"] if each["configured"] and each["up"] is False]
     number = len(found["troubles"])
     if number > 1:
         return "warn", "%d things need attention" % number
@@ -76,7 +76,7 @@ def _more(found):
         line = "%s; everything else was delivered." % ", ".join([each for each in parts if each])
     else:
         line = "What came in was delivered."
-    down = [each["name"] for each in found["destinations"] if each["configured"] and not each["up"]]
+    down = [each["name"] for each in found["destinations"] if each["configured"] and each["up"] is False]
     if down and found["troubles"]:  # without any, the words above this line say it
         line += " %s cannot be reached." % " and ".join(down)
     if not found["takes_objects"]:
@@ -145,14 +145,14 @@ def link_state(each, now):
     since = " for " + words.span(now - each["since"]) if each.get("since") else ""
     if not each["configured"]:
         return page.state("warn", "not in the configuration")
-    if not each["up"]:
+    if each["up"] is False:
         return page.state("bad", "down" + since)
     if each["opens_at"]:
         return page.state("off", join("waits for its hours, ", words.when(each["opens_at"], now)))
     if each["jobs"]["sending"] or each["sessions"]:
         speed = each.get("bytes_per_s")
         return page.state("busy", "sending" + (", " + words.rate(speed) if speed else ""))
-    return page.state("ok", "up" + since)
+    return page.state("ok", "up" + since) if each["up"] else page.state("off", "not tried yet")
 
 
 def _destination(each, now):
@@ -164,9 +164,9 @@ def _destination(each, now):
         ("Waiting", words.figure(waiting) + (oldest or "") if waiting else "nothing"),
         ("Held", held if jobs["held"] else None),
         ("To be committed", words.figure(jobs["sent"]) if jobs["sent"] else None),
-        ("Next try", None if each["up"] else words.when(each["next_try"], now)),
+        ("Next try", words.when(each["next_try"], now) if each["next_try"] and not each["up"] and waiting else None),
     )
-    why = not each["up"] and each["error"] and el("p", said.words(each["error"]), class_="soft")
+    why = each["up"] is False and each["error"] and el("p", said.words(each["error"]), class_="soft")
     return page.card(name, el("p", link_state(each, now)), page.facts(*pairs), why)
 
 

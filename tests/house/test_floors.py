@@ -62,7 +62,7 @@ ORDER = {
     "media": "errors leaf sight packing viewer xhtml pages records fit survey supply directory walk profile fileset"
     " examine take written layout inventory beside child manifest zipped devices image archive copies stick burn fat"
     " span",
-    "ways": "targets routes walk lookout",
+    "ways": "targets routes walk lookout known",
     "verbs": "verb box machine status jobs ways watching objects media studies alerts logs trial settings carrying"
     " access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"

@@ -105,7 +105,7 @@ class Place:
 
     def await_failure(self, limit_s=15):
         """Wait until the box has noticed that the bad line is down."""
-        process.wait_until(lambda: not self.state(BAD)["up"], limit_s, "the box to notice", 0.1)
+        process.wait_until(lambda: self.state(BAD)["up"] is False, limit_s, "the box to notice", 0.1)
 
     def await_drained(self, name, limit_s):
         """Wait until the box has everything delivered to an archive."""

@@ -79,17 +79,17 @@ class Skins:
 
         def on_web():
             (row,) = [row for name, row in _rows(self.console.get("/queue").text) if name == "peer"]
-            return _cell(row, "State").startswith("up")
+            return not _cell(row, "State").startswith("down")
 
         def on_serial():
             shown = self.far.type("2", "Choose a number: ")
             self.far.back()
             (line,) = [line for line in shown.split("\n") if line.startswith("peer ")]
-            return line.split()[1] == "up"
+            return line.split()[1] != "DOWN"
 
         def by_command():
             (row,) = [each for each in self.box.status()["destinations"] if each["name"] == "peer"]
-            return row["up"]
+            return row["up"] is not False
 
         return {"web": on_web, "serial": on_serial, "command": by_command}
 

@@ -178,7 +178,7 @@ def test_the_queue_counts_as_the_verb_does(box):
     receive(box.spool, "1.2.4")
     far = at_home(box)
     page = far.type("2")
-    assert f"PACS{'':14} up{'':13} 2{'':9}0{'':7}0{'':11}0   now" in page
+    assert f"PACS{'':14} untried{'':8} 2{'':9}0{'':7}0{'':11}0   now" in page
     same(far.type("3"), f"""
         EDGE  Not delivered
         {RULE}
