@@ -68,6 +68,14 @@ def read_caller(value):
     return Caller(value, read_ae_title(title) if title else "", network)
 
 
+def warnings(found):
+    """Yield (the place of a key, words) for callers of a config.Config that look like patterns, which none is."""
+    for caller in found.dicom.accept_calling:
+        if "*" in caller.ae_title or "?" in caller.ae_title:
+            words = "patterns do not count here: only what calls itself %s is accepted; name each title, or an address"
+            yield ("dicom", "accept_calling"), words % caller.ae_title
+
+
 def _within(octets, network):
     if len(octets) != len(network.octets):
         return False

@@ -3,7 +3,7 @@
 import os
 from collections import namedtuple
 
-from edge.box import alerting, commitment, config, console_keys, encryption, relaying, rules, setups
+from edge.box import admission, alerting, commitment, config, console_keys, encryption, relaying, rules, setups
 from edge.box.section import REQUIRED, is_for, kind_of
 from edge.box.values import ItemError, SecretError, toml
 from edge.morph.match import WEEKDAYS
@@ -317,7 +317,7 @@ def _warnings(found, places):
     if not found.dicom.accept_calling and not encryption.is_closed(found):
         words = "it is empty, so anyone who reaches the port may send; name those who should"
         yield Mistake(places.line("dicom", "accept_calling"), "[dicom] accept_calling", words)
-    for room in (encryption, commitment, relaying, alerting, console_keys, setups):
+    for room in (admission, encryption, commitment, relaying, alerting, console_keys, setups):
         for place, words in room.warnings(found):
             yield Mistake(places.line(*place), _key_at(found, place), words)
     if not found.destinations:

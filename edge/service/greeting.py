@@ -38,7 +38,7 @@ def lines(loaded, port, waiting, held, tls_port=None):
     yield "  send to    %s at %s %s%s" % (title, here[0], encryption.ports(port, tls_port), also)
     yield "  from       %s" % _callers(settings)
     yield "  objects    %s" % os.path.join(settings.box.state_dir, "objects")
-    yield "  forwards   %s" % _forwards(settings, waiting)
+    yield "  forwards   %s" % _forwards(settings, waiting, loaded.path)
     known = {each.name for each in settings.destinations}
     left = {name: waiting[name] + held[name] for name in waiting if name not in known}
     for name in sorted([name for name, count in left.items() if count]):
@@ -49,7 +49,9 @@ def lines(loaded, port, waiting, held, tls_port=None):
         boxes = ", ".join(settings.relay.boxes) or "every box with a certificate of the authorities under [tls]"
         yield "  relay      port %d, for %s" % (settings.relay.port, boxes)
     if port is not None:
-        yield "  try it     storescu -aec %s %s %d FILE.dcm" % (_quoted(title), here[0], port)
+        named = [caller.ae_title for caller in settings.dicom.accept_calling if caller.ae_title]
+        calling = "-aet %s " % _quoted(named[0]) if named else ""
+        yield "  try it     storescu %s-aec %s %s %d FILE.dcm" % (calling, _quoted(title), here[0], port)
     command = "%s queue%s" % (called(), option(loaded.path))
     yield "  look       %s, likewise objects and status; Ctrl-C stops the box" % command
 
@@ -66,7 +68,9 @@ def _callers(settings):
     return ", ".join(callers) or "anyone who reaches the port; to narrow it: accept_calling under [dicom]"
 
 
-def _forwards(settings, waiting):
+def _forwards(settings, waiting, path):
+    if not settings.destinations and path is not None:
+        return "nowhere yet, objects are kept and held; to begin: a [[destination]] and a [[route]] in %s" % path
     if not settings.destinations:
         return "nowhere yet, objects are kept and held; to begin: %s check-config --reference > edge.toml" % called()
     words = []

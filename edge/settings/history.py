@@ -65,8 +65,8 @@ class History:
         return next((each for each in self.versions() if each.digest == wanted), None)
 
     def before(self, number):
-        """Return the newest Version that is older than `number`, or None."""
-        return next((each for each in self.versions() if each.id < number), None)
+        """Return the Version that was in force before `number`: the newest older one that was kept; or None."""
+        return next((each for each in self.versions() if each.id < number and each.outcome in (KEPT, ON_TRIAL)), None)
 
     def add(self, text, who, words, at, outcome=KEPT):
         """Keep a text as the newest version, durably; return the Version."""

@@ -93,6 +93,9 @@ def accept(box, request, who):
     parts = [request[name] for name in ("calling", "address") if request.get(name)]
     if not parts:
         raise Refused("say who is to be accepted: the calling AE title, the address, or both")
+    if "?" in request.get("calling", ""):
+        words = "the AE title %s came with characters that no title may have, shown as ?: give the device another one"
+        raise Refused(words % request["calling"])
     caller = "@".join(parts)
     try:
         read = admission.read_caller(caller)

@@ -65,6 +65,7 @@ def _cells(each, now):
     about = "%s at %s" % (calling, each["address"])
     who = {"calling": each["calling"], "address": each["address"]}
     refused = each["reason"] == "calling"
+    accept = "Accept" if each["calling"] else "Accept all that comes from there, under any title"
     return (
         join(calling, el("div", each["address"], class_="soft")),
         each["called"] or "–",
@@ -82,7 +83,7 @@ def _cells(each, now):
             each["why"] != each["end"] and el("p", each["why"], class_="soft"),
         ),
         _agreed(each),
-        page.press("Accept", "/associations/accept", "", "engineer", about, **who) if refused else None,
+        page.press(accept, "/associations/accept", "", "engineer", about, **who) if refused else None,
     )
 
 
@@ -132,6 +133,10 @@ def render_one(ask, request):
     )
 
 
+def _accepted(form):
+    return form.get("calling") or "Whatever calls from %s, under any AE title," % form["address"]
+
+
 NEEDS = ("associations", "accept")
 PAGES = (
     page.Page("/associations", "Associations", "viewer", render, page.WORK),
@@ -142,7 +147,7 @@ ACTIONS = (
         "/associations/accept",
         "accept",
         page.asked("calling", "address"),
-        lambda form, done: "%s is accepted, on trial: confirm it to keep it." % form["calling"],
+        lambda form, done: _accepted(form) + " is accepted, on trial: confirm it to keep it.",
         lambda form, done: "/associations" if done is None else "/settings/trial",
     ),
 )

@@ -231,6 +231,13 @@ def test_what_is_dangerous_or_of_no_effect_is_warned_of():
     ]
 
 
+@pytest.mark.parametrize("title", ["CT*", "CT?"])
+def test_a_pattern_among_callers_is_warned_of_as_it_covers_nobody(title):
+    words = "patterns do not count here: only what calls itself %s is accepted" % title
+    said = [each.words for each in load.parse('[dicom]\naccept_calling = ["%s@::1"]\n' % title, "edge.toml").warnings]
+    assert [each for each in said if words in each]
+
+
 def test_a_good_file_warns_of_nothing():
     assert load.parse(GOOD, "edge.toml").warnings == ()
 

@@ -99,6 +99,15 @@ def test_a_path_with_spaces_is_shown_as_it_is_typed(monkeypatch):
     assert "'/opt/my edge/bin/edge' queue --config '/etc/it'\\''s edge.toml'" in line
 
 
+def test_the_greeting_leads_to_the_file_in_use_and_tries_it_as_a_caller_that_is_accepted():
+    loaded = load.parse('[dicom]\naccept_calling = ["10.0.0.1", "CT 1"]\n', "/etc/edge.toml")
+    said = "\n".join(greeting.lines(loaded, 104, {}, {}))
+    assert "a [[destination]] and a [[route]] in /etc/edge.toml" in said and "> edge.toml" not in said
+    assert "storescu -aet 'CT 1' -aec EDGE" in said
+    fresh = "\n".join(greeting.lines(load.load(None), 104, {}, {}))
+    assert "check-config --reference > edge.toml" in fresh and "storescu -aec EDGE" in fresh
+
+
 class _Spool:
     """What housekeeping asks of a spool, counting how often."""
 

@@ -54,6 +54,14 @@ def read(box):
         return file.read()
 
 
+def test_a_version_differs_from_the_one_that_was_in_force_before_it(box):
+    went = ask(box, "change", edits=[PORT])[1]["trial"]
+    ask(box, "revert", trial=went)
+    stays = ask(box, "change", edits=[{**PORT, "value": 2762}])[1]["trial"]
+    diff = ask(box, "difference", id=stays)[1]["diff"]
+    assert "+++ version %d" % stays in diff and "-port = 104 " in diff and "11112" not in diff
+
+
 def test_a_key_is_changed_on_trial_confirmed_and_stands_in_history_and_audit(box):
     _, seen = ask(box, "settings")
     _, begun = ask(box, "change", edits=[PORT], id=seen["id"])
@@ -140,6 +148,7 @@ def test_a_device_that_was_refused_is_accepted_in_one_step(box):
         ({"calling": "CT1"}, "CT1 is accepted already"),
         ({}, "say who is to be accepted"),
         ({"calling": "x" * 17}, "cannot stand in accept_calling"),
+        ({"calling": "CT??", "address": "::1"}, "CT.. came with characters that no title may have"),
     ):
         with pytest.raises(Refused, match=words):
             ask(box, "accept", **request)
