@@ -119,7 +119,7 @@ class Users:
         """Note when a user logged in."""
         with self._lock:
             if name in self._rows:
-                self._write({**self._rows, name: {**self._rows[name], "last": round(now)}})
+                self._write({**self._rows, name: {**self._rows[name], "last": int(now)}})
 
     def _must_be_readable(self):
         if self.fault:

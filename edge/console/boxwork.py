@@ -13,6 +13,7 @@ from edge.console.text import table
 from edge.forward import window
 from edge.spool.intake import NEW
 from edge.spool.jobs import OPEN
+from edge.verbs.verb import Refused
 
 _MODALITIES = 5  # that `edge status` tells of, those that were heard of last
 _UID_COLUMNS = 64  # of a valid one; a longer one is shortened in a table
@@ -170,7 +171,9 @@ def _status_lines(found, associations):
     yield "keeps         " + _kept_words(found["kept"])
     yield "room          " + _room_words(found)
     for each in found["destinations"]:
-        yield "destination   " + _destination_words(each, now)
+        by_hand = each["configured"] and not each["routed"]
+        hint = "; no route leads there, so it gets only what is sent by hand" if by_hand else ""
+        yield "destination   " + _destination_words(each, now) + hint
     for each in associations:
         yield "association   %s at %s: %d stored, %d refused, %s" % (
             each["calling"] or "(no title)", each["address"], each["stored"], each["refused"], size(each["bytes"]),
@@ -327,7 +330,12 @@ def _remove(asked, loaded):
     if number is None:
         raise UsageError("remove needs --object ID, the number that `edge objects` shows as id")
     rows = do(loaded, "remove", {"object": number, "yes": "yes" in asked.options})
-    return report(asked, rows, lambda found: "removed object %d" % found["removed"])
+    try:
+        return report(asked, rows, lambda found: "removed object %d" % found["removed"])
+    except (Refused, control.Failed) as refusal:
+        if "yes" in asked.options or "say yes" not in str(refusal):
+            raise
+        return complain("%s (--yes)" % refusal, FAILED)
 
 
 def _reindex(asked, loaded):

@@ -60,7 +60,7 @@ def _machine(now):
     if clock:
         words = "trusted" if clock.get("trusted") else "NOT TRUSTED"
         if clock.get("source"):
-            words += ", by " + str(clock["source"])
+            words += ", set by %s" % ("nothing" if clock["source"] == "none" else clock["source"])
         if clock.get("offset_s") is not None:
             words += ", %+.3f s off" % clock["offset_s"]
         found.append(("Clock", words))

@@ -49,7 +49,7 @@ def remove(box, request, who):
     spool = box.spool
     stored = stored_object(spool, request.get("object"))
     if not request.get("yes"):
-        words = "object %d (%s, %d octets, %s) would be gone for good, with its file: %s; to remove it say --yes"
+        words = "object %d (%s, %d octets, %s) would be gone for good, with its file: %s; to remove it, say yes"
         what = stored.modality or "no modality"
         raise Refused(words % (stored.id, stored.uid, stored.size, what, _loss(spool.jobs.of_object(stored.id))))
     spool.remove(stored.id, str(who))

@@ -15,6 +15,7 @@ KEPT = {"objects": "number", "bytes": "number", "held": "number"}
 DESTINATION = {
     "name": "text",
     "configured": "truth",
+    "routed": "truth",
     "jobs": {state: "number" for state in ("waiting", "sending", "sent", "held", "delivered")},
     "up": "truth?",
     "since": "time?",
@@ -84,6 +85,7 @@ def destinations(box, who):
     found = []
     knocks = {} if box.lookout is None else box.lookout.look(who.skin != LIVE, _FIRST_KNOCK_S)
     counts = box.spool.jobs.counts()
+    routed = {name for route in box.config.routes for name in route.to}
     had = {name for name, states in counts.items() if any([jobs for jobs, _ in states.values()])}
     for name in sorted({each.name for each in box.config.destinations} | had):
         link = box.spool.jobs.link(name)
@@ -95,6 +97,7 @@ def destinations(box, who):
             {
                 "name": name,
                 "configured": known is not None,
+                "routed": name in routed,
                 "jobs": {state: jobs.get(state, 0) for state in ("waiting", "sending", "sent", "held", "delivered")},
                 "up": way.up,
                 "since": way.since,

@@ -1,5 +1,6 @@
 """Verbs on studies: finding them, looking at their images, taking them away as files, sending them again."""
 
+import datetime
 import os
 import re
 from threading import BoundedSemaphore
@@ -63,13 +64,16 @@ OBJECT = {
 def listing(box, request, who):
     """Yield a row for each study that is looked for, the newest first; return where the next page begins."""
     limit = _within("limit", request.get("limit", _USUAL), 1, MOST)
+    begin, end = _date(request.get("date_from")), _date(request.get("date_to"))
+    if begin and end and begin > end:
+        raise Refused("no date is between %s and %s: the first one is the later" % (begin, end))
     wanted = studies.Wanted(
         request.get("text"),
         request.get("patient"),
         request.get("accession"),
         request.get("modality") and request["modality"].strip().upper(),
-        _date(request.get("date_from")),
-        _date(request.get("date_to")),
+        begin,
+        end,
     )
     page, after = studies.listing(box.spool.index, wanted, request.get("after"), limit)
     for each in page:
@@ -90,6 +94,10 @@ def _date(text):
     found = _DATE.fullmatch(text.strip())
     if not found:
         raise Refused("a date is written as 2026-11-23, found %s" % text)
+    try:
+        datetime.date(*map(int, found.groups()))
+    except ValueError:
+        raise Refused("no calendar has the date %s" % text) from None
     return "".join(found.groups())
 
 

@@ -55,8 +55,12 @@ def prioritise(box, request, who):
         raise Refused("say whose jobs: those of an object, for a destination, or both")
     if name is not None:
         must_know(box, name)
-    if number is not None and not spool.jobs.of_object(number):
-        raise Refused("object %d has no jobs" % number)
+    if number is not None:
+        rows = [row for row in spool.jobs.of_object(number) if name in (None, row.destination)]
+        if not rows:
+            raise Refused("object %d has no jobs%s" % (number, " for " + name if name else ""))
+        if all([row.state == "delivered" for row in rows]):
+            raise Refused("object %d was delivered already, to %s" % (number, rows[0].destination))
     changed = 0
     for row in list(open_jobs(spool, number, name, ("waiting",))):  # a change moves them in the order of the listing
         if row.priority != priority:

@@ -24,6 +24,7 @@ _MAGIC = (
     (b"PK\x03\x04", "application/zip"),
 )
 _KIND = "application/octet-stream"
+_ENDS = {"application/zip": ".zip", "application/dicom": ".dcm"}  # of names of files
 
 
 def failed(status, words, headers=None):
@@ -78,7 +79,10 @@ class Api:
                 _write_rows(table.ask(self._box, verb.name, asked, who), file)
 
         stream = await self._workers.stream(write)
-        return answer(stream, 200, _kind_of(stream.first) if verb.file == "out" else _JSON)
+        if verb.file != "out":
+            return answer(stream, 200, _JSON)
+        kind = _kind_of(stream.first)
+        return answer(stream, 200, kind, _named(verb, asked, kind))
 
 
 def _write_rows(rows, file):
@@ -112,6 +116,15 @@ def _kind_of(octets):
     if octets[128:132] == b"DICM":
         return "application/dicom"
     return _KIND
+
+
+def _named(verb, asked, kind):
+    """Return the header field with the name that a file is saved by; a picture is looked at, and has none."""
+    if kind == "image/png":
+        return None
+    what = [(name.partition("_")[0], asked[name]) for name in ("object", "study_key") if name in asked]
+    name = "-".join(["%s-%d" % each for each in what]) or "edge-" + verb.name
+    return {"Content-Disposition": 'attachment; filename="%s%s"' % (name, _ENDS.get(kind, ""))}
 
 
 def _query(verb, request):

@@ -75,7 +75,7 @@ ACTIONS = (
         page.asked("passphrase"),
         None,
         lambda form, done: "/backup",
-        download="edge-backup.json",
+        download="edge-backup.sealed",
     ),
     page.Action(
         "/backup/restore",

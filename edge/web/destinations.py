@@ -57,7 +57,7 @@ def live(ask, args):
                 name,
                 _KINDS.get(mine.get("kind", ""), mine.get("kind", "")) or "–",
                 _place(mine) or "–",
-                join(home.link_state(each, found["now"]), why),
+                join(home.link_state(each, found["now"]), home.unrouted(each), why),
                 words.figure(each["jobs"]["waiting"] + each["jobs"]["sending"]),
                 each["configured"] and join(test, edit),
             )

@@ -75,7 +75,7 @@ def _more(found):
         parts.append(held and "%s held until somebody decides" % words.figure(held))
         line = "%s; everything else was delivered." % ", ".join([each for each in parts if each])
     else:
-        line = "What came in was delivered."
+        line = "Nothing waits, and nothing is held."
     down = [each["name"] for each in found["destinations"] if each["configured"] and each["up"] is False]
     if down and found["troubles"]:  # without any, the words above this line say it
         line += " %s cannot be reached." % " and ".join(down)
@@ -167,7 +167,15 @@ def _destination(each, now):
         ("Next try", words.when(each["next_try"], now) if each["next_try"] and not each["up"] and waiting else None),
     )
     why = each["up"] is False and each["error"] and el("p", said.words(each["error"]), class_="soft")
-    return page.card(name, el("p", link_state(each, now)), page.facts(*pairs), why)
+    return page.card(name, el("p", link_state(each, now)), unrouted(each), page.facts(*pairs), why)
+
+
+def unrouted(each):
+    """Return what there is to say of a destination to which no route leads, and the way to mend it; or None."""
+    if each.get("routed", True) or not each["configured"]:
+        return None
+    add = page.link("Add a route", "/settings/edit", section="route")
+    return el("p", page.state("warn", "no route leads there"), " It gets only what is sent by hand. ", add)
 
 
 # --- what is wrong, and the rest --------------------------------------------------------------------------------------

@@ -68,6 +68,18 @@ def image(uid, study="1.9", series=None, columns=4, pixels=bytes(range(16))):
     return head + b"".join(described) + one(0x7FE00010, "OW", pixels)
 
 
+@pytest.mark.parametrize(
+    ("dates", "words"),
+    [
+        ({"date_from": "2026-13-45"}, "no calendar has the date 2026-13-45"),
+        ({"date_from": "99999999"}, "no calendar has the date 99999999"),
+        ({"date_from": "2026-02-02", "date_to": "2026-02-01"}, "no date is between"),
+    ],
+)
+def test_dates_that_no_study_can_have_are_a_mistake(box, dates, words):
+    assert words in refusal(box, "studies", **dates)
+
+
 def test_a_study_is_told_with_its_series_its_size_and_where_it_went(box):
     for number, series in enumerate(("1.9.1", "1.9.1", "1.9.2")):
         receive(box.spool, "1.2.%d" % number, image("1.2.%d" % number, series=series), to=("PACS", "VNA"))

@@ -102,10 +102,17 @@ def test_nothing_is_given_up_unless_somebody_says_what(box):
     assert box.spool.jobs.counts()["PACS"]["waiting"][0] == 1
 
 
+def test_a_destination_to_which_no_route_leads_says_so(box):
+    without, routed = ask(box, "status"), ask(with_route(box), "status")
+    assert [each["routed"] for found in (without, routed) for each in found["destinations"]] == [False, True]
+    assert "no route leads there" in "\n".join(_status_lines(without, ()))
+    assert "no route leads there" not in "\n".join(_status_lines(routed, ()))
+
+
 def test_an_object_is_removed_only_when_its_loss_is_agreed_to(box):
     receive(box.spool, "1.2.3")
     path = box.spool.path_of(box.spool.index.get(1))
-    with pytest.raises(Refused, match="delivered nowhere, and is not delivered to PACS yet; .* --yes"):
+    with pytest.raises(Refused, match="delivered nowhere, and is not delivered to PACS yet; .* say yes"):
         ask(box, "remove", object=1)
     assert os.path.exists(path)
     assert ask(box, "remove", object=1, yes=True) == {"removed": 1}
@@ -258,5 +265,8 @@ def test_jobs_are_let_before_others_all_at_once_or_one(box):
     assert ask(box, "prioritise", priority="urgent", destination="PACS") == {"changed": 0}
     with pytest.raises(Refused, match="object 9 has no jobs"):
         ask(box, "prioritise", priority="low", object=9)
+    deliver(box.spool)
+    with pytest.raises(Refused, match="object 2 was delivered already, to PACS"):
+        ask(box, "prioritise", priority="low", object=2)
     with pytest.raises(Refused, match="say whose jobs"):
         ask(box, "prioritise", priority="low")

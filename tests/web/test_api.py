@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.verbs import table
-from edge.web import openapi
+from edge.web import api, openapi
 from tests.support.console import Console
 
 
@@ -35,6 +35,17 @@ def test_a_verb_answers_with_rows_and_a_summary(console, tokens):
     assert answer.json["rows"] == [] and answer.json["done"]["running"] is True
     got = console.curl("/api/v1/queue?state=open", "-H", f"Authorization: Bearer {tokens['viewer']}", jar=False)
     assert got.status == 200 and got.json["rows"] == []
+
+
+def test_a_file_comes_with_a_name_to_save_it_by(console, tokens):
+    got = console.curl("/api/v1/metrics", "-H", f"Authorization: Bearer {tokens['viewer']}", jar=False)
+    assert got.field("content-disposition") == 'attachment; filename="edge-metrics"'
+    download = table.VERBS["download"]
+    for asked, kind, name in (
+        ({"object": 17}, "application/dicom", "object-17.dcm"),
+        ({"study_key": 3, "series": '1.2"x'}, "application/zip", "study-3.zip"),
+    ):
+        assert api._named(download, asked, kind) == {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 @pytest.mark.parametrize(

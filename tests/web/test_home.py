@@ -40,5 +40,17 @@ def test_what_is_on_its_way_is_said_below():
     assert "12 deliveries are on the way" in home.headline({**WELL, "destinations": [way]})
 
 
+def test_what_was_given_up_is_not_called_delivered_and_an_unused_way_not_up():
+    shown = home.headline({**WELL, "kept": {**WELL["kept"], "objects": 3}, "destinations": [ARCHIVE]})
+    assert "Nothing waits, and nothing is held." in shown and "delivered" not in shown
+    unused = {**ARCHIVE, "up": None, "opens_at": None, "sessions": 0, "since": None}
+    assert "not tried yet" in home.link_state(unused, 1)
+
+
+def test_a_destination_without_a_route_leads_to_one():
+    assert "section=route" in home.unrouted({**ARCHIVE, "routed": False})
+    assert home.unrouted({**ARCHIVE, "routed": True}) is None
+
+
 def test_a_full_box_says_what_modalities_are_told():
     assert "try again later" in home.headline({**WELL, "takes_objects": False})
