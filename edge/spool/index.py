@@ -101,7 +101,7 @@ class Index:
             self._health.report("journal", words)
 
     def _report_memory(self):
-        self._health.report("index", "the index is kept in memory, as there is no room for it on the disk: free some")
+        self._health.report("index", "the index is kept in memory, as there is no room for it on the disk: free 32 MB")
 
     def _go_to_memory(self):
         """Make the index anew in memory: the disk is full, and what is in the spool has to leave it all the same."""

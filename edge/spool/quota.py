@@ -112,7 +112,7 @@ class Quota:
     def _refusal(self, octets, names):
         """Return in words why no object may be begun when so much is free, or None."""
         limits = self._limits
-        if octets < limits.reserve_bytes:
+        if octets < limits.reserve_bytes or not octets:
             return self._words(octets)
         if names is not None and names < limits.reserve_files:
             return "the disk has room for %d more files only: nothing new is received until some are gone" % names

@@ -20,7 +20,11 @@ def every(talk):
     def line(each, number):
         return ["%4d  %-18s %s" % (number, each.name, cut(each.does, 54))]
 
-    yield from page.turn("Every action by its name", (), known, line, lambda each: one(talk, each))
+    names = {each.name: each for each in known}
+    yield from page.turn(
+        "Every action by its name", ["Type a number, or a name."], known, line, lambda each: one(talk, each),
+        named=names.get,
+    )  # fmt: skip
 
 
 def one(talk, verb):

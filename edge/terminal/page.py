@@ -49,13 +49,15 @@ def menu(title, body, options, prompt="Choose a number: "):
             yield Show(["%s is none of these." % cut(typed, 40)])
 
 
-def turn(title, head, rows, show, pick=None, keys=(), empty="Nothing.", enter=None):
+def turn(title, head, rows, show, pick=None, keys=(), empty="Nothing.", enter=None, named=None):
     """Turn the pages of a list; return AGAIN when it is to be read anew, None for back.
 
     head: lines above each page; rows: any iterable, read as far as somebody looks; show: function of a row that returns
     its lines, or of (row, number) where `pick` is given: a screen for the row whose number is typed, which returns
-    whether the list is to be read anew; keys: [(letter, words, screen)], likewise.
+    whether the list is to be read anew; keys: [(letter, words, screen)], likewise; named: function of what was typed
+    that returns the row of that name, or None.
     """
+    wrong = None
     seen = []
     rows = iter(rows)
     starts = [0]
@@ -84,7 +86,10 @@ def turn(title, head, rows, show, pick=None, keys=(), empty="Nothing.", enter=No
         offers.append("q: back" if has_next or not enter else enter)
         yield Page("%s%s" % (title, "" if len(starts) == 1 and not has_next else ", page %d" % len(starts)), body,
                    "   ".join(offers))  # fmt: skip
+        if wrong:
+            yield Show([wrong])  # below the page, where it is seen
         typed = (yield Ask("> ")).strip().lower()
+        wrong = None
         if typed in ("", "n") and has_next:
             starts.append(at)
         elif typed == "p" and len(starts) > 1:
@@ -98,8 +103,11 @@ def turn(title, head, rows, show, pick=None, keys=(), empty="Nothing.", enter=No
         elif pick and typed.isdigit() and 1 <= int(typed) <= len(seen):
             if (yield from within(pick(seen[int(typed) - 1]))):
                 return AGAIN
+        elif named and named(typed) is not None:
+            if (yield from within(pick(named(typed)))):
+                return AGAIN
         elif typed not in ("n", "p"):
-            yield Show(["%s is none of these." % cut(typed, 40)])
+            wrong = "%s is none of these." % cut(typed, 40)
 
 
 def within(screen):

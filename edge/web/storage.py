@@ -14,13 +14,12 @@ def live(ask, args):
     found = ask("status")[1]
     storage = found["board"]["storage"]
     kept = found["kept"]
-    full = found["full_in_s"]
     room = page.facts(
         ("Free", words.octets(found["free_bytes"])),
         ("Kept in reserve", words.octets(found["reserve_bytes"])),
         ("For objects", words.octets(found["usable_bytes"])),
         ("Objects", "%s, %s" % (words.count(kept["objects"], "object"), words.octets(kept["bytes"]))),
-        ("Full in", words.span(full) + ", as it goes now" if full is not None else "it does not fill up"),
+        ("Full in", _full_words(found)),
         ("Folder", el("code", found["state_dir"])),
     )
     wear, written = storage["wear_percent"], storage["written_bytes"]
@@ -29,7 +28,7 @@ def live(ask, args):
         "The disk can only be read: nothing is taken in, and no change is kept. Replace the card or disk.",
     )
     health = page.facts(
-        ("Can be written", page.state("bad", "no") if storage["read_only"] else page.state("ok", "yes")),
+        ("Can be written", _writing(storage["read_only"], found["free_bytes"])),
         ("Wear", home.worn(storage) or "the kernel does not tell"),
         ("Written", words.octets(written) if written is not None else "the kernel does not tell"),
         ("Faults", words.figure(storage["faults"]) if storage["faults"] is not None else None),
@@ -53,6 +52,19 @@ def live(ask, args):
             class_="stack",
         )
     }
+
+
+def _full_words(found):
+    if not found["takes_objects"]:
+        return "it is full: nothing new is taken"
+    full = found["full_in_s"]
+    return words.span(full) + ", as it goes now" if full is not None else "it does not fill up"
+
+
+def _writing(read_only, free_bytes):
+    if read_only:
+        return page.state("bad", "no")
+    return page.state("ok", "yes") if free_bytes else page.state("bad", "no: it is full")
 
 
 NEEDS = ("health",)

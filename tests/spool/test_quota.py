@@ -140,6 +140,14 @@ def test_a_clock_that_was_set_back_does_not_keep_delivered_objects_for_ever(tmp_
     spool.close()
 
 
+def test_a_disk_without_an_octet_has_no_room_whatever_the_reserve_is(tmp_path, monkeypatch):
+    spool = open_spool(tmp_path / "state")
+    assert spool.limits.reserve_bytes == 0 and spool.quota.has_room()
+    monkeypatch.setattr(spool.quota, "free", lambda: (0, None))
+    assert not spool.quota.has_room()
+    spool.close()
+
+
 def test_too_few_file_names_are_too_little_room(tmp_path):
     spool = small_spool(tmp_path, names=20, reserve_files=15)
     fill(spool, 5)

@@ -173,6 +173,14 @@ def test_the_first_menu_says_how_the_box_does(box):
         """)  # fmt: skip
 
 
+def test_an_action_is_chosen_by_its_name_and_what_is_none_is_told_below_the_list(box):
+    far = at_home(box)
+    far.type("a")
+    said = far.type("no-such")
+    assert said.rstrip().endswith("no-such is none of these.\n>")
+    assert "objects: list what the box keeps." in far.type("objects")
+
+
 def test_the_queue_counts_as_the_verb_does(box):
     receive(box.spool, "1.2.3")
     receive(box.spool, "1.2.4")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.web import home
+from edge.web import home, storage
 
 STORAGE = {"read_only": False, "wear_percent": None}
 JOBS = {"waiting": 0, "sending": 0, "sent": 0, "held": 0, "delivered": 3}
@@ -50,6 +50,17 @@ def test_what_was_given_up_is_not_called_delivered_and_an_unused_way_not_up():
 def test_a_destination_without_a_route_leads_to_one():
     assert "section=route" in home.unrouted({**ARCHIVE, "routed": False})
     assert home.unrouted({**ARCHIVE, "routed": True}) is None
+
+
+@pytest.mark.parametrize(("free", "words"), [(0, "no: it is full"), (5 << 30, "yes")])
+def test_a_disk_without_room_is_not_said_to_be_written(free, words):
+    found = {
+        **WELL, "free_bytes": free, "reserve_bytes": 0, "usable_bytes": 9, "taken_percent": 100.0, "state_dir": "/v",
+        "takes_objects": bool(free), "full_in_s": None,
+        "board": {"storage": {**STORAGE, "written_bytes": None, "faults": None, "device": "sda"}},
+    }  # fmt: skip
+    shown = storage.live(lambda verb: ((), found), {})["storage"]
+    assert words in shown and ("it does not fill up" in shown) == bool(free)
 
 
 def test_a_full_box_says_what_modalities_are_told():
