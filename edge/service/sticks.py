@@ -136,9 +136,9 @@ class Sticks(Part):
         """Say why the box does not answer at its ports, None when it does."""
         running, settings = self.running, self.running.box.config
         places = [(settings.dicom.bind, port) for port in (running.listener.port, running.listener.tls_port)]
-        server = running[Console].server
-        if settings.console.on and server is not None:
-            places.append((settings.console.bind, server.port))
+        door = running[Console].door
+        if settings.console.on and door is not None:
+            places.append((settings.console.bind, door.port))
         for bind, port in places:
             why = None if port is None else _silent(bind, port)
             if why is not None:
