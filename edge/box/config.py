@@ -6,7 +6,7 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 
 from collections import namedtuple
 
-from edge.box import alerting, commitment, console_keys, encryption, relaying, serials, setups
+from edge.box import alerting, commitment, console_keys, encryption, media_keys, relaying, serials, setups
 from edge.box.rule_keys import CHANGE, DEIDENTIFY, ROUTE
 from edge.box.section import REQUIRED, Kind, Section, is_for, kind_of
 from edge.box.section import key as _key
@@ -400,6 +400,7 @@ MODALITY = Section(
 SECTIONS = (
     BOX, DICOM, encryption.TLS, relaying.RELAY, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY,
     alerting.ALERT, console_keys.CONSOLE, serials.SERIAL, setups.SETUP,
+    media_keys.MEDIA,
 )  # fmt: skip
 
 
@@ -421,13 +422,14 @@ Alert = namedtuple("Alert", _fields(alerting.ALERT))
 Console = namedtuple("Console", _fields(console_keys.CONSOLE))
 Serial = namedtuple("Serial", _fields(serials.SERIAL))
 Setup = namedtuple("Setup", _fields(setups.SETUP))
+Media = namedtuple("Media", _fields(media_keys.MEDIA))
 # destinations, routes, changes, identities, modalities, alerts: tuples of Destination, Route, Change, Deidentify,
 # Modality and Alert
 Config = namedtuple(
     "Config",
     (
         "box", "dicom", "tls", "relay", "limits", "destinations", "routes", "changes", "identities", "modalities",
-        "alerts", "console", "serial", "setup",
+        "alerts", "console", "serial", "setup", "media",
     ),
 )  # fmt: skip
 
@@ -436,7 +438,7 @@ _SHAPES = dict(
         [section.name for section in SECTIONS],
         (
             Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality, Alert, Console, Serial,
-            Setup,
+            Setup, Media,
         ),
     )
 )  # fmt: skip

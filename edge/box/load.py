@@ -3,7 +3,8 @@
 import os
 from collections import namedtuple
 
-from edge.box import admission, alerting, commitment, config, console_keys, encryption, relaying, rules, setups
+from edge.box import admission, alerting, commitment, config, console_keys, encryption, media_keys, relaying, rules
+from edge.box import setups
 from edge.box.section import REQUIRED, is_for, kind_of
 from edge.box.values import ItemError, SecretError, toml
 from edge.morph.match import WEEKDAYS
@@ -88,7 +89,7 @@ def _anchored(found, folder):
     def anchor(path):
         return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 
-    for room in (encryption, alerting, console_keys, setups):
+    for room in (encryption, alerting, console_keys, setups, media_keys):
         found = room.anchored(found, anchor)
     return found._replace(
         box=found.box._replace(state_dir=anchor(found.box.state_dir)),
@@ -254,7 +255,7 @@ class _Reading:
             if (each.user is None) != (each.password_file is None):
                 words = "user and password_file go together; expected both, or neither"
                 self._wrong(("destination", number), header, words)
-        rooms = (encryption, relaying, alerting, console_keys)
+        rooms = (encryption, relaying, alerting, console_keys, media_keys)
         for place, words in [each for room in rooms for each in room.mistakes(found)]:
             self._wrong(place, _key_at(found, place), words)
         known = [name for name in names if name is not REQUIRED]

@@ -30,6 +30,10 @@ _MODULES = {
     "send-again": "looking",
     "import": "mediawork",
     "media": "mediawork",
+    "export": "exporting",
+    "exports": "exporting",
+    "cancel-export": "exporting",
+    "retry-export": "exporting",
     "console": "terminal",
 }
 

@@ -40,4 +40,69 @@ COMMANDS = (
         ),
         ("edge media check /media/cdrom --profile STD-GEN-CD", "edge media index disc/ --id MYDISC"),
     ),
+    Command(
+        "export",
+        "--to PLACE [--study UID]... [--patient ID] [--since DATE] [--until DATE]\n"
+        "    [--profile NAME] [--medium NAME] [--deidentify] [--viewer | --no-viewer] [--label WORDS]\n"
+        "    [--detach] [--json] [--config FILE]",
+        "write studies to a disc, a stick, an image, a folder or an archive",
+        (
+            "PLACE is iso:FILE, usb:FOLDER (where a stick is mounted), burner:DEVICE, dir:FOLDER or zip:FILE; nothing "
+            "that is there is written over. Each volume has a DICOMDIR, pages with pictures, and a viewer that opens "
+            "in any browser; what exceeds one disc is shared out among several. Objects that the profile does not take "
+            "are transcoded, or left out with the reason. Burnt discs and sticks are read back and compared.",
+            "With the box running it is the box that writes, so its user has to be allowed to; the export goes on when "
+            "this command is interrupted, and begins again when the box is. The exit code is 1 where any object is "
+            "left out.",
+        ),
+        0,
+        0,
+        (
+            Option("--study", "UID", "A study, by its Study Instance UID; may be given more than once.", True),
+            Option("--patient", "ID", "All studies of this Patient ID; with --study, those of both."),
+            Option("--since", "DATE", "Studies from this Study Date on, as 2026-11-23."),
+            Option("--until", "DATE", "Studies up to this Study Date."),
+            Option("--to", "PLACE", "Where to."),
+            Option("--profile", "NAME", "The application profile: STD-GEN-CD (usual), STD-GEN-DVD-JPEG, ..."),
+            Option("--medium", "NAME", "What an image is to fit on: cd74, cd80, dvd, dvd-dl, bd, bd-dl."),
+            Option("--deidentify", None, "De-identify, as [[deidentify]] says."),
+            Option("--viewer", None, "With the viewer, whatever the configuration says."),
+            Option("--no-viewer", None, "Without the viewer."),
+            Option("--label", "WORDS", "What the volume is called: up to 16 of A-Z, 0-9 and _; no patient's name."),
+            Option("--detach", None, "Return at once; `edge exports` shows how far it is."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge export --patient 4711 --to iso:disc.iso", "edge export --study 1.2.3 --to burner:/dev/sr0 --no-viewer"),
+    ),
+    Command(
+        "exports",
+        "[--json] [--config FILE]",
+        "list exports, how far they are, and what came of them",
+        ("The newest first. A disc may be handed out only where it says so.",),
+        0,
+        0,
+        (JSON, CONFIG),
+        ("edge exports",),
+    ),
+    Command(
+        "cancel-export",
+        "EXPORT [--json] [--config FILE]",
+        "cancel an export",
+        ("EXPORT is a number that `edge exports` shows. What it has made is removed; a disc that is burnt is spoilt.",),
+        1,
+        1,
+        (JSON, CONFIG),
+        ("edge cancel-export 3",),
+    ),
+    Command(
+        "retry-export",
+        "EXPORT [--detach] [--json] [--config FILE]",
+        "make an export once more, on another disc",
+        ("EXPORT is a number that `edge exports` shows. It becomes a new export, with a number of its own.",),
+        1,
+        1,
+        (Option("--detach", None, "Return at once; `edge exports` shows how far it is."), JSON, CONFIG),
+        ("edge retry-export 3",),
+    ),
 )

@@ -6,7 +6,7 @@ import threading
 from edge.box import load
 from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
-from edge.service import consoles, parts, serials, sticks, words
+from edge.service import consoles, exporting, parts, serials, sticks, words
 from edge.service.settling import Settling
 from edge.service.telling import Telling
 from edge.verbs.box import Box
@@ -34,6 +34,7 @@ TABLE = (
     serials.Line,
     Settling,
     sticks.Sticks,
+    exporting.Exporting,
 )
 
 

@@ -1,7 +1,5 @@
 """Every room's settings made from the one configuration, and the box put together from its rooms."""
 
-import os
-
 from edge.box import admission, commitment, encryption, relaying, rules
 from edge.dicom import uid
 from edge.forward import worker
@@ -9,10 +7,8 @@ from edge.forward.window import Window
 from edge.morph import match
 from edge.net import listener, manners, tls, witness
 from edge.protocol import association, contexts, echo
-from edge.spool import errors
-from edge.spool.inflate import inflater
 from edge.spool.intake import Source
-from edge.ways import targets
+from edge.ways import stages, targets
 from edge.ways.routes import router
 from edge.ways.targets import milliseconds
 
@@ -189,7 +185,7 @@ def worker_terms(settings, destination):
 
 def make_worker(settings, spool, destination, tell=witness.nobody):
     """Return the Worker of one config.Destination."""
-    ways = targets.make(settings, destination, make_stages(settings, destination))
+    ways = targets.make(settings, destination, stages.make(settings, destination))
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     opening = Window(destination.hours, destination.weekdays)
     return worker.Worker(
@@ -238,41 +234,3 @@ def make_committer(settings, spool, destination, reports):
     (title, host, port), calling, times, tries, (terms, _) = committer_terms(settings, destination)
     who = Provider(host, port, title, calling, terms, targets.tls_client(settings, destination), *times)
     return Committer(spool, destination.name, who, reports, *worker.schedules(*tries))
-
-
-def make_stages(settings, destination):
-    """Return what the objects for a config.Destination are changed by on their way out; Degraded without its key."""
-    stages = []
-    for each in settings.identities:
-        if destination.name in each.to:
-            stages.append(_identity(each))
-    wanted = [rules.character_set(each) for each in settings.modalities if each.character_set is not None]
-    wanted += [rules.change(each) for each in settings.changes if destination.name in each.to]
-    if wanted:
-        from edge.morph import change  # only a box that changes something pays for it
-
-        stages.append(change.Changes(wanted, settings.box.ae_title, inflater))
-    return tuple(stages)
-
-
-def _identity(settings):
-    """Return the identity.Identity of a config.Deidentify; Degraded, in words, when its key cannot be used."""
-    from edge.morph import identity, profile, pseudonym  # only a box that has to pays for it
-
-    path = settings.key_file
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_mode & 0o007:
-                raise ValueError("anybody on this machine can get at it; chmod 600 it")
-            key = pseudonym.Key(file.read().strip())
-    except OSError as error:
-        raise _no_key(path, error.strerror.lower()) from None
-    except ValueError as error:
-        raise _no_key(path, error) from None
-    safe = tuple([each.steps[0] for each in settings.safe_private])
-    return identity.Identity(profile.Profile(key, settings.options, safe, settings.burned_in == "send"), inflater)
-
-
-def _no_key(path, why):
-    words = "the key for de-identification, %s, cannot be used: %s; `head -c 32 /dev/urandom | base64 > FILE` makes one"
-    return errors.Degraded(words % (path, why))

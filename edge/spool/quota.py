@@ -141,6 +141,12 @@ class Quota:
                     return False
         return True
 
+    def spare(self):
+        """Return how many octets of the disk others may take so that nothing is removed for it, refused or alarmed."""
+        limits = self._limits
+        taken = self._index.kept()[1]
+        return self.free()[0] - limits.reserve_bytes + taken - taken * 100 // limits.high_percent
+
     # Keeping house
 
     def keep(self):

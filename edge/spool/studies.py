@@ -201,6 +201,23 @@ def _reach(index, last):
     return found[0][0] if found else 0
 
 
+def named(index, uids=(), patient_id=None, date_from=None, date_to=None):
+    """Return the numbers of the studies that fulfil all of what is named, exactly; by patient, then date.
+
+    uids: Study Instance UIDs, of which it is one; patient_id: str; date_from, date_to: YYYYMMDD, of the Study Date.
+    """
+    where, arguments = ["objects > 0"], []
+    if uids:
+        where.append("uid IN (%s)" % ", ".join("?" * len(uids)))
+        arguments += uids
+    for condition, value in (("patient_id = ?", patient_id), ("date >= ?", date_from), ("date <= ?", date_to)):
+        if value is not None:
+            where.append(condition)
+            arguments.append(value)
+    sql = "SELECT id FROM studies WHERE %s ORDER BY patient_id, date, id" % " AND ".join(where)
+    return [number for number, in index.look(sql, arguments)]
+
+
 def get(index, number):
     """Return the Study with this number, None when there is none."""
     try:

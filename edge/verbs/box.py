@@ -26,6 +26,7 @@ class Box:
         "lookout": "knocks at destinations while somebody looks: a lookout.Lookout",
         "settings": "the configuration file and its changes: a keeper.Keeper",
         "setups": "setup files on sticks: a service.sticks.Sticks",
+        "exports": "exports to discs, sticks and folders: an exports.Exports",
         "loaded": "the configuration with its file and its warnings: a load.Loaded",
         "began": "when the service began, in s since 1970",
         "past": "the last associations: a past.Past",

@@ -22,6 +22,7 @@ FLOOR = {
     "settings": 3.5,
     "access": 3,
     "watch": 3.5,
+    "export": 3.7,
     "verbs": 4,
     "console": 5,
     "web": 5,
@@ -55,16 +56,17 @@ ORDER = {
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "pace transport reach here tls certificate alerts doors channel witness manners half report inbound listener"
     " outbound committing web heads httpd tus",
-    "box": "sameness admission values section commitment relaying alerting serials setups console_keys encryption"
-    " rule_keys config rules positions load reference troubles",
+    "box": "sameness admission values section commitment relaying alerting serials setups media_keys console_keys"
+    " encryption rule_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors leaf sight packing viewer xhtml pages records fit survey supply directory walk profile fileset"
     " examine take written layout inventory beside child manifest zipped devices image archive copies stick burn fat"
     " span",
-    "ways": "targets routes walk lookout known",
-    "verbs": "verb box machine status jobs ways watching objects media studies alerts logs trial settings carrying"
-    " access table",
+    "ways": "targets stages routes walk lookout known",
+    "export": "progress staging order record choose hiding content volume target make exports",
+    "verbs": "verb box machine status jobs ways watching objects media exports studies alerts logs trial settings"
+    " carrying access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"
     " app door",

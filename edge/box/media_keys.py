@@ -1,0 +1,62 @@
+"""What the configuration says of discs, sticks and folders that studies are exported to."""
+
+from edge.box.section import Section, key
+from edge.box.values import FILE, FOLDER, NAME, TEXT, TRUTH, choice
+
+# As edge/media/profile.py has them, which nothing on this floor may read
+PROFILES = (
+    "STD-GEN-CD", "STD-GEN-DVD-RAM", "STD-GEN-BD", "STD-GEN-DVD-JPEG", "STD-GEN-DVD-J2K", "STD-GEN-USB-JPEG",
+    "STD-GEN-USB-J2K", "STD-GEN-MMC-JPEG", "STD-GEN-MMC-J2K", "STD-GEN-CF-JPEG", "STD-GEN-CF-J2K", "STD-GEN-SD-JPEG",
+    "STD-GEN-SD-J2K", "STD-GEN-BD-JPEG", "STD-GEN-BD-J2K",
+)  # fmt: skip
+
+MEDIA = Section(
+    "media",
+    False,
+    "Discs, sticks and folders that studies are exported to, with a directory (DICOMDIR), pages and a viewer. The "
+    "`burner` has to be one that the box's user may use: a member of the group cdrom.",
+    (
+        key("institution", TEXT, None, "Who hands them out, as pages name it.", example='"City Hospital"'),
+        key("contact", TEXT, None, "Whom to ask about them, as pages name it.", example='"Radiology, ext. 4711"'),
+        key(
+            "export_dir",
+            FOLDER,
+            None,
+            "Where the console puts images of discs, folders and archives; without it `exports` in the state folder. "
+            "The command line names any place.",
+            example='"/srv/exports"',
+        ),
+        key("burner", FILE, None, "The burner that the console and rules use.", example='"/dev/sr0"'),
+        key(
+            "profile",
+            choice(*PROFILES),
+            None,
+            "The application profile (PS3.11) where none is named; without it STD-GEN-USB-JPEG for sticks, and "
+            "STD-GEN-CD for all others.",
+            example='"STD-GEN-DVD-JPEG"',
+        ),
+        key("viewer", TRUTH, True, "Whether a viewer goes with them, which opens from the disc in any browser."),
+        key(
+            "deidentify_as",
+            NAME,
+            None,
+            "The destination whose [[deidentify]] says how a de-identified export is made; needed only where there are "
+            "several.",
+            example='"archive"',
+        ),
+    ),
+)
+
+
+def anchored(settings, anchor):
+    """Return a config.Config with each path of media as the function `anchor` has it."""
+    own = settings.media
+    paths = {name: getattr(own, name) and anchor(getattr(own, name)) for name in ("export_dir", "burner")}
+    return settings._replace(media=own._replace(**paths))
+
+
+def mistakes(settings):
+    """Yield (path of keys, words) for what is wrong between keys that are right each by itself."""
+    name = settings.media.deidentify_as
+    if name is not None and not any([name in each.to for each in settings.identities if isinstance(each.to, tuple)]):
+        yield ("media", "deidentify_as"), "no [[deidentify]] is for %s" % name

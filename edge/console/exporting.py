@@ -1,0 +1,152 @@
+"""`edge export` and what belongs to it: studies to a disc, a stick, an image, a folder or an archive."""
+
+import os
+import sys
+import time
+
+from edge.console import reaching
+from edge.console.arguments import UsageError
+from edge.console.commands import DONE, FAILED
+from edge.console.reaching import Answer, do, print_rows, report
+from edge.console.text import ago, complain, count, print_json, shown, size, span, table
+
+_PATHS = ("iso", "usb", "dir", "zip")
+
+
+def run(asked, loaded):
+    """Run the Asked command with a Loaded configuration and return its exit code."""
+    return reaching.guarded(lambda: _COMMANDS[asked.command.name](asked, loaded), loaded)
+
+
+def _export(asked, loaded):
+    options = asked.options
+    if "to" not in options:
+        raise UsageError("export needs --to: iso:FILE, usb:FOLDER, burner:DEVICE, dir:FOLDER or zip:FILE")
+    if "viewer" in options and "no-viewer" in options:
+        raise UsageError("--viewer and --no-viewer exclude each other")
+    request = {name: options.get(name) for name in ("study", "patient", "since", "until", "profile", "medium", "label")}
+    request["to"] = _absolute(options["to"])
+    request["deidentify"] = options.get("deidentify")
+    request["viewer"] = True if "viewer" in options else False if "no-viewer" in options else None
+    os.makedirs(loaded.config.box.state_dir, mode=0o700, exist_ok=True)
+    return _made(asked, do(loaded, "export", {**request, "wait": "detach" not in options}))
+
+
+def _absolute(to):
+    kind, colon, place = to.partition(":")
+    return "%s:%s" % (kind, os.path.abspath(place)) if kind in _PATHS and place else to
+
+
+def _made(asked, rows):
+    """Follow an export to its end, saying how far it is; return the exit code."""
+    answer = Answer(rows)
+    line = _Line()
+    number = None
+    try:
+        for row in answer:
+            number = row["export"]
+            if "json" not in asked.options:
+                line.show(row)
+    except KeyboardInterrupt:
+        line.end()
+        if number is None:
+            raise
+        words = "export %d goes on where a box runs: `edge exports` shows it, `edge cancel-export %d` ends it"
+        return complain(words % (number, number), FAILED)
+    line.end()
+    found = answer.summary
+    if found is None:
+        return FAILED
+    if "json" in asked.options:
+        print_json(found)
+    else:
+        _say(found)
+    return FAILED if found["state"] in ("failed", "cancelled") or found["left_out"] else DONE
+
+
+class _Line:
+    """One line on stderr that says how far it is: written over on a terminal, elsewhere once for each stage."""
+
+    def __init__(self):
+        self._is_terminal = sys.stderr.isatty()
+        self._stage = None
+        self._length = 0
+
+    def show(self, row):
+        """Say what a row of an export says."""
+        words = "export %d: %s" % (row["export"], progress_words(row))
+        if self._is_terminal:
+            sys.stderr.write("\r" + words.ljust(self._length))
+            sys.stderr.flush()
+            self._length = len(words)
+        elif row["stage"] != self._stage:
+            print(words, file=sys.stderr)
+        self._stage = row["stage"]
+
+    def end(self):
+        """Leave the line."""
+        if self._length:
+            print(file=sys.stderr)
+            self._length = 0
+
+
+def progress_words(row):
+    """Return "writing the image, 42 %, 12 s left"; the state where nothing is being done."""
+    if row["stage"] is None:
+        return row["state"]
+    words = row["stage"]
+    if row["total"]:
+        words += ", %d %%" % (100 * row["done"] // row["total"])
+    if row["left_s"] is not None:
+        words += ", %s left" % span(row["left_s"])
+    return words
+
+
+def _say(found):
+    """Print what came of an export."""
+    for each in found["volumes"]:
+        digest = ", SHA-256 " + each["sha256"] if each["sha256"] else ""
+        of = "" if each["label"] == "1 of 1" else "volume %s: " % each["label"]
+        has = count(each["objects"], "object"), size(each["bytes"])
+        print("%s%s: %s, %s%s" % (of, shown(each["path"]), *has, digest))
+    for words in found["notes"]:
+        print("note: " + shown(words))
+    for words in found["reasons"]:
+        complain("left out: " + shown(words), FAILED)
+    if found["state"] in ("failed", "cancelled"):
+        complain("export %d: %s" % (found["export"], found["words"]), FAILED)
+    else:
+        print("export %d: %s" % (found["export"], found["words"] or found["state"]))
+
+
+def _exports(asked, loaded):
+    answer = Answer(do(loaded, "exports", {}))
+    if "json" in asked.options:
+        print_rows(answer)
+        return DONE
+    now = time.time()
+    rows = []
+    for row in answer:
+        words = progress_words(row) if row["state"] in ("waiting", "running") else row["words"]
+        rows.append(("%d" % row["export"], row["state"], ago(row["asked"], now), shown(row["to"]), words))
+    print("\n".join(table(("export", "state", "asked", "to", "what came of it"), rows)) if rows else "no exports")
+    return DONE
+
+
+def _number(asked):
+    text = asked.arguments[0]
+    if not text.isdigit():
+        raise UsageError("EXPORT: expected a number as `edge exports` shows it, found %s" % text)
+    return int(text)
+
+
+def _cancel(asked, loaded):
+    rows = do(loaded, "cancel-export", {"export": _number(asked)})
+    return report(asked, rows, lambda found: "export %d is being cancelled" % found["export"])
+
+
+def _retry(asked, loaded):
+    return _made(asked, do(loaded, "retry-export", {"export": _number(asked), "wait": "detach" not in asked.options}))
+
+
+_COMMANDS = {"export": _export, "exports": _exports, "cancel-export": _cancel, "retry-export": _retry}

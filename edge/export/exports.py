@@ -1,0 +1,224 @@
+"""The exports of a box: one after the other, in a thread that is there while there is something to export.
+
+Where no service runs, whoever asks makes it himself: `make` is the same for both.
+"""
+
+import logging
+import threading
+import time
+
+from edge.dicom.errors import DicomError
+from edge.export import record
+from edge.export.order import BURNER, Order
+from edge.export.progress import BURNING
+from edge.export.staging import Staging
+from edge.media.errors import MediaError
+
+_log = logging.getLogger("edge.export")
+
+
+class Exports:
+    """All exports of a spool. settings: function, the config.Config by now; tell: function of (words, level)."""
+
+    def __init__(self, spool, settings, tell=lambda words, level: None):
+        self._spool = spool
+        self._settings = settings
+        self._tell = tell
+        self._lock = threading.Condition()
+        self._records = record.Records(spool.path)
+        self._progress = {}  # {number: progress.Progress} of the one that is being made
+        self._cancelled = set()
+        self._thread = None
+        self._is_stopping = False
+
+    # Asking
+
+    def add(self, order, to, who):
+        """Take an order.Order on; return the number of its export. to: as it was asked for; who: str."""
+        with self._lock:
+            return self._records.add(order, to, who, time.time())["number"]
+
+    def rows(self):
+        """Return a copy of every record, the newest first, each with its `progress` (progress.Progress or None)."""
+        with self._lock:
+            return [self._shown(each) for each in reversed(self._records.all())]
+
+    def row(self, number):
+        """Return a copy of one record as `rows` has it, or None."""
+        with self._lock:
+            found = self._records.get(number)
+            return found and self._shown(found)
+
+    def _shown(self, row):
+        return {**row, "progress": self._progress.get(row["number"])}
+
+    def wait(self, number, before, seconds):
+        """Wait until an export has gone on from what `row` said before, or so many seconds; return its row then."""
+        end = time.monotonic() + seconds
+        with self._lock:
+            while (found := self._shown(self._records.get(number))) == before:
+                left = end - time.monotonic()
+                if left <= 0 or not self._lock.wait(left):
+                    break
+            return found
+
+    def cancel(self, number):
+        """Have an export end that waits or is being made; say whether there was one."""
+        with self._lock:
+            row = self._records.get(number)
+            if row is None or row["state"] not in record.OPEN:
+                return False
+            if row["state"] == record.WAITING:
+                self._end(row, record.CANCELLED, "cancelled before it began")
+            else:
+                self._cancelled.add(number)
+            self._lock.notify_all()
+            return True
+
+    def again(self, number, who):
+        """Take an export on once more, from its beginning; return the number of the new one, None without an old."""
+        with self._lock:
+            row = self._records.get(number)
+            if row is None or row["state"] in record.OPEN:
+                return None
+            return self._records.add(Order(**row["order"]), row["to"], who, time.time())["number"]
+
+    def give_up(self, number):
+        """Put down that whoever made an export himself left it."""
+        with self._lock:
+            row = self._records.get(number)
+            if row["state"] == record.RUNNING:
+                self._end(row, record.CANCELLED, _cancelled_words(row, Order(**row["order"])))
+
+    # The thread
+
+    def start(self):
+        """Begin to make what waits, if anything does."""
+        with self._lock:
+            if self._thread is None and not self._is_stopping and self._next() is not None:
+                self._thread = threading.Thread(target=self._run, name="export", daemon=True)
+                self._thread.start()
+
+    def stop(self, seconds=10.0):
+        """Make nothing more; what is being made is broken off, and begins again with the next start."""
+        with self._lock:
+            self._is_stopping = True
+            thread = self._thread
+            self._lock.notify_all()
+        if thread is not None:
+            thread.join(seconds)
+
+    def _next(self):
+        for each in self._records.all():
+            if each["state"] == record.WAITING:
+                return each["number"]
+        return None
+
+    def _run(self):
+        while True:
+            with self._lock:
+                number = None if self._is_stopping else self._next()
+                if number is None:
+                    self._thread = None
+                    return
+            try:
+                for _ in self.make(number):
+                    if self._is_stopping:
+                        break
+            except Exception:
+                _log.exception("export %d failed inside this box", number)
+                with self._lock:
+                    words = "FAILED, do not hand it out: it failed inside the box; see its log"
+                    self._end(self._records.get(number), record.FAILED, words)
+
+    # Making
+
+    def make(self, number):
+        """Generator of progress.Progress: make an export; when it ends, its record says what came of it.
+
+        Closed before its end, it begins again when the box does.
+        """
+        with self._lock:
+            row = self._records.get(number)
+            row.update(state=record.RUNNING, words="", began=time.time(), tries=row["tries"] + 1)
+            self._records.save(row)
+        from edge.export import make  # a box that never exports does not carry what it takes
+
+        order = Order(**row["order"])
+        try:
+            with Staging(self._spool, number) as staging:
+                made = make.run(self._spool, self._settings(), order, staging)
+                try:
+                    result = yield from self._followed(row, made)
+                finally:
+                    made.close()
+        except (MediaError, DicomError) as error:
+            words = str(error)
+            words = words if words.startswith("FAILED") else "FAILED, do not hand it out: " + words
+            self._over(row, record.FAILED, words)
+        except OSError as error:
+            words = "FAILED, do not hand it out: %s; look at the disk" % (error.strerror or error).lower()
+            self._over(row, record.FAILED, words)
+        except _Cancelled:
+            self._over(row, record.CANCELLED, _cancelled_words(row, order))
+        else:
+            tally = result.tally
+            row.update(
+                volumes=[each._asdict() for each in result.volumes], objects=tally.objects, left_out=tally.left_out,
+                octets=sum([each.octets for each in result.volumes]), reasons=tally.reasons, notes=tally.notes,
+            )  # fmt: skip
+            words = result.words
+            if tally.left_out:
+                words += "; %d of %d objects are NOT on it" % (tally.left_out, tally.left_out + tally.objects)
+            self._over(row, record.DONE, words)
+
+    def _followed(self, row, made):
+        number = row["number"]
+        while True:
+            try:
+                each = next(made)
+            except StopIteration as end:
+                return end.value
+            with self._lock:
+                self._progress[number] = each
+                is_burning = each.stage == BURNING and row["order"]["kind"] == BURNER
+                if is_burning != row.get("is_burning", False):
+                    row["is_burning"] = is_burning
+                    self._records.save(row)
+                self._lock.notify_all()
+                if number in self._cancelled:
+                    raise _Cancelled
+            yield each
+
+    def _over(self, row, state, words):
+        with self._lock:
+            self._end(row, state, words)
+        level = {record.FAILED: "error"}.get(state, "warning" if row["left_out"] else "info")
+        if state == record.FAILED:
+            _log.warning("export %d failed", row["number"])
+        self._tell("export %d %s" % (row["number"], _TOLD[state]), level)
+
+    def _end(self, row, state, words):
+        """Put down what came of an export, durably. The caller has the lock."""
+        number = row["number"]
+        self._progress.pop(number, None)
+        self._cancelled.discard(number)
+        row.update(state=state, words=words, ended=time.time(), is_burning=False)
+        try:
+            self._records.save(row)
+        except OSError as error:
+            _log.error("what came of export %d cannot be written: %s", number, error)
+        self._lock.notify_all()
+
+
+class _Cancelled(Exception):
+    """Somebody does not want the export any more."""
+
+
+_TOLD = {record.DONE: "is done", record.FAILED: "FAILED: do not hand it out", record.CANCELLED: "was cancelled"}
+
+
+def _cancelled_words(row, order):
+    if order.kind == BURNER and row.get("is_burning"):
+        return "cancelled while the disc was burnt: do not hand it out, destroy it"
+    return "cancelled; nothing of it is left"

@@ -1,0 +1,123 @@
+"""What is to be exported, and to where: read from what was asked, or refused in words."""
+
+import os
+import re
+from collections import namedtuple
+
+from edge.media import devices, layout, profile
+from edge.media.errors import MediaError
+
+DIR, ZIP, ISO, USB, BURNER = "dir", "zip", "iso", "usb", "burner"
+KINDS = (ISO, USB, BURNER, DIR, ZIP)
+TO = "iso:FILE, usb:FOLDER, burner:DEVICE, dir:FOLDER or zip:FILE"
+
+# studies: list of Study Instance UIDs; patient: a Patient ID, or None; since, until: YYYYMMDD of the Study Date, or
+# None; kind, place: of KINDS, and its path; profile: its name; medium: of layout.CAPACITIES, or None; deidentify,
+# viewer: bool; label: what the volume is called
+Order = namedtuple("Order", "studies patient since until kind place profile medium deidentify viewer label")
+
+_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_MEDIA = {"CD-R": "cd80", "DVD": "dvd", "DVD-RAM": "dvd", "Blu-ray disc": "bd"}
+
+
+def read(request, settings, is_owner):
+    """Return the Order of a request, {argument of the verb `export`: value}; MediaError says what is wrong with it.
+
+    settings: config.Config; is_owner: whether any place may be named, as by whoever may write in the state folder.
+    """
+    since, until = _date(request.get("since")), _date(request.get("until"))
+    found = [request.get("study") or (), request.get("patient"), since, until]
+    if not any(found):
+        raise MediaError("say what to export: studies by their UID, a patient by the ID, or since or until a date")
+    kind, place = _place(request["to"], settings, is_owner)
+    own = settings.media
+    name = request.get("profile") or own.profile or ("STD-GEN-USB-JPEG" if kind == USB else "STD-GEN-CD")
+    chosen = profile.named(name)
+    viewer = request.get("viewer")
+    return Order(
+        list(found[0]), *found[1:], kind, place, chosen.name, _medium(request.get("medium"), chosen, kind),
+        bool(request.get("deidentify")), own.viewer if viewer is None else viewer, _label(request.get("label")),
+    )  # fmt: skip
+
+
+def _date(text):
+    if not text:
+        return None
+    found = _DATE.fullmatch(text.strip())
+    if not found:
+        raise MediaError("a date is written as 2026-11-23, found %s" % text[:40])
+    return "".join(found.groups())
+
+
+def _label(text):
+    if not text:
+        return "DICOM"
+    label = re.sub("[^A-Z0-9_]+", "_", text.upper()).strip("_")[:16]
+    if not label:
+        raise MediaError("a volume's label consists of A-Z, 0-9 and _, up to 16 of them; found %s" % text[:40])
+    return label
+
+
+def _medium(name, chosen, kind):
+    """Return the medium that is filled: named, or the usual one of the profile; None where only the place limits."""
+    if name is not None and name not in layout.CAPACITIES:
+        raise MediaError("no medium is called %s; there are: %s" % (name[:40], ", ".join(layout.CAPACITIES)))
+    if kind not in (ISO, BURNER):
+        return None
+    usual = _MEDIA.get(chosen.media)
+    if usual is None:
+        raise MediaError("%s is for a %s, and no disc: choose another profile" % (chosen.name, chosen.media))
+    return name or usual
+
+
+def _place(text, settings, is_owner):
+    kind, colon, place = text.partition(":")
+    if kind not in KINDS or not colon:
+        raise MediaError("%s is no place to export to; expected %s" % (text[:80], TO))
+    if kind == BURNER:
+        return kind, _burner(place, settings, is_owner)
+    if kind == USB:
+        return kind, _stick(place, is_owner)
+    if not place:
+        raise MediaError("%s: needs a name behind it" % kind)
+    if is_owner:
+        if not os.path.isabs(place):
+            raise MediaError("%s is no path from the root on: the box does not know from where it leads" % place[:80])
+        path = os.path.normpath(place)
+    else:
+        if not _FILE_NAME.fullmatch(place):
+            words = "a name here consists of letters, digits and - _ . alone, without folders; found %s"
+            raise MediaError(words % place[:80])
+        folder = settings.media.export_dir or os.path.join(settings.box.state_dir, "exports")
+        os.makedirs(folder, 0o700, exist_ok=True)
+        path = os.path.join(folder, place)
+    if kind != DIR and not os.path.splitext(path)[1]:
+        path += "." + kind
+    if os.path.lexists(path) and not (kind == DIR and os.path.isdir(path) and not os.listdir(path)):
+        raise MediaError("%s is there already: remove it, or choose another name" % path)
+    return kind, path
+
+
+def _burner(place, settings, is_owner):
+    place = place or settings.media.burner
+    if not place:
+        known = devices.burners()
+        if len(known) != 1:
+            here = ", ".join([each.path for each in known])
+            raise MediaError("name the burner: %s" % (here and "there are " + here or "none is here"))
+        return known[0].path
+    if not is_owner and place != settings.media.burner and place not in [each.path for each in devices.burners()]:
+        raise MediaError("%s is no burner of this box" % place[:80])
+    return place
+
+
+def _stick(place, is_owner):
+    there = [mount.folder for stick in devices.sticks() for mount in stick.mounts]
+    if not place:
+        if len(there) != 1:
+            raise MediaError("name the folder of the stick: %s" % (", ".join(there) or "none is mounted"))
+        return there[0]
+    if not is_owner and os.path.realpath(place) not in there:
+        raise MediaError("no stick is mounted at %s" % place[:80])
+    return place

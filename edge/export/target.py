@@ -1,0 +1,114 @@
+"""Where volumes go: an image, a disc, a stick, a folder, an archive. What each can hold, and the writing of it."""
+
+import os
+import time
+from collections import namedtuple
+
+from edge.export.order import BURNER, DIR, ISO, USB, ZIP
+from edge.export.progress import BURNING
+from edge.media import devices, layout, profile
+from edge.media.errors import MediaError
+
+# path: where it lies; octets; sha256: of an image, "" for others
+Made = namedtuple("Made", "path octets sha256")
+
+COMPARED = "burnt and compared; may be handed out"
+_WORDS = {
+    BURNER: COMPARED, USB: "written and compared; may be handed out", DIR: "written and compared",
+    ISO: "written; its SHA-256 is known", ZIP: "written",
+}  # fmt: skip
+_LOOK_S = 3.0
+
+
+def words(order):
+    """Return what there is to say of an export that came to its end."""
+    return _WORDS[order.kind]
+
+
+def room(order):
+    """Return how many octets a volume can hold, None where nothing says so before."""
+    if order.kind == BURNER:
+        from edge.media import burn
+
+        disc = burn.look(order.place)
+        if not disc.is_blank:
+            raise MediaError("the disc in %s is not blank (%s): put in a blank one" % (order.place, disc.kind))
+        return min(disc.octets - layout.BURN_PADDING, layout.CAPACITIES[order.medium])
+    if order.kind == USB:
+        mount = devices.mount_of(order.place)
+        if mount is None or os.path.realpath(mount.folder) != os.path.realpath(order.place):
+            raise MediaError("no stick is mounted at %s: put it in, and name the folder it is mounted at" % order.place)
+    return layout.CAPACITIES[order.medium] if order.kind == ISO else None
+
+
+def has_udf(chosen):
+    """Say whether a disc of a profile.Profile has UDF beside ISO 9660."""
+    return chosen.file_systems != (profile.CD9660,)
+
+
+def place(order, number, of):
+    """Return where one of several volumes goes: FILE_1_3.iso."""
+    if of == 1 or order.kind != ISO:
+        return order.place
+    stem, extension = os.path.splitext(order.place)
+    return "%s_%d_%d%s" % (stem, number, of, extension)
+
+
+def write(order, chosen, leaves, staging, identifier, number, of, pace):
+    """Generator of Progress: write one volume; returns Made.
+
+    chosen: its profile.Profile; leaves: a list of Leaf; identifier: its File-set ID. Raises MediaError.
+    """
+    path = place(order, number, of)
+    if order.kind == DIR:
+        from edge.media import stick
+
+        return (yield from _told(stick.write_folder(leaves, path, staging.path), "writing and comparing", pace))
+    if order.kind == USB:
+        from edge.media import stick
+
+        return (yield from _told(stick.write(leaves, path, staging.path), "writing and comparing", pace))
+    if order.kind == ZIP:
+        from edge.media import archive
+
+        return (yield from _told(archive.write(leaves, path, time.time()), "writing", pace))
+    from edge.media import image
+
+    if order.kind == ISO:
+        written = image.write(leaves, path, identifier, has_udf(chosen))
+        return (yield from _told(written, "writing the image", pace))
+    from edge.media import burn
+
+    if number > 1:
+        yield from _next_disc(order, number, of, pace)
+    image_path = os.path.join(staging.path, "IMAGE")
+    made = yield from _told(image.write(leaves, image_path, identifier, has_udf(chosen)), "writing the image", pace)
+    try:
+        return (yield from _told(burn.write(image_path, path, made.sha256), BURNING, pace))
+    finally:
+        os.unlink(image_path)
+
+
+def _next_disc(order, number, of, pace):
+    """Wait until another blank disc is in the drive."""
+    from edge.media import burn
+
+    while True:
+        try:
+            if burn.look(order.place).is_blank:
+                return
+        except MediaError:
+            pass  # the tray is open, or the drive looks at the disc
+        yield pace.at("waiting for a blank disc, %d of %d" % (number, of), number - 1, of)
+        time.sleep(_LOOK_S)
+
+
+def _told(written, stage, pace):
+    try:
+        while True:
+            each = next(written)
+            yield pace.at(stage, each.done, each.total)
+    except StopIteration as end:
+        return Made(*end.value)
+    finally:
+        written.close()

@@ -1,0 +1,103 @@
+"""What a volume consists of, made step by step: objects under their File IDs, DICOMDIR, pages, viewer.
+
+STEPS is the list of what is made for each volume, in this order: functions of a Volume that are generators of Progress
+and add to its leaves. What seals a volume or prints its label is one more step.
+"""
+
+import os
+import time
+
+from edge.media import directory, fileset, pages, sight, viewer
+from edge.media.errors import MediaError
+from edge.media.leaf import Leaf
+from edge.media.survey import Surveyor
+
+_EVERY = 64  # objects, between two looks at the room
+
+
+class Volume:
+    """One volume while it is made.
+
+    folder: where what is made for it lies; items: function that returns an iterator over its content.Items; count: how
+    many they are; identifier: File-set ID and volume identifier; number, of: which of how many; note: function of words
+    """
+
+    def __init__(self, staging, items, count, order, profile, settings, identifier, number, of, note):
+        self.folder = os.path.join(staging.path, "VOLUME")
+        self.staging = staging
+        self.items = items
+        self.count = count
+        self.order = order
+        self.profile = profile
+        self.identifier = identifier
+        self.number, self.of = number, of
+        self.note = note
+        self.leaves = []
+        own = settings.media
+        self.about = pages.About(
+            own.institution or "", own.contact or "", "", time.strftime("%Y-%m-%d"), number, of, order.viewer
+        )
+
+    def instances(self):
+        """Yield the sight.Instance of each item."""
+        for each in self.items():
+            yield sight.Instance(each.path, each.patient, each.study, each.series)
+
+    def make(self, pace):
+        """Generator of Progress: make all of it."""
+        os.mkdir(self.folder)
+        for step in STEPS:
+            yield from step(self, pace)
+
+
+def objects(volume, pace):
+    """Name the objects, and write the directory of them."""
+    path = os.path.join(volume.folder, directory.NAME)
+    names, surveyor = fileset.Names(), Surveyor(volume.profile.extra)
+    writer = directory.Writer(path, volume.identifier, volume.profile.extra)
+    try:
+        for done, each in enumerate(volume.items(), 1):
+            found = surveyor.look(each.path)
+            file_id = names.next(found)
+            for words in writer.add(found, file_id):
+                volume.note(words)
+            volume.leaves.append(Leaf("/".join(file_id), each.path, each.size))
+            yield pace.at("writing the directory", done, volume.count)
+        writer.finish()
+    finally:
+        writer.close()
+    volume.leaves.append(Leaf(directory.NAME, path, os.path.getsize(path)))
+
+
+def web(volume, pace):
+    """Make the pages for whoever has no DICOM software."""
+    made = pages.make(volume.instances(), volume.count, volume.folder, volume.about)
+    volume.leaves += yield from _watched(volume, made, "making the pages", pace)
+
+
+def shown(volume, pace):
+    """Make the viewer, where it is wanted."""
+    if volume.order.viewer:
+        made = viewer.make(volume.instances(), volume.count, volume.folder)
+        volume.leaves += yield from _watched(volume, made, "making the viewer", pace)
+
+
+def _watched(volume, made, stage, pace):
+    while True:
+        try:
+            each = next(made)
+        except StopIteration as end:
+            return end.value
+        if each.done % _EVERY == 0:
+            volume.staging.keep()
+        yield pace.at(stage, each.done, each.total)
+
+
+STEPS = (objects, web, shown)
+
+
+def removed(volume):
+    """Raise MediaError when an object of the volume is not there any more: it was removed to make room."""
+    for each in volume.items():
+        if not os.path.exists(each.path):
+            raise MediaError("an object was removed from the box meanwhile: start the export again")

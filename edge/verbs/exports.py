@@ -1,0 +1,224 @@
+"""Verbs on exports: studies to a disc, a stick, an image, a folder or an archive; what becomes of them."""
+
+import os
+
+from edge.dicom.errors import DicomError
+from edge.verbs.verb import OPERATOR, OWNER, VIEWER, Argument, Refused, Verb
+
+_SECONDS = 0.5  # between two rows, at most
+_PATIENCE_S = 5.0  # after which a row is repeated, so that whoever follows knows that the box is there
+
+
+def export(box, request, who):
+    """Take an export on; with `wait`, yield how far it is until it is over. Return what there is to know of it."""
+    from edge.export import choose, hiding, order
+    from edge.media.errors import MediaError
+
+    exports = _exports(box)
+    try:
+        asked = order.read(request, box.config, who.skin == OWNER.skin)
+        choose.numbers(box.spool.index, asked)
+        hiding.stages_of(box.config, asked)
+        number = exports.add(asked, request["to"], str(who))
+    except (MediaError, DicomError) as error:
+        raise Refused(str(error)) from None
+    except OSError as error:
+        raise Refused("the export cannot be written down: %s" % (error.strerror or error)) from None
+    return (yield from _under_way(box, exports, number, request.get("wait", False)))
+
+
+def _under_way(box, exports, number, waits):
+    """Have an export made, yielding how far it is where that is wanted; return its row."""
+    if not box.is_running:
+        last = None
+        try:
+            for each in exports.make(number):
+                if last is None or each.stage != last.stage or _is_far(last, each):
+                    last = each
+                    yield _row(exports.row(number))
+        finally:
+            exports.give_up(number)
+        return _row(exports.row(number))
+    exports.start()
+    if waits:
+        return (yield from _followed(exports, number))
+    return _row(exports.row(number))
+
+
+def _is_far(last, each):
+    return each.total and (each.done - last.done) * 100 >= each.total
+
+
+def _followed(exports, number):
+    shown = exports.row(number)
+    while shown["state"] in ("waiting", "running"):
+        yield _row(shown)
+        shown = exports.wait(number, shown, _SECONDS if shown["progress"] else _PATIENCE_S)
+    return _row(shown)
+
+
+def _exports(box):
+    """Return the exports.Exports of a box, of this process where no service runs."""
+    if box.exports is None:
+        from edge.export.exports import Exports
+
+        try:
+            box.exports = Exports(box.spool, lambda: box.config)
+        except (OSError, DicomError) as error:
+            raise Refused("the exports cannot be read: %s" % error) from None
+    return box.exports
+
+
+def listing(box, request, who):
+    """Yield a row for each export, the newest first."""
+    exports = _exports(box)
+    number = request.get("export")
+    rows = exports.rows() if number is None else [_known(exports, number)]
+    for each in rows:
+        yield _row(each)
+    return {}
+
+
+def follow(box, request, who):
+    """Yield how far an export is until it is over; return what came of it."""
+    exports = _exports(box)
+    number = _known(exports, request["export"])["number"]
+    if not box.is_running:
+        return _row(exports.row(number))
+    return (yield from _followed(exports, number))
+
+
+def cancel(box, request, who):
+    """Have an export end; what it has made so far is removed."""
+    exports = _exports(box)
+    number = _known(exports, request["export"])["number"]
+    if not exports.cancel(number):
+        raise Refused("export %d is over: %s" % (number, exports.row(number)["words"]))
+    return {"export": number}
+    yield  # a verb without rows is a generator all the same
+
+
+def retry(box, request, who):
+    """Make an export once more, on another disc where it goes to one."""
+    exports = _exports(box)
+    old = _known(exports, request["export"])
+    path = old["order"]["place"]
+    if old["order"]["kind"] in ("iso", "zip") and os.path.lexists(path):
+        raise Refused("%s is there already: remove it first" % path)
+    number = exports.again(old["number"], str(who))
+    if number is None:
+        raise Refused("export %d is not over yet" % old["number"])
+    return (yield from _under_way(box, exports, number, request.get("wait", False)))
+
+
+def _known(exports, number):
+    found = exports.row(number)
+    if found is None:
+        raise Refused("there is no export %d; `exports` lists them" % number)
+    return found
+
+
+def _row(row):
+    progress = row["progress"]
+    return {
+        "export": row["number"],
+        "state": row["state"],
+        "words": row["words"],
+        "to": row["to"],
+        "profile": row["order"]["profile"],
+        "deidentified": row["order"]["deidentify"],
+        "viewer": row["order"]["viewer"],
+        "who": row["who"],
+        "asked": row["asked"],
+        "began": row["began"],
+        "ended": row["ended"],
+        "stage": progress.stage if progress else None,
+        "done": progress.done if progress else None,
+        "total": progress.total if progress else None,
+        "left_s": progress.left_s if progress and progress.left_s is None else progress and int(progress.left_s),
+        "objects": row["objects"],
+        "bytes": row["octets"],
+        "left_out": row["left_out"],
+        "reasons": row["reasons"],
+        "notes": row["notes"],
+        "volumes": [
+            {"path": each["path"], "bytes": each["octets"], "sha256": each["sha256"], "objects": each["objects"],
+             "label": each["label"]}
+            for each in row["volumes"]
+        ],
+    }  # fmt: skip
+
+
+_SHAPE = {
+    "export": "number",
+    "state": "text",
+    "words": "text",
+    "to": "text",
+    "profile": "text",
+    "deidentified": "truth",
+    "viewer": "truth",
+    "who": "text",
+    "asked": "time",
+    "began": "time?",
+    "ended": "time?",
+    "stage": "text?",
+    "done": "number?",
+    "total": "number?",
+    "left_s": "number?",
+    "objects": "number",
+    "bytes": "number",
+    "left_out": "number",
+    "reasons": ["text"],
+    "notes": ["text"],
+    "volumes": [{"path": "text", "bytes": "number", "sha256": "text", "objects": "number", "label": "text"}],
+}
+_NUMBER = Argument("export", "number", "The export, by its number.", True)
+_WAIT = Argument("wait", "truth", "Whether to answer only when it is over, with how far it is until then.")
+
+VERBS = (
+    Verb(
+        "export",
+        "write studies to a disc, a stick, an image, a folder or an archive",
+        export,
+        OPERATOR,
+        (
+            Argument("to", "text", "iso:FILE, usb:FOLDER, burner:DEVICE, dir:FOLDER or zip:FILE.", True),
+            Argument("study", "list", "Studies, by their Study Instance UIDs."),
+            Argument("patient", "text", "All studies of this Patient ID."),
+            Argument("since", "text", "Studies from this date on, as 2026-11-23."),
+            Argument("until", "text", "Studies up to this date."),
+            Argument("profile", "text", "The application profile, such as STD-GEN-CD."),
+            Argument("medium", "text", "What an image is to fit on: cd74, cd80, dvd, dvd-dl, bd, bd-dl."),
+            Argument("deidentify", "truth", "Whether the objects go de-identified, as [[deidentify]] says."),
+            Argument("viewer", "truth", "Whether a viewer goes with them; without, as [media] says."),
+            Argument("label", "text", "What the volume is called: 16 of A-Z, 0-9 and _; no patient's name."),
+            _WAIT,
+        ),
+        _SHAPE,
+        _SHAPE,
+        changes=True,
+        slow=True,
+    ),
+    Verb(
+        "exports",
+        "list exports, the newest first, and how far they are",
+        listing,
+        VIEWER,
+        (Argument("export", "number", "This one alone."),),
+        _SHAPE,
+        {},
+    ),
+    Verb("follow-export", "follow an export until it is over", follow, VIEWER, (_NUMBER,), _SHAPE, _SHAPE, slow=True),
+    Verb("cancel-export", "cancel an export", cancel, OPERATOR, (_NUMBER,), None, {"export": "number"}, changes=True),
+    Verb(
+        "retry-export",
+        "make an export once more, on another disc",
+        retry,
+        OPERATOR,
+        (_NUMBER, _WAIT),
+        _SHAPE,
+        _SHAPE,
+        changes=True,
+        slow=True,
+    ),
+)

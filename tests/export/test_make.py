@@ -1,0 +1,254 @@
+"""Exports made from a spool: what lies on the volume, and what is refused, left out, or given up."""
+
+import os
+import subprocess
+import zipfile
+
+import pydicom
+import pytest
+
+from edge.box import load, media_keys
+from edge.demo import phantom
+from edge.dicom import syntax
+from edge.export import make, order
+from edge.export.staging import Staging
+from edge.media import examine, profile
+from edge.media.errors import MediaError
+from edge.spool.intake import Source
+from tests.media import sets
+from tests.spool.data import SMALL, open_spool
+
+SOURCE = Source("", "", "a test")
+SMALLEST = 64  # columns of a phantom
+
+
+def give(spool, folder, made):
+    path = phantom.save(made, str(folder))
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return spool.adopt(fd, [], SOURCE)
+    finally:
+        os.close(fd)
+
+
+@pytest.fixture(scope="module")
+def spool(tmp_path_factory):
+    """CT in implicit VR, MR and US of one patient, CR of another."""
+    folder = tmp_path_factory.mktemp("box")
+    made = open_spool(folder / "state")
+    for modality, seed, known in (
+        ("CT", 3, syntax.IMPLICIT_LITTLE), ("MR", 3, syntax.EXPLICIT_LITTLE), ("CR", 4, syntax.EXPLICIT_LITTLE),
+    ):  # fmt: skip
+        head = phantom.study(modality, seed)
+        for number in (1, 2):
+            give(made, folder, phantom.MAKERS[modality](head, number=number, of=2, syntax=known, size=SMALLEST))
+    yield made
+    made.close()
+
+
+def settings_of(spool, more=""):
+    text = f'[box]\nstate_dir = "{spool.path}"\n[media]\ninstitution = "City Hospital"\n' + more
+    return load.parse(text, os.path.join(spool.path, "edge.toml")).config
+
+
+def asked(spool, to, settings=None, is_owner=True, **request):
+    if not {"study", "patient", "since", "until"} & set(request):
+        request["patient"] = "DEMO-00003"
+    return order.read({"to": to, **request}, settings or settings_of(spool), is_owner)
+
+
+def export(spool, to, settings=None, **request):
+    """The Result of an export, and the stages that it went through."""
+    settings = settings or settings_of(spool)
+    stages = []
+    with Staging(spool, 1) as staging:
+        made = make.run(spool, settings, asked(spool, to, settings, **request), staging)
+        while True:
+            try:
+                progress = next(made)
+            except StopIteration as end:
+                result = end.value
+                break
+            assert 0 <= progress.done <= progress.total
+            if progress.stage not in stages:
+                stages.append(progress.stage)
+    assert not os.path.exists(os.path.join(spool.path, "export", "1")), "staging is left"
+    return result, stages
+
+
+def refusal(spool, to, **request):
+    with pytest.raises(MediaError) as caught:
+        export(spool, to, **request)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def folder(spool, tmp_path_factory):
+    """(the folder of an export, its Result)."""
+    path = tmp_path_factory.mktemp("out") / "set"
+    result, _ = export(spool, f"dir:{path}")
+    return path, result
+
+
+def test_a_folder_holds_a_patients_studies_and_nobody_elses(spool, folder):
+    path, result = folder
+    found = sets.loaded(path / "DICOMDIR")
+    assert {each.PatientID for each in found} == {"DEMO-00003"}
+    assert sorted(each.Modality for each in found) == ["CT", "CT", "MR", "MR"]
+    assert (result.tally.objects, result.tally.left_out) == (4, 0)
+    for each in found:
+        pydicom.dcmread(each.path).PixelData
+
+
+def test_its_directory_satisfies_foreign_checkers_and_ours(folder):
+    path, _ = folder
+    assert not [line for line in sets.validated(path / "DICOMDIR") if line.startswith("Error")]
+    sets.dumped(path / "DICOMDIR")
+    assert list(examine.examine(str(path), profile.named("STD-GEN-CD"))) == []
+
+
+def test_what_the_profile_does_not_take_is_transcoded_and_the_pixels_stay(spool, folder, tmp_path):
+    path, result = folder
+    assert result.tally.changed == 2 and "becomes Explicit VR Little Endian" in result.tally.notes[0]
+    mine = {each.SOPInstanceUID: pydicom.dcmread(each.path) for each in sets.loaded(path / "DICOMDIR")}
+    assert {each.file_meta.TransferSyntaxUID for each in mine.values()} == {syntax.EXPLICIT_LITTLE}
+    head = phantom.study("CT", 3)
+    was = phantom.ct(head, number=1, of=2, syntax=syntax.IMPLICIT_LITTLE, size=SMALLEST)
+    assert mine[was.sop_instance].PixelData == was.data_set[was.pixels]
+
+
+def test_pages_and_a_viewer_go_with_it_and_nothing_that_runs_by_itself(folder):
+    path, _ = folder
+    assert (path / "README.TXT").is_file() and (path / "INDEX.HTM").is_file()
+    assert (path / "VIEWER" / "VIEWER.HTM").is_file() and (path / "IHE_PDI").is_dir()
+    assert "City Hospital" in (path / "INDEX.HTM").read_text(encoding="utf-8")
+    assert "AUTORUN.INF" not in os.listdir(path)
+
+
+def test_an_image_is_called_by_its_label_and_reads_as_what_was_written(spool, tmp_path):
+    result, stages = export(spool, f"iso:{tmp_path}/disc", label="Ward 7", viewer=False)
+    path = tmp_path / "disc.iso"
+    told = subprocess.run(["isoinfo", "-d", "-i", path], capture_output=True, text=True, check=True).stdout
+    assert "Volume id: WARD_7\n" in told
+    digest = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout.split()[0]
+    assert result.volumes == [make.Done(str(path), path.stat().st_size, digest, 4, "1 of 1")]
+    subprocess.run(["7z", "x", "-y", f"-o{tmp_path}/read", path], capture_output=True, check=True)
+    assert list(examine.examine(str(tmp_path / "read"), profile.named("STD-GEN-CD"))) == []
+    assert not (tmp_path / "read" / "VIEWER").exists() and "making the viewer" not in stages
+
+
+def test_an_archive_is_opened_by_others(spool, tmp_path):
+    export(spool, f"zip:{tmp_path}/out.zip", viewer=False)
+    with zipfile.ZipFile(tmp_path / "out.zip") as opened:
+        assert opened.testzip() is None and "DICOMDIR" in opened.namelist()
+
+
+def test_what_exceeds_a_disc_is_shared_out_and_each_reads_alone(spool, tmp_path, monkeypatch):
+    monkeypatch.setitem(make.layout.CAPACITIES, "cd74", (3 << 20) + (260 << 10))
+    monkeypatch.setattr(make, "_FIXED", 3 << 20)
+    result, _ = export(spool, f"iso:{tmp_path}/disc.iso", medium="cd74", viewer=False, patient=None, since="2000-01-01")
+    assert len(result.volumes) > 1 and sum(each.objects for each in result.volumes) == 6
+    for number, each in enumerate(result.volumes, 1):
+        assert each.path == f"{tmp_path}/disc_{number}_{len(result.volumes)}.iso"
+        subprocess.run(["7z", "x", "-y", f"-o{tmp_path}/{number}", each.path], capture_output=True, check=True)
+        found = sets.loaded(tmp_path / f"{number}" / "DICOMDIR")
+        assert len(list(found)) == each.objects and found.ID == f"DICOM_{number}_{len(result.volumes)}"
+
+
+def test_a_burnt_disc_is_compared(spool, tmp_path):
+    disc = tmp_path / "disc"
+    disc.touch()
+    result, stages = export(spool, f"burner:stdio:{disc}", viewer=False)
+    assert result.words == "burnt and compared; may be handed out" and stages[-1] == "burning and comparing"
+    assert "is not blank" in refusal(spool, f"burner:stdio:{disc}")
+
+
+def test_a_de_identified_export_names_nobody(spool, tmp_path):
+    key = tmp_path / "key"
+    key.write_bytes(b"0123456789abcdef" * 2)
+    key.chmod(0o600)
+    more = '[[destination]]\nname = "a"\nae_title = "A"\nhost = "127.0.0.1"\n[[deidentify]]\nfor = ["a"]\n'
+    settings = settings_of(spool, more + f'key_file = "{key}"\n')
+    path = tmp_path / "out"
+    export(spool, f"dir:{path}", settings, deidentify=True)
+    for each in path.rglob("*"):
+        if each.is_file():
+            assert b"DEMO^" not in (content := each.read_bytes()) and b"DEMO-00003" not in content, each.name
+    assert list(examine.examine(str(path), profile.named("STD-GEN-CD"))) == []
+
+
+def test_a_study_that_is_not_here_is_named(spool, tmp_path):
+    assert "no study 1.2.3 is here" in refusal(spool, f"dir:{tmp_path}/x", study=["1.2.3", _uid("CT", 3)])
+    assert "no study here is" in refusal(spool, f"dir:{tmp_path}/x", patient="DEMO-0000*")
+
+
+def _uid(modality, seed):
+    return phantom.study(modality, seed).uid
+
+
+@pytest.mark.parametrize(
+    "to, is_owner, words",
+    [
+        ("floppy:x", True, "is no place to export to"),
+        ("dir:x", True, "no path from the root on"),
+        ("dir:/etc", True, "is there already"),
+        ("dir:../x", False, "letters, digits"),
+        ("iso:/tmp/x", False, "letters, digits"),
+        ("zip:.hidden", False, "letters, digits"),
+        ("burner:stdio:/tmp/x", False, "is no burner of this box"),
+        ("usb:/tmp", False, "no stick is mounted"),
+    ],
+)
+def test_a_place_that_may_not_be_written_is_refused(spool, to, is_owner, words):
+    with pytest.raises(MediaError, match=words):
+        asked(spool, to, is_owner=is_owner)
+
+
+def test_the_console_writes_into_the_folder_for_exports_alone(spool):
+    found = asked(spool, "iso:disc", is_owner=False)
+    assert found.place == os.path.join(spool.path, "exports", "disc.iso")
+
+
+def test_nothing_is_written_over(spool, tmp_path):
+    (tmp_path / "disc.iso").write_bytes(b"mine")
+    assert "is there already" in refusal(spool, f"iso:{tmp_path}/disc.iso")
+    assert (tmp_path / "disc.iso").read_bytes() == b"mine"
+
+
+def test_an_export_that_the_spool_has_no_room_for_is_refused_before_it_takes_any(spool, tmp_path):
+    spool.renew(SMALL._replace(reserve_bytes=1 << 60))
+    try:
+        assert "can spare 0 MB" in refusal(spool, f"dir:{tmp_path}/x")
+    finally:
+        spool.renew(SMALL)
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_export_that_is_cancelled_leaves_nothing(spool, tmp_path):
+    settings = settings_of(spool)
+    with Staging(spool, 1) as staging:
+        made = make.run(spool, settings, asked(spool, f"dir:{tmp_path}/x", settings), staging)
+        for progress in made:
+            if progress.stage == "writing and comparing":
+                break
+        made.close()
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_object_whose_file_has_rotted_is_left_out_and_said(tmp_path):
+    spool = open_spool(tmp_path / "state")
+    head = phantom.study("CR", 3)
+    for number in (1, 2):
+        give(spool, tmp_path, phantom.cr(head, number=number, of=2, size=SMALLEST))
+    rotten = spool.index.get(1)
+    with open(spool.path_of(rotten), "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\xa5")
+    result, _ = export(spool, f"dir:{tmp_path}/out", viewer=False)
+    assert (result.tally.objects, result.tally.left_out) == (1, 1)
+    assert "object 1: its file is not what was received" in result.tally.reasons[0]
+    spool.close()
+
+
+def test_the_configuration_knows_the_profiles_that_there_are():
+    assert media_keys.PROFILES == tuple(each.name for each in profile.PROFILES)
