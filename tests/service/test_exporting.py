@@ -1,0 +1,82 @@
+"""Exports of the running box: followed from the command line, cut short by a kill, made again, cancelled."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from edge.demo import phantom
+from edge.media import examine, profile
+from tests.support import process
+from tests.support.service import Service, destination
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    files = folder / "files"
+    files.mkdir()
+    head = phantom.study("US", 3)
+    for number in range(1, 5):
+        phantom.save(phantom.us(head, number=number, of=4, frames=8), files)
+    other = phantom.study("CT", 4)
+    phantom.save(phantom.ct(other, size=64), files)
+    away = [destination("away", process.free_port(), retry_first_s=600)]
+    with Service(folder, away, media={"institution": "City Hospital"}) as made:
+        made.edge("send", "away", files)
+        yield made
+
+
+def row(box, number):
+    return box.ask("exports", export=number)[0][0]
+
+
+def over(box, number):
+    """Wait until an export is over, and return its row."""
+    process.wait_until(lambda: row(box, number)["state"] not in ("waiting", "running"), 60, "the end of the export")
+    return row(box, number)
+
+
+def test_an_export_is_followed_to_its_end(box, tmp_path):
+    done = box.edge("export", "--patient", "DEMO-00004", "--to", f"dir:{tmp_path}/set")
+    assert "1 object" in done.stdout and "written and compared" in done.stdout
+    assert "reading the objects" in done.stderr and "making the viewer" in done.stderr
+    assert list(examine.examine(str(tmp_path / "set"), profile.named("STD-GEN-CD"))) == []
+
+
+def test_what_cannot_be_exported_is_said_at_once_and_leaves_no_record(box, tmp_path):
+    before = len(box.ask("exports")[0])
+    done = box.edge("export", "--patient", "nobody", "--to", f"iso:{tmp_path}/x.iso", check=False)
+    assert done.returncode == 1 and "no study here is what was asked for" in done.stderr
+    assert len(box.ask("exports")[0]) == before
+
+
+def test_an_export_that_a_kill_cuts_short_is_made_again(box, tmp_path):
+    _, told = box.ask("export", to=f"iso:{tmp_path}/disc.iso", patient="DEMO-00003")
+    number = told["export"]
+    process.wait_until(lambda: row(box, number)["stage"] == "making the viewer", 60, "the viewer")
+    box.kill()
+    left = os.listdir(box.state_dir / "export")
+    assert f"{number}" in left and not (tmp_path / "disc.iso").exists()
+    box.restart()
+    found = over(box, number)
+    assert found["state"] == "done" and found["objects"] == 4
+    digest = subprocess.run(["sha256sum", tmp_path / "disc.iso"], capture_output=True, text=True, check=True).stdout
+    assert digest.split()[0] == found["volumes"][0]["sha256"]
+    assert f"{number}" not in os.listdir(box.state_dir / "export"), "staging is left"
+    assert [name for name in os.listdir(tmp_path) if name != "disc.iso"] == []
+
+
+def test_an_export_is_cancelled_and_made_again_on_demand(box, tmp_path):
+    _, told = box.ask("export", to=f"dir:{tmp_path}/set", patient="DEMO-00003")
+    process.wait_until(lambda: row(box, told["export"])["stage"] is not None, 60, "its first stage")
+    box.edge("cancel-export", told["export"])
+    assert over(box, told["export"])["state"] == "cancelled" and os.listdir(tmp_path) == []
+    again = json.loads(box.edge("retry-export", told["export"], "--json").stdout)
+    assert (again["state"], again["objects"]) == ("done", 4) and again["export"] != told["export"]
+
+
+def test_the_log_and_the_events_name_no_patient(box):
+    told = box.log() + json.dumps(box.ask("events")[0])
+    assert "DEMO" not in told.upper().replace("EDGE DEMO", "")
