@@ -13,6 +13,8 @@ from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
 
 FROM_MEDIA = Source("", "", "from media")
 MOUNTS = ("/media", "/mnt", "/run/media")  # where whoever is not at the command line may look
+FAT = ("vfat", "msdos")  # of a stick that any reader of media takes
+_DISCS = ("iso9660", "udf")
 _FINDINGS = 10000  # more say nothing that these do not
 
 
@@ -57,6 +59,29 @@ def _row(box, each, tally):
     tally["held" if held else "taken" if each.stored.verdict == NEW else "known"] += 1
     row.update(object=stored.id, verdict=each.stored.verdict, state="held" if held else "queued", error=stored.why)
     return row
+
+
+def places(box, request, who):
+    """Yield a row for each burner, stick and disc that is here."""
+    from edge.media import devices
+
+    import shutil
+
+    for each in devices.burners():
+        yield {"kind": "burner", "path": each.path, "name": each.name, "free": None, "has_set": False}
+    for each in devices.mounts():
+        if any([each.folder.startswith(mount + "/") for mount in MOUNTS]):
+            kind = "disc" if each.kind in _DISCS else "stick" if each.kind in FAT else "folder"
+            try:
+                free = None if each.is_read_only else shutil.disk_usage(each.folder).free
+                has_set = "DICOMDIR" in [name.upper() for name in os.listdir(each.folder)]
+            except OSError:
+                continue  # it went just now
+            if kind == "folder" and not has_set:
+                continue  # a disk of the machine's own
+            name = os.path.basename(each.folder)
+            yield {"kind": kind, "path": each.folder, "name": name, "free": free, "has_set": has_set}
+    return {}
 
 
 def check_media(box, request, who):
@@ -120,6 +145,15 @@ VERBS = (
         {"taken": "number", "known": "number", "held": "number", "left_out": "number", "passed_over": "number"},
         changes=True,
         slow=True,
+    ),
+    Verb(
+        "media",
+        "list burners, sticks and discs that are here",
+        places,
+        VIEWER,
+        (),
+        {"kind": "text", "path": "text", "name": "text", "free": "number?", "has_set": "truth"},
+        {},
     ),
     Verb(
         "check-media",

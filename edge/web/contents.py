@@ -11,6 +11,7 @@ MODULES = (
     "home",
     "studies",
     "viewer",
+    "media",
     "queue",
     "associations",
     "destinations",

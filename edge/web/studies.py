@@ -1,7 +1,7 @@
 """What came in: studies to be searched, and a study with its series, its images in small, and where each went."""
 
 from edge.verbs.verb import Misused
-from edge.web import page, words
+from edge.web import media, page, words
 from edge.web.markup import el, join
 
 _SHOWN = 48  # images of a page
@@ -104,6 +104,7 @@ def shown(ask, request):
             take_away("Download as ZIP", "study-%d.zip" % key, study_key=key),
         ),
         send_form(ask, request, study_key=key),
+        media.form(ask, request, key, told["study"]),
         page.card("Series", _series(key, told["all_series"], series)),
         page.card(
             "Objects of one series" if series else "Objects",

@@ -68,8 +68,8 @@ ORDER = {
     "verbs": "verb box machine status jobs ways watching objects media exports studies alerts logs trial settings"
     " carrying access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
-    " alerts logs studies viewer entry people audit contents forms workers server encryption guard live openapi api"
-    " app door",
+    " alerts logs media studies viewer entry people audit contents forms workers server encryption guard live openapi"
+    " api app door",
     "terminal": "plain effects line ymodem page session talk shapes state waiting applying tables adjusting peers"
     " moving importing anything entry menu",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",

@@ -1,0 +1,193 @@
+"""Discs, sticks and folders: exports with how far they are and what came of them, and what can be taken in."""
+
+from edge.verbs.verb import Misused
+from edge.web import page, said, words
+from edge.web.markup import Markup, el, join
+
+_SHOWN = 50
+_KINDS = {"waiting": "off", "running": "busy", "done": "ok", "failed": "bad", "cancelled": "off"}
+_BADLY = 20  # of the files that were not taken in, so many are named
+
+
+def render(ask, request):
+    """Return the page."""
+    return join(
+        page.presses(request, "/media/cancel", "/media/retry", "/media/import"),
+        el("div", live(ask, {})["exports"], data_live="media"),
+        _here(ask),
+        page.card(
+            "Export a study",
+            el("p", "Choose it among ", page.link("the studies", "/studies"), "; its page has what it takes."),
+            class_="for-operator",
+        ),
+    )
+
+
+def live(ask, args):
+    """Return what changes on the page."""
+    now = ask("status")[1]["now"]
+    rows = []
+    for each in ask("exports")[0][:_SHOWN]:
+        rows.append(
+            (
+                each["export"],
+                join(each["to"], el("p", _about(each), class_="soft")),
+                words.when(each["asked"], now),
+                _state(each),
+                _do(each),
+            )
+        )
+    heads = ("Export", "To", "Asked", "What came of it", "")
+    none = "Nothing was exported yet."
+    return {"exports": page.card("Exports", page.table("Exports, the newest first", heads, rows, none), id="exports")}
+
+
+def _about(each):
+    ways = [each["profile"], each["deidentified"] and "de-identified", not each["viewer"] and "without viewer"]
+    return ", ".join([way for way in ways if way])
+
+
+def _state(each):
+    if each["stage"] is not None:
+        left = "" if each["left_s"] is None else ", %s left" % words.span(each["left_s"])
+        return page.progress(each["stage"] + left, each["done"], each["total"])
+    is_short = each["state"] == "done" and each["left_out"]
+    state = page.state("warn" if is_short else _KINDS[each["state"]], each["words"] or each["state"])
+    more = [*each["reasons"], *each["notes"]]
+    listed = more and page.sure("What to know", el("ul", [el("li", said.words(one)) for one in more]),
+                                about="export %d" % each["export"])  # fmt: skip
+    made = [el("p", _made(one), class_="soft") for one in each["volumes"]]
+    return join(state, made, listed or None)
+
+
+def _made(one):
+    label = "" if one["label"] == "1 of 1" else one["label"] + ": "
+    return "%s%s, %s, %s" % (label, one["path"], words.count(one["objects"], "object"), words.octets(one["bytes"]))
+
+
+def _do(each):
+    about = "export %d" % each["export"]
+    if each["state"] in ("waiting", "running"):
+        return page.press("Cancel", "/media/cancel", about=about, export=each["export"])
+    if each["state"] in ("failed", "cancelled"):
+        again = "Try another disc" if each["to"].startswith("burner:") else "Try again"
+        return page.press(again, "/media/retry", about=about, export=each["export"])
+    return None
+
+
+def _here(ask):
+    """Return what media are here, with the taking in of those that have something on them."""
+    rows = []
+    for each in ask("media")[0]:
+        take = None
+        if each["kind"] != "burner":
+            label = "Take in its objects" if each["has_set"] else "Look for objects"
+            take = page.press(label, "/media/import", about=each["name"], medium=each["path"])
+        free = "–" if each["free"] is None else words.octets(each["free"])
+        what = page.state("ok", "a DICOM file-set") if each["has_set"] else "–"
+        rows.append((each["name"] or each["path"], each["kind"], each["path"], what, free, take))
+    heads = ("Name", "Kind", "Where", "What is on it", "Free", "")
+    none = "No stick or disc is mounted, and no burner is here. Put one in, and load this page again."
+    return page.card("Burners, sticks and discs", page.table("Media that are here", heads, rows, none))
+
+
+def form(ask, request, key, study):
+    """Return what exports a study; folded away."""
+    places = [("iso", "an image of a disc (ISO)"), ("zip", "a ZIP archive"), ("dir", "a folder on the box")]
+    for each in ask("media")[0]:
+        if each["kind"] == "burner":
+            places.insert(0, ("burner:" + each["path"], "the burner %s" % (each["name"] or each["path"])))
+        elif each["kind"] == "stick":
+            places.insert(0, ("usb:" + each["path"], "the stick %s" % each["name"]))
+    hidden = [
+        el("input", type="hidden", name=name, value=value) for name, value in (("study", study), ("study_key", key))
+    ]
+    inside = page.form(
+        request,
+        "/study/export",
+        hidden,
+        page.choose("To", "place", places, of=" of an export"),
+        page.field("Name of the file or folder", "name", "study-%d" % key, "For an image, an archive or a folder."),
+        page.choose("With a viewer", "viewer", [("", "as the settings say"), ("yes", "yes"), ("no", "no")]),
+        page.choose("De-identified", "deidentify", [("", "no"), ("yes", "yes")]),
+        page.button("Export"),
+    )
+    return el("section", page.sure("Export to a disc, a stick or a file", inside), class_="card for-operator")
+
+
+def _asked(form):
+    """Return the arguments of the verb `export` for a form."""
+    place = form.get("place", "")
+    if not form.get("study") or not place:
+        raise Misused("say which study, and where to")
+    to = place if ":" in place else "%s:%s" % (place, form.get("name", "").strip())
+    found = {"study": [form["study"]], "to": to, "deidentify": form.get("deidentify") == "yes"}
+    if form.get("viewer"):
+        found["viewer"] = form["viewer"] == "yes"
+    return found
+
+
+def _back(form, done):
+    if done is None and form.get("study_key"):
+        return page.at("/study", key=form["study_key"])
+    return "/media"
+
+
+def render_import(ask, request):
+    """Yield the page of what is taken in, and what of it was not."""
+    path = page.given(request.form).get("medium", "")
+    yield el("p", page.link("All media", "/media"))
+    yield join(Markup('<section class="card">'), el("h2", path), Markup('<ul aria-live="polite">'))
+    rows, badly, end = ask.each("import", path=path), 0, None
+    while True:
+        try:
+            each = next(rows)
+        except StopIteration as over:
+            end = over.value
+            break
+        if each["error"] is not None:
+            badly += 1
+            if badly <= _BADLY:
+                yield el("li", page.state("warn", each["path"]), " ", said.words(each["error"]))
+        elif each["done"] % 100 == 0:
+            yield el("li", "%d of %d files" % (each["done"], each["total"]))
+    yield Markup("</ul>")
+    told = [words.count(end["taken"], "object") + " taken in"]
+    told += ["%d %s" % (end[name], text) for name, text in _ALSO if end[name]]
+    fine = not end["left_out"] and not end["held"]
+    yield el("p", page.state("ok" if fine else "warn", ", ".join(told)), class_="verdict")
+    yield Markup("</section>")
+
+
+_ALSO = (
+    ("known", "here before"),
+    ("held", "held"),
+    ("left_out", "left out"),
+    ("passed_over", "other files passed over"),
+)
+
+NEEDS = ("export", "exports", "cancel-export", "retry-export", "import", "media")
+PAGES = (
+    page.Page("/media", "Media", "viewer", render, page.WORK),
+    page.Page("/media/import", "Taken in from media", "operator", render_import, streams=True, posted=True),
+)
+ACTIONS = (
+    page.Action(
+        "/study/export", "export", _asked, lambda form, done: "Export %d has begun." % done["export"], _back
+    ),
+    page.Action(
+        "/media/cancel",
+        "cancel-export",
+        page.asked(numbers=("export",)),
+        lambda form, done: "Export %d is being cancelled." % done["export"],
+        lambda form, done: "/media",
+    ),
+    page.Action(
+        "/media/retry",
+        "retry-export",
+        page.asked(numbers=("export",)),
+        lambda form, done: "It is tried again as export %d." % done["export"],
+        lambda form, done: "/media",
+    ),
+)
+LIVE = (page.Live("media", "viewer", live),)

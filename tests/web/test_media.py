@@ -1,0 +1,80 @@
+"""The page of media: an export from a study's page, live, cancelled, tried again; a foreign set taken in."""
+
+import pytest
+
+from edge.demo import phantom
+from tests.support import process
+from tests.support.console import Console
+from tests.support.service import destination
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("media")
+    files = folder / "files"
+    files.mkdir()
+    head = phantom.study("CT", 3)
+    for number in (1, 2):
+        phantom.save(phantom.ct(head, number=number, of=2, size=64), files)
+    with Console(folder, destinations=[destination("away", process.free_port(), retry_first_s=600)]) as made:
+        made.claim()
+        made.box.edge("send", "away", files)
+        yield made
+
+
+def study(console):
+    return console.box.ask("studies")[0][0]
+
+
+def form_of(found, place, name):
+    return {"study": found["study"], "study_key": found["study_key"], "place": place, "name": name}
+
+
+def over(console):
+    """Wait until no export is under way; return the rows of all."""
+    rows = []
+
+    def is_over():
+        rows[:] = console.box.ask("exports")[0]
+        return all(each["state"] not in ("waiting", "running") for each in rows)
+
+    process.wait_until(is_over, 30, "the end of the export")
+    return rows
+
+
+def test_a_study_is_exported_from_its_page_and_the_page_of_media_says_what_came_of_it(console):
+    found = study(console)
+    page = console.get(f"/study?key={found['study_key']}").text
+    assert "Export to a disc, a stick or a file" in page and found["study"] in page
+    answer = console.post("/study/export", form_of(found, "iso", "one"), csrf="/media")
+    assert answer.status == 303
+    rows = over(console)
+    assert (rows[0]["state"], rows[0]["objects"]) == ("done", 2)
+    path = console.box.state_dir / "exports" / "one.iso"
+    assert path.is_file() and rows[0]["volumes"][0]["path"] == str(path)
+    shown = console.get("/media").text
+    assert "written; its SHA-256 is known" in shown and "iso:one" in shown
+
+
+def test_a_place_outside_of_the_folder_for_exports_is_refused(console):
+    found = study(console)
+    before = len(over(console))
+    for name in ("../out", "/tmp/out", ""):
+        console.post("/study/export", form_of(found, "dir", name), csrf="/media")
+    assert len(over(console)) == before
+    assert console.post("/study/export", form_of(found, "dir", "../out"), csrf="/media").status == 303
+    assert "without folders" in console.get("/media").text
+
+
+def test_a_failed_export_is_tried_again_by_a_press(console):
+    told = console.box.ask("export", to="burner:stdio:/dev/null", patient="DEMO-00003")[1]
+    rows = over(console)
+    assert rows[0]["state"] == "failed" and "do not hand it out" in rows[0]["words"]
+    assert "Try another disc" in console.get("/media").text
+    assert console.post("/media/retry", {"export": told["export"]}, csrf="/media").status == 303
+    assert over(console)[0]["export"] > told["export"]
+
+
+def test_no_folder_but_a_medium_is_taken_in(console):
+    answer = console.post("/media/import", {"medium": "/etc"}, csrf="/media")
+    assert "is no medium" in answer.text
