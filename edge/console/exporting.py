@@ -29,7 +29,7 @@ def _export(asked, loaded):
     request["deidentify"] = options.get("deidentify")
     request["viewer"] = True if "viewer" in options else False if "no-viewer" in options else None
     os.makedirs(loaded.config.box.state_dir, mode=0o700, exist_ok=True)
-    return _made(asked, do(loaded, "export", {**request, "wait": "detach" not in options}))
+    return _made(asked, loaded, "export", request)
 
 
 def _absolute(to):
@@ -37,9 +37,16 @@ def _absolute(to):
     return "%s:%s" % (kind, os.path.abspath(place)) if kind in _PATHS and place else to
 
 
-def _made(asked, rows):
-    """Follow an export to its end, saying how far it is; return the exit code."""
-    answer = Answer(rows)
+def _made(asked, loaded, verb, request):
+    """Begin an export and follow it to its end, saying how far it is; return the exit code."""
+
+    def rows():
+        found = yield from do(loaded, verb, request)
+        if found is None or "detach" in asked.options or found["state"] not in ("waiting", "running"):
+            return found
+        return (yield from do(loaded, "follow-export", {"export": found["export"]}))
+
+    answer = Answer(rows())
     line = _Line()
     number = None
     try:
@@ -146,7 +153,7 @@ def _cancel(asked, loaded):
 
 
 def _retry(asked, loaded):
-    return _made(asked, do(loaded, "retry-export", {"export": _number(asked), "wait": "detach" not in asked.options}))
+    return _made(asked, loaded, "retry-export", {"export": _number(asked)})
 
 
 _COMMANDS = {"export": _export, "exports": _exports, "cancel-export": _cancel, "retry-export": _retry}

@@ -10,7 +10,7 @@ _PATIENCE_S = 5.0  # after which a row is repeated, so that whoever follows know
 
 
 def export(box, request, who):
-    """Take an export on; with `wait`, yield how far it is until it is over. Return what there is to know of it."""
+    """Take an export on and return what there is to know of it; where no service runs, make it, yielding progress."""
     from edge.export import choose, hiding, order
     from edge.media.errors import MediaError
 
@@ -24,24 +24,22 @@ def export(box, request, who):
         raise Refused(str(error)) from None
     except OSError as error:
         raise Refused("the export cannot be written down: %s" % (error.strerror or error)) from None
-    return (yield from _under_way(box, exports, number, request.get("wait", False)))
+    return (yield from _under_way(box, exports, number))
 
 
-def _under_way(box, exports, number, waits):
-    """Have an export made, yielding how far it is where that is wanted; return its row."""
-    if not box.is_running:
-        last = None
-        try:
-            for each in exports.make(number):
-                if last is None or each.stage != last.stage or _is_far(last, each):
-                    last = each
-                    yield _row(exports.row(number))
-        finally:
-            exports.give_up(number)
+def _under_way(box, exports, number):
+    """Have an export made: by the service, or else here, yielding how far it is; return its row."""
+    if box.is_running:
+        exports.start()
         return _row(exports.row(number))
-    exports.start()
-    if waits:
-        return (yield from _followed(exports, number))
+    last = None
+    try:
+        for each in exports.make(number):
+            if last is None or each.stage != last.stage or _is_far(last, each):
+                last = each
+                yield _row(exports.row(number))
+    finally:
+        exports.give_up(number)
     return _row(exports.row(number))
 
 
@@ -108,7 +106,7 @@ def retry(box, request, who):
     number = exports.again(old["number"], str(who))
     if number is None:
         raise Refused("export %d is not over yet" % old["number"])
-    return (yield from _under_way(box, exports, number, request.get("wait", False)))
+    return (yield from _under_way(box, exports, number))
 
 
 def _known(exports, number):
@@ -173,7 +171,6 @@ _SHAPE = {
     "volumes": [{"path": "text", "bytes": "number", "sha256": "text", "objects": "number", "label": "text"}],
 }
 _NUMBER = Argument("export", "number", "The export, by its number.", True)
-_WAIT = Argument("wait", "truth", "Whether to answer only when it is over, with how far it is until then.")
 
 VERBS = (
     Verb(
@@ -192,7 +189,6 @@ VERBS = (
             Argument("deidentify", "truth", "Whether the objects go de-identified, as [[deidentify]] says."),
             Argument("viewer", "truth", "Whether a viewer goes with them; without, as [media] says."),
             Argument("label", "text", "What the volume is called: 16 of A-Z, 0-9 and _; no patient's name."),
-            _WAIT,
         ),
         _SHAPE,
         _SHAPE,
@@ -215,7 +211,7 @@ VERBS = (
         "make an export once more, on another disc",
         retry,
         OPERATOR,
-        (_NUMBER, _WAIT),
+        (_NUMBER,),
         _SHAPE,
         _SHAPE,
         changes=True,
