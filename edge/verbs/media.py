@@ -63,9 +63,9 @@ def _row(box, each, tally):
 
 def places(box, request, who):
     """Yield a row for each burner, stick and disc that is here."""
-    from edge.media import devices
-
     import shutil
+
+    from edge.media import devices
 
     for each in devices.burners():
         yield {"kind": "burner", "path": each.path, "name": each.name, "free": None, "has_set": False}
