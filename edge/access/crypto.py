@@ -1,11 +1,10 @@
 """The libcrypto that Python's own `ssl` is linked to, for what the standard library has no function: three of them.
 
-A key with a certificate for it (EC P-256, X.509), AES-256-GCM, and signatures (Ed25519, ECDSA on P-256). It is found
-through `_ssl`, so that there is no second one in the process; declarations are those of OpenSSL 1.1.1 and 3. Nothing is
-loaded before it is used.
+A key with a certificate for it (EC P-256, X.509), AES-256-GCM, and signatures (Ed25519, ECDSA on P-256).
 """
 
-import functools
+from edge.net import libcrypto
+from edge.net.libcrypto import Unusable, must as _must
 
 _DECLARATIONS = """
 typedef struct evp_pkey_st EVP_PKEY;
@@ -97,37 +96,9 @@ _SIGNING = (
 )
 
 
-class Unusable(Exception):
-    """The library cannot be loaded, or refuses; str() says what."""
-
-
-@functools.cache
 def _loaded():
     """Return (FFI, library)."""
-    import _ssl  # what is in the process already is what is asked
-
-    import cffi
-
-    ffi = cffi.FFI()
-    ffi.cdef(_DECLARATIONS)
-    major = _ssl.OPENSSL_VERSION_INFO[0]
-    names = [_ssl.__file__] if hasattr(_ssl, "__file__") else []  # through it, whatever it is linked to is found
-    names += ["libcrypto.so.3" if major >= 3 else "libcrypto.so.1.1", "libcrypto.so"]
-    for name in names:
-        try:
-            library = ffi.dlopen(name)
-            if library.X509_getm_notBefore and library.EVP_aes_256_gcm:
-                return ffi, library
-        except (OSError, AttributeError):
-            continue
-    raise Unusable("no libcrypto is found where Python's ssl has it; looked for %s" % ", ".join(names))
-
-
-def _must(done, what):
-    """Return `done`, a pointer or a number that is good when it is above 0; raises Unusable."""
-    if not done or isinstance(done, int) and done < 1:
-        raise Unusable("libcrypto could not " + what)
-    return done
+    return libcrypto.loaded(_DECLARATIONS, "X509_getm_notBefore", "EVP_aes_256_gcm")
 
 
 def make_certificate(name, places, begins, ends):

@@ -54,15 +54,15 @@ ORDER = {
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "pace transport reach here tls certificate alerts doors channel witness manners half report inbound listener"
-    " outbound committing web heads httpd tus",
+    "net": "libcrypto pace transport reach here tls certificate alerts doors channel witness manners half report"
+    " inbound listener outbound committing web heads httpd tus",
     "box": "sameness admission values section commitment relaying alerting serials setups media_keys console_keys"
     " encryption rule_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors leaf sight packing viewer xhtml pages records fit survey supply directory walk profile fileset"
-    " examine take written layout inventory beside child manifest zipped devices image archive copies stick burn fat"
-    " span",
+    " examine take written layout inventory beside child manifest zipped cipher ber envelope opened devices image"
+    " archive lockedzip copies stick burn fat span label",
     "ways": "targets stages routes walk lookout known",
     "export": "progress staging order record choose hiding content volume target make exports",
     "verbs": "verb box machine status jobs ways watching objects media exports studies alerts logs trial settings"
