@@ -8,6 +8,7 @@ Source: PKWARE APPNOTE 6.3.9, 4.3.7, 4.3.12 to 4.3.16, 4.5.3.
 """
 
 import time
+from collections import namedtuple
 from struct import pack
 
 _FULL_32, _FULL_16 = 0xFFFFFFFF, 0xFFFF
@@ -16,12 +17,18 @@ _UTF_8 = 1 << 11
 _CRC_AT = 14  # of an entry's head
 _HEAD, _LINE, _END, _END_64 = 30, 46, 22, 76  # octets: head of an entry, its line in the directory, the last words
 
+# What all entries of an archive are. needs: the version of the format that unpacks them; flags, method: as their heads
+# have them; extra: a field of their heads; octets: how many more they have than the files they stand for.
+Kind = namedtuple("Kind", "needs flags method extra octets")
+PLAIN = Kind(_PLAIN, 0, 0, b"", 0)
+
 
 class Archive:
     """An archive on its way into `file`. Add entries, then `end` it."""
 
-    def __init__(self, file):
+    def __init__(self, file, kind=PLAIN):
         self._file = file
+        self._kind = kind
         self._at = 0
         self._entries = 0
         self._directory = bytearray()
@@ -40,17 +47,18 @@ class Archive:
 
     def begin(self, name, length, at, crc=0):
         """Begin an entry, as `add` has it; its octets follow by `put`, and `close` ends it."""
-        label = name.encode("utf-8")
+        label, kind = name.encode("utf-8"), self._kind
         stamp = _stamp(at)
-        flags = 0 if name.isascii() else _UTF_8
-        is_long, is_far = length >= _FULL_32, self._at >= _FULL_32
-        more = pack("<HHQQ", 1, 16, length, length) if is_long else b""
-        shown = _FULL_32 if is_long else length
-        needs = _WITH_64 if is_long or is_far else _PLAIN
-        self._open = (name, label, length, self._at, needs, (needs, flags, 0, *stamp), crc)
-        fields = pack("<HHHHHIIIHH", needs, flags, 0, *stamp, crc, shown, shown, len(label), len(more))
+        flags = kind.flags | (0 if name.isascii() else _UTF_8)
+        packed = length + kind.octets
+        is_long, is_far = packed >= _FULL_32, self._at >= _FULL_32
+        more = (pack("<HHQQ", 1, 16, length, packed) if is_long else b"") + kind.extra
+        shown = (_FULL_32, _FULL_32) if is_long else (packed, length)
+        needs = max(kind.needs, _WITH_64 if is_long or is_far else _PLAIN)
+        self._open = (name, label, length, self._at, needs, (needs, flags, kind.method, *stamp), crc)
+        fields = pack("<HHHHHIIIHH", needs, flags, kind.method, *stamp, crc, *shown, len(label), len(more))
         self._put(b"PK\3\4" + fields + label + more)
-        self._left = length
+        self._left = packed
 
     def put(self, octets):
         """Write octets of the entry that has begun."""
@@ -63,18 +71,19 @@ class Archive:
         crc: the CRC-32 where it was not known before; `file` has `amend(octets, at)`, which writes over what went out.
         """
         name, label, length, begins, needs, start, said = self._open
+        packed = length + self._kind.octets
         if self._left:
-            raise ValueError("%s was to have %d octets, and had %d" % (name, length, length - self._left))
+            raise ValueError("%s was to have %d octets, and had %d" % (name, packed, packed - self._left))
         if crc is None:
             crc = said
         else:
             self._file.amend(pack("<I", crc), begins + _CRC_AT)
-        is_long, is_far = length >= _FULL_32, begins >= _FULL_32
-        shown = _FULL_32 if is_long else length
-        wide = (pack("<QQ", length, length) if is_long else b"") + (pack("<Q", begins) if is_far else b"")
-        more = pack("<HH", 1, len(wide)) + wide if wide else b""
+        is_long, is_far = packed >= _FULL_32, begins >= _FULL_32
+        shown = (_FULL_32, _FULL_32) if is_long else (packed, length)
+        wide = (pack("<QQ", length, packed) if is_long else b"") + (pack("<Q", begins) if is_far else b"")
+        more = (pack("<HH", 1, len(wide)) + wide if wide else b"") + self._kind.extra
         fields = pack(
-            "<HHHHHHIIIHHHHHII", 3 << 8 | needs, *start, crc, shown, shown, len(label), len(more), 0,
+            "<HHHHHHIIIHHHHHII", 3 << 8 | needs, *start, crc, *shown, len(label), len(more), 0,
             0, 0, 0o100600 << 16, _FULL_32 if is_far else begins,
         )  # fmt: skip
         self._directory += b"PK\1\2" + fields + label + more
@@ -97,14 +106,15 @@ class Archive:
         self._at += len(octets)
 
 
-def size(entries):
+def size(entries, kind=PLAIN):
     """Return how many octets an archive of these entries has: an iterable of (name, length)."""
     at = directory = count = 0
     for name, length in entries:
-        label, is_long = len(name.encode("utf-8")), length >= _FULL_32
+        packed = length + kind.octets
+        label, is_long = len(name.encode("utf-8")) + len(kind.extra), packed >= _FULL_32
         wide = 16 * is_long + 8 * (at >= _FULL_32)
         directory += _LINE + label + (4 + wide if wide else 0)
-        at += _HEAD + label + 20 * is_long + length
+        at += _HEAD + label + 20 * is_long + packed
         count += 1
     is_wide = at >= _FULL_32 or directory >= _FULL_32 or count >= _FULL_16
     return at + directory + _END_64 * is_wide + _END
