@@ -62,7 +62,7 @@ ORDER = {
     " news hand worker commitment",
     "media": "errors leaf sight packing viewer xhtml pages records fit survey supply directory walk profile fileset"
     " examine take written layout inventory beside child manifest zipped cipher ber envelope opened devices image"
-    " lockedzip archive copies stick burn fat span label",
+    " lockedzip archive copies stick burn fat span drawing label",
     "ways": "targets stages routes walk lookout known",
     "export": "progress staging order record choose hiding content volume target make exports",
     "verbs": "verb box machine status jobs ways watching objects media exports studies alerts logs trial settings"
