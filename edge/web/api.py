@@ -122,6 +122,8 @@ def _named(verb, asked, kind):
     """Return the header field with the name that a file is saved by; a picture is looked at, and has none."""
     if kind == "image/png":
         return None
+    if "series" in asked:
+        return {"Content-Disposition": "attachment"}  # the page that links to it knows which series of the study it is
     what = [(name.partition("_")[0], asked[name]) for name in ("object", "study_key") if name in asked]
     name = "-".join(["%s-%d" % each for each in what]) or "edge-" + verb.name
     return {"Content-Disposition": 'attachment; filename="%s%s"' % (name, _ENDS.get(kind, ""))}
