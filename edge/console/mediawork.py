@@ -2,7 +2,7 @@
 
 import os
 
-from edge.console import reaching
+from edge.console import reaching, setting
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.console.reaching import Answer, do, print_rows
@@ -24,6 +24,8 @@ def run(asked, loaded):
 def _import(asked, loaded):
     os.makedirs(loaded.config.box.state_dir, mode=0o700, exist_ok=True)
     request = {"path": os.path.abspath(asked.arguments[0]), "to": asked.options.get("to")}
+    if "passphrase-file" in asked.options:
+        request["password"] = setting.passphrase(asked, False)
     answer = Answer(do(loaded, "import", request))
     if "json" in asked.options:
         print_rows(answer)

@@ -13,6 +13,7 @@ from edge.media.inventory import Inventory
 from edge.media.written import Made, Written
 
 _STRIDE = 8 << 20
+_SLICE = 1 << 16  # what is mixed at a time stays in the processor's cache
 
 
 def size(leaves, is_locked=False):
@@ -64,7 +65,8 @@ def _locked(archive, leaf, given):
     entry = lockedzip.Entry(given)
     archive.put(entry.head)
     for piece in manifest.pieces(leaf):
-        archive.put(entry.update(piece))
+        for at in range(0, len(piece), _SLICE):
+            archive.put(entry.update(piece[at : at + _SLICE]))
         yield
     archive.put(entry.tag())
     archive.close()

@@ -175,14 +175,15 @@ def _label(paper, volume, code):
     paper.fit(below, 26, 12.5 + high, 68, 36 - 12.5 - high, (8, 7, 6, 5))
 
     studies = [study for patient in patients for study in patient.studies]
-    y, bottom = 41.0, 77.0
+    y, bottom, drawn = 41.0, 77.0, 0
     for study in studies[:_MOST_STUDIES]:
         y += paper.write(_study(study), 7, y, 28.5, 6, max(3, bottom - y), colour=GREY)
         if y < bottom - 3 and (words := plain(study.description)):
             y += paper.write(words, 7, y, 28.5, 7, min(6.5, bottom - y)) + 0.8
+        drawn += 1
         if y > bottom - 4:
             break
-    if len(studies) > _MOST_STUDIES:
+    if len(studies) > drawn:
         paper.write(f"{len(studies)} studies: see the cover sheet", 7, bottom, 28.5, 6, 5)
 
     paper.fit(f"{volume.number} of {volume.count}", 85, 39, 26, 6, (14, 10))

@@ -12,6 +12,7 @@ import os
 from edge.media import beside, cipher, envelope
 from edge.media.ber import OBJECT, OCTETS, SEQUENCE, SET, Broken, Flow, identifier, number, parts
 from edge.media.errors import MediaError
+from edge.media.inventory import nameless as new_nameless
 from edge.media.leaf import Leaf
 from edge.media.manifest import pieces
 from edge.media.written import Written
@@ -39,6 +40,7 @@ _MESSAGE_DIGEST = identifier("1.2.840.113549.1.9.4")[2:]
 _MOST_ROUNDS = 8_000_000  # more would keep the box busy for a minute over a hostile file
 _MOST_SHORT = 1 << 20
 _STRIDE = 8 << 20
+_PIECE = 1 << 20
 
 
 def _named(table):
@@ -148,6 +150,32 @@ def unseal(leaf, target, key):
             os.unlink(target)
     yield Written(leaf.size, leaf.size)
     return Leaf(leaf.name, target, done)
+
+
+def nameless(fd, key, folder):
+    """Return the descriptor of a file without a name in a folder that has what the Secure DICOM File `fd` holds.
+
+    key: as `unseal` has it. Raises MediaError.
+    """
+    made = new_nameless(folder)
+    try:
+        for piece in plain(_pieces(fd), key):
+            envelope.write_all(made, piece)
+        os.lseek(made, 0, os.SEEK_SET)
+        return made
+    except OSError as error:
+        os.close(made)
+        raise beside.put(error, "what is protected") from error
+    except BaseException:
+        os.close(made)
+        raise
+
+
+def _pieces(fd):
+    at, buffer = 0, memoryview(bytearray(_PIECE))
+    while count := os.preadv(fd, [buffer], at):
+        yield buffer[:count]
+        at += count
 
 
 def plain(sealed, key):

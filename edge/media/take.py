@@ -1,14 +1,15 @@
 """Foreign file-sets taken in: what their directory references, in its order, then what else lies there.
 
 A disc that cannot be read by its directory is read by its files, and one that has both gives each object once. What is
-taken is handed over as an open file; nothing on the medium is changed, and no link is followed out of it.
+taken is handed over as an open file; nothing on the medium is changed, and no link is followed out of it. The files of
+a secure file-set are opened one at a time, into a file without a name.
 """
 
 import os
 from collections import namedtuple
 
 from edge.dicom.errors import DicomError
-from edge.media import directory, fileset, walk
+from edge.media import directory, fileset, opened, walk
 from edge.media.errors import MediaError
 from edge.spool import examine
 from edge.spool.disk import Disk
@@ -18,6 +19,7 @@ from edge.spool.disk import Disk
 # and nothing was expected of it
 Taken = namedtuple("Taken", "path done total stored words passed")
 
+_BEGIN = 64  # octets, which tell a protected file
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -61,9 +63,10 @@ def candidates(path):
     return list(found.items())
 
 
-def take(path, adopt):
+def take(path, adopt, key=None, folder=None):
     """Take the objects of the file-set, folder or file at `path`; yield what was Taken, one for each file.
 
+    key: what opens protected files, an opened.Password or opened.Key; folder: where they lie, opened, until the next.
     adopt: function of an open descriptor that takes the object in it and returns what came of that; DicomError and
     OSError from it are reasons not to, for this file alone. Each SOP Instance is handed over once.
     """
@@ -72,11 +75,11 @@ def take(path, adopt):
     seen = directory.Seen()
     disk = Disk()
     for number, (names, is_referenced) in enumerate(files, 1):
-        stored, words, passed = _one(root, names, is_referenced, seen, disk, adopt)
+        stored, words, passed = _one(root, names, is_referenced, seen, disk, adopt, key, folder)
         yield Taken("/".join(names) or os.path.basename(root), number, len(files), stored, words, passed)
 
 
-def _one(root, names, is_referenced, seen, disk, adopt):
+def _one(root, names, is_referenced, seen, disk, adopt, key, folder):
     """Return (what came of it, why it was not taken, whether it was passed over) of one file."""
     if names and not all([name and name not in (".", "..") and "/" not in name for name in names]):
         return None, "its File ID leads out of the file-set", False
@@ -86,6 +89,10 @@ def _one(root, names, is_referenced, seen, disk, adopt):
         why = "it is not there, although the directory references it" if isinstance(error, FileNotFoundError) else None
         return None, why or "it cannot be opened: %s" % error.strerror.lower(), False
     try:
+        if opened.is_sealed(os.pread(fd, _BEGIN, 0)):
+            if key is None:
+                return None, "it is protected: give the password that opens it (--passphrase-file)", False
+            fd = _exchanged(fd, opened.nameless(fd, key, folder))
         try:
             found = examine.identify(disk, fd)
         except DicomError as error:
@@ -93,9 +100,14 @@ def _one(root, names, is_referenced, seen, disk, adopt):
         if not seen.add(found.sop_instance):
             return None, "another file of the set has the same SOP Instance", False
         return adopt(fd), None, False
-    except DicomError as error:
+    except (DicomError, MediaError) as error:
         return None, str(error), False
     except OSError as error:
         return None, "it cannot be read: %s" % (error.strerror or str(error)).lower(), False
     finally:
         os.close(fd)
+
+
+def _exchanged(fd, other):
+    os.close(fd)
+    return other

@@ -20,7 +20,7 @@ _FINDINGS = 10000  # more say nothing that these do not
 
 def import_set(box, request, who):
     """Take the objects of a file-set in, each once; yield a row for each file, return how many came to what."""
-    from edge.media import take
+    from edge.media import opened, take
     from edge.ways.routes import router
 
     path = _allowed(request["path"], who)
@@ -34,7 +34,9 @@ def import_set(box, request, who):
             box.spool.intake.look_for(destinations.wanted)
     tally = dict.fromkeys(("taken", "known", "held", "left_out", "passed_over"), 0)
     try:
-        for each in take.take(path, lambda fd: box.spool.adopt(fd, destinations, FROM_MEDIA)):
+        key = opened.Password(request["password"]) if request.get("password") else None
+        partial = os.path.join(box.spool.path, "partial")
+        for each in take.take(path, lambda fd: box.spool.adopt(fd, destinations, FROM_MEDIA), key, partial):
             if each.passed:
                 tally["passed_over"] += 1
                 continue
@@ -131,7 +133,11 @@ VERBS = (
         "take in the objects of a disc, a stick or a folder",
         import_set,
         OPERATOR,
-        (_PATH, Argument("to", "text", "Queue them for this destination; without, they go by the routes.")),
+        (
+            _PATH,
+            Argument("to", "text", "Queue them for this destination; without, they go by the routes."),
+            Argument("password", "secret", "What opens a secure file-set (PS3.15 Annex D)."),
+        ),
         {
             "path": "text",
             "done": "number",

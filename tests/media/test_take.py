@@ -10,12 +10,13 @@ import pydicom
 import pytest
 
 from edge.box import load
-from edge.media import take
+from edge.media import envelope, take
+from edge.media.leaf import Leaf
 from edge.verbs.box import Box
 from edge.verbs.verb import OWNER, OPERATOR, Asker, Refused
 from tests.media import sets
 from tests.spool.data import open_spool
-from tests.support import mediafiles
+from tests.support import mediafiles, volume
 from tests.support.service import Service, destination
 from tests.verbs.test_studies import ask
 
@@ -137,3 +138,36 @@ def test_the_commands_take_a_set_in_check_it_and_make_its_directory_anew(tmp_pat
     assert anew.returncode == 0 and "3 objects" in anew.stdout
     assert _edge("media", "check", tmp_path / "disc", "--profile", "std-gen-cd", *config).returncode == 0
     assert {each.SOPInstanceUID for each in sets.loaded(tmp_path / "disc" / "DICOMDIR")} < set(uids)
+
+
+def test_a_secure_set_is_taken_in_with_its_password_and_not_without(box, tmp_path):
+    uids = _set(tmp_path / "plain", 2)
+    files = [path for path in (tmp_path / "plain").rglob("*") if path.is_file()]
+    lock = envelope.Password("a long pass phrase")
+    for path in files:
+        target = tmp_path / "disc" / path.relative_to(tmp_path / "plain")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        volume.drained(envelope.seal(Leaf(path.name, str(path), path.stat().st_size), str(target), lock))
+    disc = str(tmp_path / "disc")
+    rows, summary = _ask(box, path=disc)
+    assert summary["left_out"] == 2 and {row["error"].split(":")[0] for row in rows} == {"it is protected"}
+    rows, summary = _ask(box, path=disc, password="another pass phrase")
+    assert summary["left_out"] == 2 and all("the password is another one" in row["error"] for row in rows)
+    assert _kept(box) == []
+    _, summary = _ask(box, path=disc, password="a long pass phrase")
+    assert summary["taken"] == 2 and summary["left_out"] == 0 and _kept(box) == uids
+    assert os.listdir(os.path.join(box.spool.path, "partial")) == []
+
+
+def test_the_command_takes_the_password_of_a_secure_set_from_a_file(tmp_path):
+    mediafiles.write(tmp_path / "plain")
+    (tmp_path / "disc").mkdir()
+    lock = envelope.Password("a long pass phrase")
+    leaf = Leaf("I", str(tmp_path / "plain"), (tmp_path / "plain").stat().st_size)
+    volume.drained(envelope.seal(leaf, str(tmp_path / "disc" / "I"), lock))
+    (tmp_path / "words").write_text("a long pass phrase\n")
+    (tmp_path / "edge.toml").write_text('[box]\nstate_dir = "%s"\n%s' % (tmp_path / "state", KNOWN))
+    done = _edge(
+        "import", tmp_path / "disc", "--passphrase-file", tmp_path / "words", "--config", tmp_path / "edge.toml"
+    )
+    assert done.returncode == 0 and "1 object taken in" in done.stdout and "pass phrase" not in done.stderr
