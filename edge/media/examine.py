@@ -12,7 +12,7 @@ from collections import namedtuple
 
 from edge.dicom import element, syntax, tags
 from edge.dicom.part10 import ABSENT, EXECUTABLE
-from edge.media import directory, records, walk
+from edge.media import directory, opened, records, walk
 from edge.media.errors import MediaError, NotDicom
 from edge.media.fileset import UNFINISHED, Listing, files, is_file_id
 from edge.media.fit import charsets, fit, is_plain, TEXT
@@ -48,6 +48,8 @@ CODES = {
     "unreferenced": "a DICOM file that no record references",
     "profile": "something that the application profile does not allow",
     "autorun": "something that would run by itself",
+    "protected": "a secure file-set, whose directory and files cannot be looked at",
+    "unprotected": "a file beside protected ones that is not protected",
     "unfinished": "a directory that was never put in its place",
 }
 _UIDS = (records.STUDY_UID, records.SERIES_UID)
@@ -63,13 +65,24 @@ def examine(root, profile=None):
         return
     if os.path.basename(path) != directory.NAME:
         yield Finding("case", os.path.basename(path), "the directory has to be called DICOMDIR, in capitals")
+    if opened.is_sealed_file(path):
+        yield from _secure(root)
+        return
     try:
-        opened = walk.Directory(path)
+        found = walk.Directory(path)
     except MediaError as error:
         yield Finding("missing-directory", directory.NAME, str(error))
         return
-    with opened:
-        yield from _Examination(opened, names, profile).findings()
+    with found:
+        yield from _Examination(found, names, profile).findings()
+
+
+def _secure(root):
+    """Yield what can be said of a secure file-set without its password: whether all of it is protected."""
+    yield Finding("protected", "", "it is a secure file-set: `edge import` opens it, nothing checks it as it is")
+    for path, names in files(root):
+        if not opened.is_sealed_file(path):
+            yield Finding("unprotected", "/".join(names), "it is not protected, and the DICOMDIR beside it is")
 
 
 class _Examination:

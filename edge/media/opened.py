@@ -41,6 +41,7 @@ _MOST_ROUNDS = 8_000_000  # more would keep the box busy for a minute over a hos
 _MOST_SHORT = 1 << 20
 _STRIDE = 8 << 20
 _PIECE = 1 << 20
+_HEAD_OCTETS = 32
 
 
 def _named(table):
@@ -52,9 +53,28 @@ _CIPHERS, _PRFS, _DIGESTS = _named(_CIPHERS), _named(_PRFS), _named(_DIGESTS)
 
 
 def is_sealed(octets):
-    """Say whether a file that begins with these octets (16 or more) is a Secure DICOM File."""
-    begin = octets[:32]
+    """Say whether a file that begins with these octets (32, if there are) is a Secure DICOM File."""
+    begin = octets[:_HEAD_OCTETS]
     return begin[:1] == b"\x30" and _BEGIN in (begin[at : at + len(_BEGIN)] for at in range(2, 11))
+
+
+def is_sealed_file(path):
+    """Say whether a file is a Secure DICOM File, as far as its beginning shows."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return is_sealed_at(fd)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def is_sealed_at(fd):
+    """Say the same of an open file."""
+    return is_sealed(os.pread(fd, _HEAD_OCTETS, 0))
 
 
 class Password:

@@ -19,7 +19,6 @@ from edge.spool.disk import Disk
 # and nothing was expected of it
 Taken = namedtuple("Taken", "path done total stored words passed")
 
-_BEGIN = 64  # octets, which tell a protected file
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -89,7 +88,7 @@ def _one(root, names, is_referenced, seen, disk, adopt, key, folder):
         why = "it is not there, although the directory references it" if isinstance(error, FileNotFoundError) else None
         return None, why or "it cannot be opened: %s" % error.strerror.lower(), False
     try:
-        if opened.is_sealed(os.pread(fd, _BEGIN, 0)):
+        if opened.is_sealed_at(fd):
             if key is None:
                 return None, "it is protected: give the password that opens it (--passphrase-file)", False
             fd = _exchanged(fd, opened.nameless(fd, key, folder))

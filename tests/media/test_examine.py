@@ -1,12 +1,14 @@
 """The checker against sets that are broken in one way each, those among them that no other checker notices."""
 
+import os
 import struct
 
 import pytest
 
-from edge.media import directory, examine, profile, walk
+from edge.media import directory, envelope, examine, profile, walk
+from edge.media.leaf import Leaf
 from tests.media import sets
-from tests.support import mediafiles
+from tests.support import mediafiles, volume
 
 CT_CLASS, MR_CLASS = b"1.2.840.10008.5.1.4.1.1.2\0", b"1.2.840.10008.5.1.4.1.1.4\0"
 
@@ -113,7 +115,8 @@ def test_the_checker_finds(root, how):
 
 
 def test_every_kind_of_finding_that_a_set_can_give_is_told_apart():
-    assert {code for code, _ in BREAKS.values()} >= set(examine.CODES) - {"directory", "depth", "profile"}
+    elsewhere = {"directory", "depth", "profile", "protected", "unprotected"}
+    assert {code for code, _ in BREAKS.values()} >= set(examine.CODES) - elsewhere
 
 
 def test_what_the_profile_does_not_take_is_found(tmp_path):
@@ -151,3 +154,12 @@ def test_no_octets_make_the_checker_fail_or_go_on_without_end(root):
             octets[chance.randrange(132, len(octets))] = chance.randrange(256)
         (root / "DICOMDIR").write_bytes(octets[: chance.choice((len(octets), chance.randrange(len(octets))))])
         assert len(list(examine.examine(str(root)))) < 200
+
+
+def test_a_file_that_is_not_protected_is_found_in_a_secure_set(root):
+    lock = envelope.Password("a long pass phrase")
+    for path in [path for path in root.rglob("*") if path.is_file() and path.name != "I2"]:
+        volume.drained(envelope.seal(Leaf(path.name, str(path), path.stat().st_size), str(path) + "_", lock))
+        os.replace(str(path) + "_", path)
+    found = [(each.code, each.where) for each in examine.examine(str(root))]
+    assert found == [("protected", ""), ("unprotected", "P1/I2"), ("unprotected", "P2/I2")]
