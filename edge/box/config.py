@@ -400,7 +400,7 @@ MODALITY = Section(
 SECTIONS = (
     BOX, DICOM, encryption.TLS, relaying.RELAY, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY,
     alerting.ALERT, console_keys.CONSOLE, serials.SERIAL, setups.SETUP,
-    media_keys.MEDIA,
+    media_keys.MEDIA, media_keys.EXPORT,
 )  # fmt: skip
 
 
@@ -423,13 +423,14 @@ Console = namedtuple("Console", _fields(console_keys.CONSOLE))
 Serial = namedtuple("Serial", _fields(serials.SERIAL))
 Setup = namedtuple("Setup", _fields(setups.SETUP))
 Media = namedtuple("Media", _fields(media_keys.MEDIA))
-# destinations, routes, changes, identities, modalities, alerts: tuples of Destination, Route, Change, Deidentify,
-# Modality and Alert
+Export = namedtuple("Export", _fields(media_keys.EXPORT))
+# destinations, routes, changes, identities, modalities, alerts, exports: tuples of Destination, Route, Change,
+# Deidentify, Modality, Alert and Export
 Config = namedtuple(
     "Config",
     (
         "box", "dicom", "tls", "relay", "limits", "destinations", "routes", "changes", "identities", "modalities",
-        "alerts", "console", "serial", "setup", "media",
+        "alerts", "console", "serial", "setup", "media", "exports",
     ),
 )  # fmt: skip
 
@@ -438,7 +439,7 @@ _SHAPES = dict(
         [section.name for section in SECTIONS],
         (
             Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality, Alert, Console, Serial,
-            Setup, Media,
+            Setup, Media, Export,
         ),
     )
 )  # fmt: skip

@@ -1,7 +1,10 @@
-"""What the configuration says of discs, sticks and folders that studies are exported to."""
+"""What the configuration says of discs, sticks and folders that studies are exported to, by hand or by rules."""
 
-from edge.box.section import Section, key
-from edge.box.values import FILE, FOLDER, NAME, TEXT, TRUTH, choice
+import os
+
+from edge.box.rule_keys import CONDITIONS
+from edge.box.section import REQUIRED, Section, key
+from edge.box.values import FILE, FOLDER, NAME, TRUTH, Kind, choice, toml, whole
 
 # As edge/media/profile.py has them, which nothing on this floor may read
 PROFILES = (
@@ -10,14 +13,41 @@ PROFILES = (
     "STD-GEN-SD-J2K", "STD-GEN-BD-JPEG", "STD-GEN-BD-J2K",
 )  # fmt: skip
 
+_KINDS = ("iso", "usb", "burner", "dir", "zip")
+
+
+def _read_words(value):
+    if not isinstance(value, str) or not value.strip() or len(value) > 256 or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _read_place(value):
+    kind, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind not in _KINDS or not os.path.isabs(path.removeprefix("stdio:")) or "\0" in path:
+        raise ValueError
+    return value
+
+
+_WORDS = Kind("text", "a line of text", _read_words, toml)
+_PLACE = Kind(
+    "place", "iso:, dir: or zip: with a folder, usb: with where it is mounted, or burner: with a device, from / on",
+    _read_place, toml,
+)  # fmt: skip
+
+_PROFILE = (
+    "The application profile (PS3.11) where none is named; without it STD-GEN-USB-JPEG for sticks, and STD-GEN-CD for "
+    "all others."
+)
+
 MEDIA = Section(
     "media",
     False,
     "Discs, sticks and folders that studies are exported to, with a directory (DICOMDIR), pages and a viewer. The "
     "`burner` has to be one that the box's user may use: a member of the group cdrom.",
     (
-        key("institution", TEXT, None, "Who hands them out, as pages name it.", example='"City Hospital"'),
-        key("contact", TEXT, None, "Whom to ask about them, as pages name it.", example='"Radiology, ext. 4711"'),
+        key("institution", _WORDS, None, "Who hands them out, as pages name it.", example='"City Hospital"'),
+        key("contact", _WORDS, None, "Whom to ask about them, as pages name it.", example='"Radiology, ext. 4711"'),
         key(
             "export_dir",
             FOLDER,
@@ -31,8 +61,7 @@ MEDIA = Section(
             "profile",
             choice(*PROFILES),
             None,
-            "The application profile (PS3.11) where none is named; without it STD-GEN-USB-JPEG for sticks, and "
-            "STD-GEN-CD for all others.",
+            _PROFILE,
             example='"STD-GEN-DVD-JPEG"',
         ),
         key("viewer", TRUTH, True, "Whether a viewer goes with them, which opens from the disc in any browser."),
@@ -44,8 +73,36 @@ MEDIA = Section(
             "several.",
             example='"archive"',
         ),
+        key(
+            "quiet_min",
+            whole(1, 1440),
+            15,
+            "A study is finished when nothing new of it has come for so many minutes: then [[export]] applies.",
+        ),
     ),
 )
+
+EXPORT = Section(
+    "export",
+    True,
+    "Studies that are exported by themselves, once each, when they are finished; one table for each rule. A rule "
+    "applies to a study of which an object fulfils all of its conditions, which are those of a route. It is for "
+    "studies that come after it.",
+    (
+        *CONDITIONS,
+        key(
+            "to",
+            _PLACE,
+            REQUIRED,
+            "Where to: a burner, a stick, or a folder in which each study gets an image, an archive or a folder.",
+            example='"burner:/dev/sr0"',
+        ),
+        key("profile", choice(*PROFILES), None, "The application profile; without it as [media] has it.",
+            example='"STD-GEN-CD"'),
+        key("deidentify", TRUTH, False, "Whether the objects go de-identified, as [[deidentify]] says."),
+        key("viewer", TRUTH, True, "Whether a viewer goes with it."),
+    ),
+)  # fmt: skip
 
 
 def anchored(settings, anchor):

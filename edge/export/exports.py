@@ -33,10 +33,18 @@ class Exports:
 
     # Asking
 
-    def add(self, order, to, who):
-        """Take an order.Order on; return the number of its export. to: as it was asked for; who: str."""
+    def add(self, order, to, who, cause=None):
+        """Take an order.Order on; return the number of its export.
+
+        to: as it was asked for; who: str; cause: of a rule, what `has` is asked with.
+        """
         with self._lock:
-            return self._records.add(order, to, who, time.time())["number"]
+            return self._records.add(order, to, who, time.time(), cause)["number"]
+
+    def has(self, cause):
+        """Say whether there is an export of this cause."""
+        with self._lock:
+            return any([each.get("cause") == cause for each in self._records.all()])
 
     def rows(self):
         """Return a copy of every record, the newest first, each with its `progress` (progress.Progress or None)."""

@@ -18,7 +18,8 @@ class Records:
     """The records of all exports: dicts, by their number. For one process; the caller has a lock.
 
     number, state, words (what came of it), to, order (as order.Order has it), who, asked, began, ended (s since 1970 or
-    None), tries (how often it began), volumes (list of dicts), objects, octets, left_out, reasons, notes.
+    None), tries (how often it began), volumes (list of dicts), objects, octets, left_out, reasons, notes, cause (of a
+    rule: which study by which rule, else None).
     """
 
     def __init__(self, state_dir):
@@ -57,12 +58,12 @@ class Records:
             row.update(state=WAITING, words="it begins again, as the box had stopped")
         self.save(row)
 
-    def add(self, order, to, who, now):
+    def add(self, order, to, who, now, cause=None):
         """Make the record of a new export, durably, and return it."""
         row = {
             "number": self._next, "state": WAITING, "words": "", "to": to, "order": order._asdict(), "who": who,
             "asked": now, "began": None, "ended": None, "tries": 0, "volumes": [], "objects": 0, "octets": 0,
-            "left_out": 0, "reasons": [], "notes": [],
+            "left_out": 0, "reasons": [], "notes": [], "cause": cause,
         }  # fmt: skip
         self._next += 1
         self._rows[row["number"]] = row

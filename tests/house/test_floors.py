@@ -56,15 +56,15 @@ ORDER = {
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "libcrypto pace transport reach here tls certificate alerts doors channel witness manners half report"
     " inbound listener outbound committing web heads httpd tus",
-    "box": "sameness admission values section commitment relaying alerting serials setups media_keys console_keys"
-    " encryption rule_keys config rules positions load reference troubles",
+    "box": "sameness admission values section commitment relaying alerting serials setups console_keys encryption"
+    " rule_keys media_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors leaf sight packing viewer xhtml pages records fit survey supply directory walk profile fileset"
     " written layout inventory beside child manifest zipped cipher ber envelope opened examine take devices image"
     " lockedzip archive copies stick burn fat span drawing label",
     "ways": "targets stages routes walk lookout known",
-    "export": "progress staging order record choose hiding content volume target make exports",
+    "export": "progress staging order record choose hiding content volume target make exports rules",
     "verbs": "verb box machine status jobs ways watching objects media exports studies alerts logs trial settings"
     " carrying access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
