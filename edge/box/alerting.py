@@ -1,5 +1,6 @@
 """What the configuration says of alerts: who is told of troubles, and how."""
 
+from edge.box import tls_keys
 from edge.box.section import REQUIRED, Kind, Section, key
 from edge.box.values import (
     FILE,
@@ -142,39 +143,7 @@ ALERT = Section(
             only=(SYSLOG,),
         ),
         key("facility", choice(*FACILITIES), "daemon", "The facility of syslog.", only=(SYSLOG,)),
-        key(
-            "certificate",
-            FILE,
-            None,
-            "What the box shows there instead of the `certificate` of [tls].",
-            example='"/etc/edge/loghost.pem"',
-            only=(WEBHOOK, SYSLOG),
-        ),
-        key(
-            "key",
-            FILE,
-            None,
-            "The key of this `certificate`.",
-            example='"/etc/edge/loghost.key"',
-            only=(WEBHOOK, SYSLOG),
-        ),
-        key(
-            "authorities",
-            FILE,
-            None,
-            'Whom the box believes there instead of the `authorities` of [tls]; "system" for those of the operating '
-            "system.",
-            example='"system"',
-            only=_NET,
-        ),
-        key(
-            "server_name",
-            HOST,
-            None,
-            "The name that its certificate is for, where that is not the host.",
-            example='"mail.example.org"',
-            only=_NET,
-        ),
+        *tls_keys.keys((WEBHOOK, SYSLOG), _NET, "the host", "/etc/edge/loghost", "mail.example.org"),
         key("timeout_s", seconds(1, 300), 20, "How long each step may take.", only=_NET),
         key("chip", FILE, "/dev/gpiochip0", "The device of the GPIO chip.", only=(GPIO,)),
         key("line", whole(0, 1023), REQUIRED, "The number of its line.", example="17", only=(GPIO,)),
@@ -231,11 +200,7 @@ def client_terms(settings, alert):
     }
     if not is_encrypted.get(alert.kind):
         return None
-    own = settings.tls
-    shown = alert if alert.certificate is not None else own
-    return tls.Terms(
-        shown.certificate, shown.key, alert.authorities or own.authorities, own.profile, alert.server_name
-    )
+    return tls_keys.client_terms(settings.tls, alert)
 
 
 def anchored(settings, anchor):

@@ -3,13 +3,12 @@
 import functools
 import time
 
-from edge.box import alerting, console_keys, relaying
+from edge.box import alerting, console_keys, relaying, tls_keys
 from edge.box.section import Section, key
 from edge.box.values import (
     AE_TITLE,
     FILE,
     FINGERPRINT,
-    HOST,
     PATTERN,
     TRUTH,
     choice,
@@ -81,6 +80,8 @@ TLS = Section(
     ),
 )
 
+_TLS_KINDS = ("dicom", "stow", "relay")
+
 # What a [[destination]] says of TLS
 OF_DESTINATIONS = (
     key(
@@ -90,39 +91,7 @@ OF_DESTINATIONS = (
         "Whether the connection is encrypted, as [tls] says and the next keys may override.",
         only=("dicom",),
     ),
-    key(
-        "certificate",
-        FILE,
-        None,
-        "What the box shows there instead of the `certificate` of [tls].",
-        example='"/etc/edge/cloud.pem"',
-        only=("dicom", "stow", "relay"),
-    ),
-    key(
-        "key",
-        FILE,
-        None,
-        "The key of this `certificate`.",
-        example='"/etc/edge/cloud.key"',
-        only=("dicom", "stow", "relay"),
-    ),
-    key(
-        "authorities",
-        FILE,
-        None,
-        'Whom the box believes there instead of the `authorities` of [tls]; "system" for those of the operating '
-        "system.",
-        example='"system"',
-        only=("dicom", "stow", "relay"),
-    ),
-    key(
-        "server_name",
-        HOST,
-        None,
-        "The name that its certificate is for, where that is not `host`.",
-        example='"pacs.example.org"',
-        only=("dicom", "stow", "relay"),
-    ),
+    *tls_keys.keys(_TLS_KINDS, _TLS_KINDS, "`host`", "/etc/edge/cloud", "pacs.example.org"),
 )
 
 
@@ -138,10 +107,7 @@ def client_terms(settings, destination):
     """Return the tls.Terms for a config.Destination of a config.Config; None when it is met without TLS."""
     if not _is_encrypted(destination):
         return None
-    own = settings.tls
-    shown = destination if destination.certificate is not None else own
-    believed = destination.authorities or own.authorities
-    return tls.Terms(shown.certificate, shown.key, believed, own.profile, destination.server_name)
+    return tls_keys.client_terms(settings.tls, destination)
 
 
 def ports(port, tls_port):

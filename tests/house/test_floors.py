@@ -56,8 +56,8 @@ ORDER = {
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "libcrypto pace transport reach here tls certificate alerts doors channel witness manners half report"
     " inbound listener outbound committing web heads httpd tus",
-    "box": "sameness admission values section commitment relaying alerting serials setups console_keys encryption"
-    " rule_keys media_keys config rules positions load reference troubles",
+    "box": "sameness admission values section tls_keys commitment relaying alerting serials setups console_keys"
+    " encryption rule_keys media_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors leaf sight packing viewer xhtml pages records fit survey supply directory walk profile fileset"
