@@ -11,14 +11,11 @@ import itertools
 import time
 
 from edge.dicom import syntax, uid
-from edge.dicom.errors import DicomError
 from edge.forward import alter, offer, outgoing, reencode
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
 from edge.net import outbound
 from edge.pixels import registry
-from edge.pixels.binding import Stopped
 from edge.protocol import contexts, echo, status
-from edge.spool.errors import Rotten
 
 NO_CONTEXT = "no-context"  # a cause that is no status
 
@@ -141,12 +138,11 @@ class DicomTarget(Target):
                 return None
             except outbound.LinkFailure as failure:
                 raise self._failure(failure) from failure
-            except Stopped:
-                raise LinkFailure(outbound.DIMSE, "it was broken off here") from None
-            except (Rotten, OSError) as error:
-                return outgoing.unread(error)
-            except DicomError as error:
-                failed.append("not as %s: %s" % (syntax.lookup(target).name, error))
+            except outgoing.FAILURES as error:
+                refused = outgoing.refused(error, outbound.DIMSE, "not as %s" % syntax.lookup(target).name)
+                if refused.cause != outgoing.UNREADABLE:
+                    return refused
+                failed.append(refused.why)
                 if not self._link.is_open:
                     return self._broken_off(job, target, failed)
         if failed:

@@ -145,12 +145,8 @@ class FolderTarget(Target):
             return parcel
         try:
             return self._put(parcel, self._names(parcel))
-        except (Rotten, OSError) as error:
-            return outgoing.unread(error)
-        except DicomError as error:
-            return Refused(True, True, UNNAMED, "no file can be made of it: %s" % error, None, "")
-        except Stopped:
-            raise LinkFailure(FOLDER_LAYER, "it was broken off here") from None
+        except outgoing.FAILURES as error:
+            return outgoing.refused(error, FOLDER_LAYER, outgoing.NO_FILE, UNNAMED)
         except _InTheWay as blocked:
             words = "what stands in the folder where its file or its folder belongs is neither; move it away, and "
             return Refused(True, False, IN_THE_WAY, words + "release the object", None, str(blocked))

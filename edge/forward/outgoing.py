@@ -10,8 +10,9 @@ from edge.dicom import part10, syntax
 from edge.dicom.errors import DicomError, LocalError
 from edge.forward import alter, offer
 from edge.forward.parcel import SHORT_BYTES
-from edge.forward.target import Refused
+from edge.forward.target import LinkFailure, Refused
 from edge.pixels import registry, transcode
+from edge.pixels.binding import Stopped
 from edge.spool.errors import Rotten
 from edge.spool.inflate import inflater
 
@@ -19,6 +20,11 @@ from edge.spool.inflate import inflater
 UNREADABLE = "unreadable"
 UNREAD = "unread"
 UNCHANGEABLE = "unchangeable"
+
+NO_FILE = "no file can be made of it"
+
+# What goes wrong while a parcel is read and brought into its form; see refused
+FAILURES = (OSError, DicomError, Stopped)
 
 # The form that an object is delivered in. syntax: UID of its transfer syntax; size: octets of the data set, None where
 # nobody knows; chunks: function that returns an iterator over the data set, in pieces that are good until the next;
@@ -40,6 +46,18 @@ def changed(stages, parcel):
 def unread(error):
     """Return the Refused of an object whose stored file cannot be read."""
     return Refused(False, False, UNREAD, "the stored file could not be read: %s" % error, None, "")
+
+
+def refused(error, layer, unmade, cause=UNREADABLE):
+    """Return the Refused that an error among FAILURES is; raise a LinkFailure of `layer` where it was broken off here.
+
+    unmade, cause: the words and the cause for an object of which nothing can be made that this destination takes.
+    """
+    if isinstance(error, Stopped):
+        raise LinkFailure(layer, "it was broken off here") from None
+    if isinstance(error, (Rotten, OSError)):
+        return unread(error)
+    return Refused(True, True, cause, "%s: %s" % (unmade, error), None, "")
 
 
 def transcoding(parcel, target):

@@ -297,15 +297,9 @@ class RelayTarget(Target):
         try:
             upload = self._measure(parcel)
             return self._carry(upload)
-        except (Rotten, OSError) as error:
-            self.close()  # within a body whose end is not there
-            return outgoing.unread(error)
-        except DicomError as error:
-            self.close()
-            words = "it cannot be sent as it has to be for this destination: %s" % error
-            return Refused(True, True, outgoing.UNREADABLE, words, None, "")
-        except Stopped:
-            raise LinkFailure(HTTP, "it was broken off here") from None
+        except outgoing.FAILURES as error:
+            self.close()  # maybe within a body whose end is not there
+            return outgoing.refused(error, HTTP, "it cannot be sent as it has to be for this destination")
         finally:
             self._form = None
 

@@ -11,13 +11,11 @@ import time
 from collections import namedtuple
 
 from edge.dicom import syntax
-from edge.dicom.errors import DicomError
 from edge.forward import outgoing, receipt
 from edge.forward.target import Delivered, LinkFailure, Refused, Target
 from edge.net import web
 from edge.pixels.binding import Stopped
 from edge.protocol import status
-from edge.spool.errors import Rotten
 
 SERVICE = "service"
 UNCONFIRMED = "unconfirmed"
@@ -128,11 +126,8 @@ class StowTarget(Target):
         try:
             form = next(outgoing.forms(changed, self._compress, closed))
             return _Load(job, changed, form, outgoing.head(changed, form, self._title))
-        except (Rotten, OSError) as error:
-            return job, outgoing.unread(error)
-        except DicomError as error:
-            words = "no file can be made of it: %s" % error
-            return job, Refused(True, True, outgoing.UNREADABLE, words, None, "")
+        except outgoing.FAILURES as error:
+            return job, outgoing.refused(error, web.HTTP, outgoing.NO_FILE)
 
     # The request
 
@@ -153,16 +148,14 @@ class StowTarget(Target):
                 self._fewer(len(loads))
                 failure.by_peer = False  # nobody knows over which of them
             raise
-        except Stopped:
-            raise LinkFailure(web.HTTP, "it was broken off here") from None
-        except (Rotten, OSError) as error:
-            return self._alone(loads, at[0], outgoing.unread(error))
-        except DicomError as error:
+        except outgoing.FAILURES as error:
             load = loads[at[0]]
-            if not load.form.is_own:
+            words = "the object cannot be sent as %s" % syntax.lookup(load.form.syntax).name
+            refused = outgoing.refused(error, web.HTTP, words)
+            if refused.cause == outgoing.UNREADABLE and not load.form.is_own:
                 self._closed_ways.add((load.job.object_id, load.form.syntax))
-            words = "the object cannot be sent as %s: %s" % (syntax.lookup(load.form.syntax).name, error)
-            return self._alone(loads, at[0], Refused(True, load.form.is_own, outgoing.UNREADABLE, words, None, ""))
+                refused = refused._replace(needless=False)  # it has other ways yet
+            return self._alone(loads, at[0], refused)
         finally:
             self._form = None
         return self._judged(loads, answer)
