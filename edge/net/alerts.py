@@ -62,6 +62,8 @@ def words_of(error):
     """Return the words for whatever went wrong with a connection that may speak TLS: an OSError, or `words`."""
     if hasattr(error, "reason"):
         return words(error)
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return "timed out"  # without the line of OpenSSL's source that was waiting
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
 
 

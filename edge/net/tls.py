@@ -10,9 +10,10 @@ encryption only, no compression, no renegotiation.
 
 import logging
 import os
-import stat
 import threading
 from collections import namedtuple
+
+from edge.net import private
 
 _log = logging.getLogger("edge.net")
 
@@ -204,18 +205,20 @@ def _show(context, terms):
     key = terms.key or certificate
     if certificate is None:
         raise Unusable("there is no certificate; set certificate and key under [tls]")
-    for path, what in ((certificate, "certificate"), (key, "key of the certificate")):
-        try:
-            with open(path, "rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-        except OSError as error:
-            raise Unusable("the %s, %s, cannot be read: %s" % (what, path, _why(error))) from None
-    if terms.key is None and not _has_key(certificate):
+    try:
+        with open(certificate, "rb") as file:
+            has_key = b"PRIVATE KEY-----" in file.read(_FILE_LIMIT_BYTES)
+    except OSError as error:
+        raise Unusable("the certificate, %s, cannot be read: %s" % (certificate, _why(error))) from None
+    if terms.key is None and not has_key:
         words = "the certificate %s comes without a key: there is none in its file; set key beside certificate"
         raise Unusable(words % certificate)
-    if stat.S_IMODE(mode) & 0o007:
-        words = "the key of the certificate, %s, cannot be used: anybody on this machine can get at it; chmod 600 it"
-        raise Unusable(words % key)
+    try:
+        private.read(key, _FILE_LIMIT_BYTES)
+    except OSError as error:
+        raise Unusable("the key of the certificate, %s, cannot be read: %s" % (key, _why(error))) from None
+    except ValueError as error:
+        raise Unusable("the key of the certificate, %s, cannot be used: %s" % (key, error)) from None
     asked = []
 
     def password():
@@ -226,11 +229,6 @@ def _show(context, terms):
         context.load_cert_chain(certificate, key, password)
     except (ssl.SSLError, OSError) as error:
         raise Unusable(_mismatch(certificate, key, bool(asked), str(error))) from None
-
-
-def _has_key(path):
-    with open(path, "rb") as file:
-        return b"PRIVATE KEY-----" in file.read(_FILE_LIMIT_BYTES)
 
 
 def _mismatch(certificate, key, is_locked, words):

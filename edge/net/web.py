@@ -10,13 +10,12 @@ Source: RFC 9110, RFC 9112.
 
 import binascii
 import io
-import os
 import select
 import socket
 import threading
 from collections import namedtuple
 
-from edge.net import reach, transport
+from edge.net import alerts, private, reach, transport
 from edge.net.tls import Unusable
 
 NAME, TCP, TLS, HTTP, CREDENTIALS = "name", "tcp", "tls", "http", "credentials"
@@ -90,8 +89,7 @@ class Connection:
                 raise Failed(TLS, str(error)) from error
             except OSError as error:
                 self.close()
-                words = getattr(error, "verify_message", None) or getattr(error, "reason", None) or _why(error)
-                raise Failed(TLS, "no TLS with %s: %s" % (self.peer, str(words).replace("_", " ").lower())) from error
+                raise Failed(TLS, "no TLS with %s: %s" % (self.peer, alerts.words_of(error))) from error
         if self._stopped.is_set():
             self.close()
             raise Failed(HTTP, "it was broken off here")
@@ -357,13 +355,10 @@ def basic(user, path):
 def secret(path, what):
     """Return the line in a file that nobody else may read, as it is now; Failed in words that do not tell it."""
     try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_mode & 0o007:
-                raise ValueError("anybody on this machine can get at it; chmod 600 it")
-            octets = file.read(_SECRET_BYTES + 1).strip()
-            if not octets or len(octets) > _SECRET_BYTES or not octets.isascii() or not octets.decode().isprintable():
-                raise ValueError("expected one line of printable ASCII, at most %d octets" % _SECRET_BYTES)
-            return octets.decode("ascii")
+        octets = private.read(path, _SECRET_BYTES + 1).strip()
+        if not octets or len(octets) > _SECRET_BYTES or not octets.isascii() or not octets.decode().isprintable():
+            raise ValueError("expected one line of printable ASCII, at most %d octets" % _SECRET_BYTES)
+        return octets.decode("ascii")
     except OSError as error:
         raise Failed(CREDENTIALS, "the %s, %s, cannot be read: %s" % (what, path, _why(error))) from None
     except ValueError as error:

@@ -1,8 +1,7 @@
 """What objects are changed by on their way out, made of the configuration: de-identification, then single elements."""
 
-import os
-
 from edge.box import rules
+from edge.net import private
 from edge.spool import errors
 from edge.spool.inflate import inflater
 
@@ -29,10 +28,7 @@ def identity(settings):
 
     path = settings.key_file
     try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_mode & 0o007:
-                raise ValueError("anybody on this machine can get at it; chmod 600 it")
-            key = pseudonym.Key(file.read().strip())
+        key = pseudonym.Key(private.read(path).strip())
     except OSError as error:
         raise _no_key(path, error.strerror.lower()) from None
     except ValueError as error:

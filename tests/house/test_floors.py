@@ -54,8 +54,8 @@ ORDER = {
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "net": "libcrypto pace transport reach here tls certificate alerts doors channel witness manners half report"
-    " inbound listener outbound committing web heads httpd tus",
+    "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
+    " report inbound listener outbound committing web heads httpd tus",
     "box": "sameness admission values section tls_keys commitment relaying alerting serials setups console_keys"
     " encryption rule_keys media_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
