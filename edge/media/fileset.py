@@ -13,6 +13,7 @@ import os
 import re
 
 from edge.media import directory, records, walk
+from edge.media.beside import sync
 from edge.media.errors import MediaError, NotDicom
 from edge.media.profile import what
 from edge.media.survey import Surveyor
@@ -234,7 +235,7 @@ class FileSet:
     def _replace(self, writer):
         writer.finish()
         os.rename(writer.path, self.path)
-        _sync(self.root)
+        sync(self.root)
 
     @staticmethod
     def _abandon(writer, written):
@@ -255,7 +256,7 @@ class FileSet:
                 folders.add(folder)
                 folder = os.path.dirname(folder)
         for folder in sorted(folders, reverse=True):
-            _sync(folder)
+            sync(folder)
 
     def _delete(self, file_id):
         """Delete a file that no record references any more, and the folders that are empty then."""
@@ -271,7 +272,7 @@ class FileSet:
             except OSError:
                 break
             folder = os.path.dirname(folder)
-        _sync(folder)
+        sync(folder)
 
 
 class Listing:
@@ -333,11 +334,3 @@ def _copy(source, target):
     except OSError as error:
         words = "%s cannot be written: %s; the file-set is as it was"
         raise MediaError(words % (target, (error.strerror or str(error)).lower())) from None
-
-
-def _sync(folder):
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -60,8 +60,8 @@ ORDER = {
     " encryption rule_keys media_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
-    "media": "errors leaf sight packing viewer xhtml pages records fit survey supply directory walk profile fileset"
-    " written layout inventory beside child manifest zipped cipher ber envelope opened examine take devices image"
+    "media": "errors beside leaf sight packing viewer xhtml pages records fit survey supply directory walk profile"
+    " fileset written layout inventory child manifest zipped cipher ber envelope opened examine take devices image"
     " lockedzip archive copies stick burn fat span drawing label",
     "ways": "targets stages routes walk lookout known",
     "export": "progress staging order record choose hiding content volume target make exports rules",
