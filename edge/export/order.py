@@ -81,9 +81,7 @@ def _place(text, settings, is_owner):
         return kind, _stick(place, is_owner)
     if not place:
         raise MediaError("%s: needs a name behind it" % kind)
-    if is_owner:
-        if not os.path.isabs(place):
-            raise MediaError("%s is no path from the root on: the box does not know from where it leads" % place[:80])
+    if is_owner and os.path.isabs(place):
         path = os.path.normpath(place)
     else:
         if not _FILE_NAME.fullmatch(place):

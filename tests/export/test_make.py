@@ -190,7 +190,7 @@ def _uid(modality, seed):
     "to, is_owner, words",
     [
         ("floppy:x", True, "is no place to export to"),
-        ("dir:x", True, "no path from the root on"),
+        ("dir:x/y", True, "without folders"),
         ("dir:/etc", True, "is there already"),
         ("dir:../x", False, "letters, digits"),
         ("iso:/tmp/x", False, "letters, digits"),

@@ -71,7 +71,7 @@ ORDER = {
     " alerts logs media studies viewer entry people audit contents forms workers server encryption guard live openapi"
     " api app door",
     "terminal": "plain effects line ymodem page session talk shapes state waiting applying tables adjusting peers"
-    " moving importing anything entry menu",
+    " moving importing media anything entry menu",
     "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup sticks setup taking",
     "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"

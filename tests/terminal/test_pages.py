@@ -11,7 +11,9 @@ import pytest
 from edge.access.access import Access
 from edge.access.audit import Trail
 from edge.box import load
+from edge.demo import phantom
 from edge.settings.keeper import Keeper
+from edge.spool.intake import Source
 from edge.terminal import menu
 from edge.verbs import box as boxes
 from edge.verbs import table
@@ -165,6 +167,7 @@ def test_the_first_menu_says_how_the_box_does(box):
           8  Import: configuration, certificate
           9  Export: support bundle, backup
           a  All other actions, by name
+          b  Media: exports, a study to a disc, take in a stick
           p  Change your password
           0  Log out
         {RULE}
@@ -179,6 +182,32 @@ def test_an_action_is_chosen_by_its_name_and_what_is_none_is_told_below_the_list
     said = far.type("no-such")
     assert said.rstrip().endswith("no-such is none of these.\n>")
     assert "objects: list what the box keeps." in far.type("objects")
+
+
+def test_a_study_is_exported_and_its_progress_is_seen(box, tmp_path):
+    path = phantom.save(phantom.ct(phantom.study("CT", 3), size=64), tmp_path)
+    fd = os.open(path, os.O_RDONLY)
+    box.spool.adopt(fd, [], Source("", "", ""))
+    os.close(fd)
+    far = at_home(box)
+    far.type("b")
+    far.type("2")
+    assert "CT head" in far.type("")
+    assert "a folder" in far.type("1")
+    far.type("3")
+    seen = far.type("../out")
+    assert "without\nfolders" in seen
+    far.type("")
+    for each in ("b", "2", "", "1", "3"):
+        far.type(each)
+    seen = far.type("out")
+    assert "making the viewer" in seen and "written and compared" in seen
+    assert (tmp_path / "state" / "exports" / "out" / "DICOMDIR").is_file()
+    far = at_home(box)
+    far.type("b")
+    assert "done" in far.type("1")
+    assert "Export 1 to dir:out: written and compared" in far.type("1")
+    box.exports.stop()
 
 
 def test_the_queue_counts_as_the_verb_does(box):

@@ -1,0 +1,128 @@
+"""Media on pages: exports and what came of them, a study to a disc or stick, objects of one taken in."""
+
+from edge.terminal import page, plain
+from edge.terminal.effects import Ask, Show, Step
+from edge.terminal.plain import columns, cut, wrapped
+from edge.terminal.talk import Rows
+
+_SHAPE = (5, 10, 30, 0)
+
+
+def media(talk):
+    """Choose what to do with media, and do it."""
+    options = [("1", "Exports: how far they are, and what came of them")]
+    if talk.knows("export"):
+        options.append(("2", "Export a study"))
+    if talk.knows("import"):
+        options.append(("3", "Take in the objects of a stick or a disc"))
+    chosen = yield from page.menu("Media", (), options)
+    if chosen == "1":
+        yield from _exports(talk)
+    elif chosen == "2":
+        yield from _studies(talk)
+    elif chosen == "3":
+        yield from _import(talk)
+
+
+def _exports(talk):
+    rows, _ = talk.told("exports")
+
+    def line(each, number):
+        words = each["words"] or each["state"]
+        return [columns(_SHAPE, ("%d" % each["export"], each["state"], cut(each["to"], 29), cut(words, 30)))]
+
+    head = [columns(_SHAPE, ("", "state", "to", "what came of it"))]
+    yield from page.turn("Exports, the newest first", head, rows, line, lambda each: _one(talk, each["export"]))
+
+
+def _one(talk, number):
+    found = talk.told("exports", export=number)[0][0]
+    body = wrapped("Export %d to %s: %s" % (number, found["to"], found["words"] or found["state"]))
+    for words in [*found["reasons"], *found["notes"]][:10]:
+        body += wrapped("- " + words)
+    options = []
+    if found["state"] in ("waiting", "running"):
+        options.append(("1", "Follow it"))
+        if talk.knows("cancel-export"):
+            options.append(("2", "Cancel it"))
+    elif found["state"] != "done" and talk.knows("retry-export"):
+        options.append(("3", "Make it again, on another disc"))
+    chosen = yield from page.menu("Export %d" % number, body, options)
+    if chosen == "1":
+        yield from _followed(talk, number)
+    elif chosen == "2":
+        talk.told("cancel-export", export=number)
+        yield page.said("It is being cancelled.")
+    elif chosen == "3":
+        yield from _followed(talk, talk.told("retry-export", export=number)[1]["export"])
+
+
+def _studies(talk):
+    words = yield Ask("Name, ID or words of the study, Enter for the newest: ")
+    rows, _ = talk.told("studies", text=words.strip() or None)
+
+    def line(each, number):
+        told = cut(each["patient_name"] or "no name", 29), each["date"] or "", each["description"] or ""
+        return [columns((5, 30, 10, 0), ("%d" % number, *told))]
+
+    head = [columns((5, 30, 10, 0), ("", "patient", "date", "what"))]
+    yield from page.turn("Export which study?", head, rows, line, lambda each: _to(talk, each["study"]))
+
+
+def _to(talk, study):
+    """Ask where a study goes, and have it exported."""
+    there = [each for each in talk.told("media")[0] if each["kind"] in ("burner", "stick")]
+    places = [("burner:" if each["kind"] == "burner" else "usb:") + each["path"] for each in there]
+    options = [("%d" % number, place) for number, place in enumerate(places, 1)]
+    more = [("iso", "an image of a disc"), ("zip", "a ZIP archive"), ("dir", "a folder")]
+    options += [("%d" % number, words) for number, (_, words) in enumerate(more, len(places) + 1)]
+    chosen = yield from page.menu("Export to", (), options)
+    if chosen is None:
+        return
+    at = int(chosen) - 1
+    if at < len(places):
+        to = places[at]
+    else:
+        name = yield Ask("Its name, in the box's folder for exports: ")
+        to = "%s:%s" % (more[at - len(places)][0], name.strip())
+    yield from _followed(talk, talk.told("export", study=[study], to=to)[1]["export"])
+
+
+def _followed(talk, number):
+    """Show how far an export is until it is over; leaving does not end it."""
+    yield Show(["", "Export %d; ^C leaves it to itself ..." % number])
+    yield Step()
+    rows, last = Rows(talk.ask("follow-export", export=number)), None
+    for row in rows:
+        share = 10 * row["done"] // row["total"] if row["total"] else 0
+        if row["stage"] and (row["stage"], share) != last:
+            last = row["stage"], share
+            left = "" if row["left_s"] is None else ", %d s left" % row["left_s"]
+            yield Show(["  %s, %d %%%s" % (row["stage"], 10 * share, left)])
+        yield Step()
+    yield Show(["", *wrapped("Export %d: %s" % (number, (rows.summary or {}).get("words", "")))])
+    yield Ask("Enter: back ")
+
+
+def _import(talk):
+    there = [each for each in talk.told("media")[0] if each["kind"] != "burner"]
+    if not there:
+        yield page.said("No stick or disc is mounted.")
+        return
+    options = [("%d" % number, plain.plain(each["path"])) for number, each in enumerate(there, 1)]
+    chosen = yield from page.menu("Take in the objects of", (), options)
+    if chosen is None:
+        return
+    yield Show(["", "Working; ^C breaks off ..."])
+    yield Step()
+    rows = Rows(talk.ask("import", path=there[int(chosen) - 1]["path"]))
+    for row in rows:
+        if row["error"] is not None:
+            yield Show(wrapped("%s: %s" % (plain.plain(row["path"]), row["error"])))
+        elif row["done"] % 100 == 0:
+            yield Show(["  %d of %d files" % (row["done"], row["total"])])
+        yield Step()
+    found = rows.summary or {}
+    told = ["%d %s" % (found[name], name.replace("_", " ")) for name in ("taken", "known", "held", "left_out")]
+    yield Show(["", ", ".join(told)])
+    yield Ask("Enter: back ")
