@@ -89,6 +89,13 @@ def mounts(root="/"):
     return found
 
 
+def file_sets(root="/"):
+    """Return the folders of FAT sticks and of discs that are mounted and have a DICOMDIR, as a frozenset."""
+    kinds = ("vfat", "msdos", "exfat", "iso9660", "udf")
+    found = [each.folder for each in mounts(root) if each.kind in kinds]
+    return frozenset(each for each in found if "DICOMDIR" in map(str.upper, _names(root, each.lstrip("/"))))
+
+
 def mount_of(path, root="/"):
     """Return the Mount that a path lies on, or None."""
     path = os.path.realpath(path)

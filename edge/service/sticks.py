@@ -1,5 +1,7 @@
 """Setup files on USB sticks: a thread that sleeps until something is mounted, and has what it finds there taken.
 
+A stick or disc with DICOM objects is told of as an event, since its objects are taken in by hand.
+
 The kernel says when a mount comes or goes. What appears in a folder without a mount is seen within half a minute.
 """
 
@@ -10,6 +12,7 @@ import threading
 from edge.service.consoles import Console
 from edge.service.part import Part
 from edge.service.settling import Settling
+from edge.media import devices
 from edge.settings import sticks
 from edge.verbs.verb import ENGINEER, Asker
 
@@ -34,6 +37,7 @@ class Sticks(Part):
         self._thread = None
         self._wake = self._waker = None
         self._made = None
+        self._sets = frozenset()  # the folders of file-sets that were told of
         self._lock = threading.Lock()
         running.box.setups = self
 
@@ -78,6 +82,7 @@ class Sticks(Part):
 
     def look(self):
         """Look at the folders of sticks, and have taken what is new there."""
+        self._tell_of_sets(devices.file_sets())
         there = sticks.find(self.running.box.config.setup.stick_dirs)
         if there or self._made is not None:
             self.taker().look(there)
@@ -87,6 +92,13 @@ class Sticks(Part):
                 self.running.spool.health.report(_TROUBLE, words)
             else:
                 self.running.spool.health.clear(_TROUBLE)
+
+    def _tell_of_sets(self, folders):
+        """Note file-sets that were not here before; not where they are, as a volume may be called by its patient."""
+        events = self.running.box.events
+        if folders - self._sets and events is not None:
+            events.note("a stick or disc with DICOM objects is in: the page Media, or `edge import`, takes them in")
+        self._sets = folders
 
     def _run(self):
         import select

@@ -177,6 +177,22 @@ def test_a_de_identified_export_names_nobody(spool, tmp_path):
     assert list(examine.examine(str(path), profile.named("STD-GEN-CD"))) == []
 
 
+def test_hostile_names_stand_nowhere_but_in_text(tmp_path):
+    spool = open_spool(tmp_path / "state")
+    name = "../..\\<script>alert(1)</script>^" + "Æ" * 40
+    head = phantom.study("CR", 3)._replace(patient_name=name, description="..\\\\<b>" + "X" * 50)
+    give(spool, tmp_path, phantom.cr(head, size=SMALLEST))
+    export(spool, f"dir:{tmp_path}/out")
+    names = [os.path.relpath(os.path.join(at, each), tmp_path / "out") for at, _, files in os.walk(tmp_path / "out")
+             for each in files]  # fmt: skip
+    assert all(each.isascii() and ".." not in each and each == each.upper() for each in names)
+    for each in [*tmp_path.rglob("*.HTM"), *tmp_path.rglob("STUDIES.JS")]:
+        assert "<script>alert" not in each.read_text(encoding="utf-8"), each.name
+    assert list(examine.examine(str(tmp_path / "out"), profile.named("STD-GEN-CD"))) == []
+    assert len(list(sets.loaded(tmp_path / "out" / "DICOMDIR"))) == 1
+    spool.close()
+
+
 def test_a_study_that_is_not_here_is_named(spool, tmp_path):
     assert "no study 1.2.3 is here" in refusal(spool, f"dir:{tmp_path}/x", study=["1.2.3", _uid("CT", 3)])
     assert "no study here is" in refusal(spool, f"dir:{tmp_path}/x", patient="DEMO-0000*")

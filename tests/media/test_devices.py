@@ -77,6 +77,14 @@ def test_the_mount_of_a_path_is_the_innermost_with_its_escapes_undone(root):
     assert devices.mount_of("/media/usb stick too", root).folder == "/"
 
 
+def test_file_sets_are_found_on_sticks_and_discs_alone(root):
+    assert devices.file_sets(root) == frozenset()
+    for folder in ("/media/usb stick", "/run/lock"):
+        os.makedirs(root + folder)
+        open(root + folder + "/dicomdir", "w").close()
+    assert devices.file_sets(root) == {"/media/usb stick"}
+
+
 def test_a_device_is_used_when_it_or_a_partition_of_it_is_mounted(root):
     assert devices.is_used("/dev/sdb", root) == "/media/usb stick"
     assert devices.is_used("/dev/mmcblk0", root) == "/media/card"
