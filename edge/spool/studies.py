@@ -11,6 +11,7 @@ longer than for those. What is searched stands beside the names in a form of its
 
 from collections import namedtuple
 
+from edge.spool import errors
 from edge.spool.tables import DELIVERED, HELD, OBJECTS, READY, SENT, StoredObject
 
 # What is looked for; None does not matter. text: words that all have to occur somewhere; patient: of the name or the
@@ -30,6 +31,11 @@ SHOWN = {READY: "waiting", HELD: "held", DELIVERED: "delivered", SENT: "sent"}
 _AT_ONCE = 500  # studies that are looked at while the lock is held
 _COLUMNS = "SELECT id, uid, objects, patient_id, patient_name, accession, date, description FROM studies WHERE "
 _FOLD_LIMIT = 256
+# Where an object stands in its study: its series, its Instance Number where that is one, and when it came
+_PLACE = (
+    "coalesce(series, ''), CASE WHEN ltrim(number) GLOB '[0-9]*' OR ltrim(number) GLOB '[-+][0-9]*'"
+    " THEN CAST(ltrim(number) AS INTEGER) ELSE 9223372036854775807 END, id"
+)
 
 
 def folded(text):
@@ -248,6 +254,30 @@ def objects(index, number, series=None, after=0, limit=100):
         where += " AND coalesce(o.series, '') = ?"
         arguments.append(series)
     rows = index.look(OBJECTS + where + " ORDER BY o.id LIMIT ?", (*arguments, limit))
+    return [StoredObject._make(row) for row in rows]
+
+
+def images(index, number, series=None, after=None, limit=100):
+    """Return a page of the StoredObjects of a study, series by series, each in the order of Instance Number.
+
+    Numbers compare as numbers; objects without one come last in their series, and those of the same number as they
+    arrived. Numbers alone are sorted, of a series at a time where one is named: this takes as long as it has objects.
+    series: as in `objects`; after: the number of the object behind which the page begins; errors.Unknown when it is
+    not there any more.
+    """
+    where, arguments = "study_id = ?", [number]
+    if series is not None:
+        where += " AND coalesce(series, '') = ?"
+        arguments.append(series)
+    with index.lock:
+        if after is not None:
+            place = index.look("SELECT %s FROM objects WHERE id = ? AND study_id = ?" % _PLACE, (after, number))
+            if not place:
+                raise errors.Unknown("object %d, behind which the page begins, is gone: begin with the first" % after)
+            where += " AND (%s) > (?, ?, ?)" % _PLACE
+            arguments += place[0]
+        found = index.look("SELECT id FROM objects WHERE %s ORDER BY %s LIMIT ?" % (where, _PLACE), (*arguments, limit))
+        rows = [index.look(OBJECTS + "WHERE o.id = ?", one)[0] for one in found]
     return [StoredObject._make(row) for row in rows]
 
 

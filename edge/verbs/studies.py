@@ -129,10 +129,15 @@ def known_study(box, number):
 
 
 def study(box, request, who):
-    """Yield a row for each object of a study, or of one of its series; return what there is of the study."""
+    """Yield a row for each object of a study, or of one of its series, in order; return what there is of the study."""
     limit = _within("limit", request.get("limit", _USUAL), 1, MOST)
     found = known_study(box, request["study_key"])
-    page = studies.objects(box.spool.index, found.number, request.get("series"), request.get("after", 0), limit + 1)
+    after = request.get("after") or None
+    try:
+        page = studies.images(box.spool.index, found.number, request.get("series"), after, limit + 1)
+    except (errors.Unknown, OverflowError) as error:  # no number of ours has so many digits
+        words = "there is no object %d behind which a page could begin" % after
+        raise Refused(str(error) if isinstance(error, errors.Unknown) else words) from None
     for stored in page[:limit]:
         yield _object_row(box, stored)
     series = [
@@ -396,7 +401,7 @@ VERBS = (
     ),
     Verb(
         "study",
-        "show a study, its series and its objects",
+        "show a study, its series and its objects, in the order of their Instance Numbers",
         study,
         VIEWER,
         (

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from edge.dicom import text
-from edge.spool import jobs, studies
+from edge.spool import errors, jobs, studies
 from edge.spool.studies import Wanted
 from tests.spool import data
 from tests.spool.data import Clock, data_set, deliver, one, open_spool, receive
@@ -177,3 +177,22 @@ def test_counts_of_studies_are_those_of_their_objects_and_jobs_whatever_happens(
     spool.index.rebuild()
     assert (data.picture(spool), told(spool)) == before
     spool.close()
+
+
+def test_images_come_in_the_order_of_their_numbers_in_pages_and_those_without_one_last(spool):
+    for at, number in enumerate(("30", "", "4", "100", "10", "x", "1", "4", "-2")):
+        uid = "1.2.%d" % at
+        receive(spool, uid, data_set(uid).replace(one(0x00200013, "IS", "1"), one(0x00200013, "IS", number)))
+    found = []
+    while page := studies.images(spool.index, 1, "1.2.3.1", found[-1].id if found else None, 2):
+        found += page
+    assert [each.uid for each in found] == ["1.2.%d" % at for at in (8, 6, 2, 7, 4, 0, 3, 1, 5)]
+    assert studies.images(spool.index, 1, limit=20) == found
+
+
+def test_a_page_behind_an_image_that_is_gone_is_refused_and_not_begun_elsewhere(spool):
+    for at in range(3):
+        receive(spool, "1.2.%d" % at, data_set("1.2.%d" % at))
+    spool.remove(2, "anna")
+    with pytest.raises(errors.Unknown, match="object 2, behind which the page begins, is gone"):
+        studies.images(spool.index, 1, None, 2)

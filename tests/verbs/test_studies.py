@@ -111,6 +111,8 @@ def test_the_objects_of_a_study_come_in_pages(box):
     first, told = ask(box, "study", study_key=1, limit=3)
     rest, end = ask(box, "study", study_key=1, after=told["after"], limit=3)
     assert [each["id"] for each in first + rest] == [1, 2, 3, 4, 5] and end["after"] is None
+    assert "object 77, behind which the page begins, is gone" in refusal(box, "study", study_key=1, after=77)
+    assert "no object" in refusal(box, "study", study_key=1, after=10**30)
 
 
 def test_a_picture_says_what_it_shows(box):
