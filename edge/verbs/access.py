@@ -161,7 +161,7 @@ VERBS = (
     ),
     Verb(
         "user",
-        "make, change or remove a user",
+        "make, change or remove a user; one who has the name already is changed, unless new is said",
         user,
         ENGINEER,
         (

@@ -27,6 +27,7 @@ _STATIC = os.path.join(os.path.dirname(__file__), "static")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _OPENMETRICS = "application/openmetrics-text"
 _FIELDS = 200
+_FOR_PROGRAMS = ("/api/", "/live/", "/metrics", "/health", "/static/")
 
 
 class _Ask:
@@ -62,6 +63,15 @@ class _Shown:
         self.csrf = visitor.csrf
         self.here = place.here(request)
         self.refused = said_no
+
+
+class _Unread:
+    """What the frame of a page has to know of a request of which no more is known than its path."""
+
+    who, csrf = None, ""
+
+    def __init__(self, path):
+        self.path = path
 
 
 class App:
@@ -132,7 +142,7 @@ class App:
         except Refusal as refusal:
             return self._refuse(request, refusal)
         except forms.BadForm as error:
-            return failed(400, str(error))
+            return self.unread(head, 400, str(error))
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -153,8 +163,17 @@ class App:
             words = refusal.words if refusal.how is None else "%s %s" % (refusal.words, refusal.how)
             return failed(refusal.status, words, refusal.headers)
         shown = _Shown(request, guard.Visitor(""))
-        body = entry.refusal(refusal.words, refusal.how, self._access.is_claimed(), None)
+        body = entry.refusal(refusal.words, refusal.how, self._access.is_claimed(), None, refusal.leads)
         return answer(page.frame(shown, "Not here", body, name=self._name()), refusal.status, headers=refusal.headers)
+
+    def unread(self, head, status, words):
+        """Return the Response to a heads.Request that is not read on: a page for a browser, JSON for a program."""
+        path = head.target.partition("?")[0]
+        if path.startswith(_FOR_PROGRAMS) or "text/html" not in head.fields.get("accept", ""):
+            return failed(status, words)
+        how = "Go back and try it with less." if status == 413 else "Go back, and try it from there."
+        body = entry.refusal(words[:1].upper() + words[1:] + ".", how, True, None, False)
+        return answer(page.frame(_Unread(path), "Not taken", body, name=self._name()), status)
 
     def _broken(self, request):
         words = "It failed inside the box, whose log says more."
@@ -444,7 +463,7 @@ def _request(app, head, body, peer):
 
 
 def _is_for_program(request):
-    return request is None or request.path.startswith(("/api/", "/live/", "/metrics", "/health", "/static/"))
+    return request is None or request.path.startswith(_FOR_PROGRAMS)
 
 
 def _anybody(request):

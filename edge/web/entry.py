@@ -56,10 +56,11 @@ def login(request, next_path, tls, wrong=None):
     )  # fmt: skip
 
 
-def refusal(words, how, is_claimed, who):
-    """Return what is shown in place of a page; who: Asker, or None."""
-    way = None
-    if not is_claimed:
+def refusal(words, how, is_claimed, who, leads=True):
+    """Return what is shown in place of a page; who: Asker, or None; leads: whether a link is there to go on by."""
+    if not leads:
+        way = None
+    elif not is_claimed:
         way = el("p", page.link("Claim this box", "/claim"))
     elif who is None:
         way = el("p", page.link("Log in", "/login"))

@@ -46,14 +46,16 @@ _TRIAL = "/settings/trial"  # the page on which a change is kept
 
 
 class Refusal(Exception):
-    """Nothing is answered but this. status; words: for a person; how: what to do then, in words, or None; headers."""
+    """Nothing is answered but this. status; words: for a person; how: what to do then, in words, or None; headers;
+    leads: whether a page of ours can be linked to, as it would not be refused in the same way."""
 
-    def __init__(self, status, words, how=None, headers=None):
+    def __init__(self, status, words, how=None, headers=None, leads=True):
         super().__init__(words)
         self.status = status
         self.words = words
         self.how = how
         self.headers = headers or {}
+        self.leads = leads
 
 
 class Visitor:
@@ -116,7 +118,7 @@ class Guard:
         if name is None or not (name == peer.here or name in self._known_names()):
             words = "This box is not called that, so it does not answer: a page elsewhere could be asking in your name."
             how = "Use one of its addresses or its host name; for another name, add it to hosts under [console]."
-            raise Refusal(403, words, how)
+            raise Refusal(403, words, how, leads=False)
         return given.strip().lower()
 
     def _known_names(self):
@@ -135,9 +137,9 @@ class Guard:
         scheme, _, named = (origin or "").partition("://")
         schemes = ("https",) if self._settings.tls else ("http", "https")
         if origin is not None and not (scheme in schemes and named.lower() == host):
-            raise Refusal(403, "A page of another site asked for this, so it was not done.")
+            raise Refusal(403, _FROM_ELSEWHERE, leads=False)
         if site is not None and site not in ("same-origin", "none"):
-            raise Refusal(403, "A page of another site asked for this, so it was not done.")
+            raise Refusal(403, _FROM_ELSEWHERE, leads=False)
         if must_say and origin is None and site is None:
             words = "It was not said which page asked for this, so it was not done."
             raise Refusal(403, words, "A browser says it (Origin); a program shows a token (Authorization: Bearer).")
@@ -256,6 +258,9 @@ class Guard:
         if visitor.who is not None and settings is not None and settings.trial is not None and path != _TRIAL:
             found += (("warn", join("A change is on trial. ", el("a", "Keep it or put it back", href=_TRIAL))),)
         return found
+
+
+_FROM_ELSEWHERE = "A page of another site asked for this, so it was not done."
 
 
 class _Early:

@@ -70,7 +70,8 @@ class Server:
         """Have `app` answer.
 
         It has a coroutine `respond`(heads.Request, body, Peer) that returns a microdot.Response, and
-        `limit_of`(heads.Request, Peer), which says how long a body may be.
+        `limit_of`(heads.Request, Peer), which says how long a body may be, and `unread`(heads.Request, status, words),
+        which returns the Response to one whose body is not taken.
         """
         self._app = app
 
@@ -193,12 +194,17 @@ class Server:
         keeps = True
         wait_s = self._settings.head_s
         while keeps:
+            request = None
             try:
                 request = await self._head(reader, incoming, wait_s)
                 if request is None:
                     return
                 body = await self._body(request, peer, reader, writer, incoming)
             except heads.BadRequest as error:
+                if request is not None:  # its head was read, so it is known who is to be told
+                    await self._answer(writer, self._app.unread(request, error.status, str(error)), False, False)
+                    await self._drain(reader)
+                    return
                 said = json.dumps({"failed": str(error)}).encode()
                 await self._write(writer, heads.answer(error.status, _ENDS, said))
                 await self._drain(reader)

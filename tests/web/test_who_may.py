@@ -54,7 +54,7 @@ def test_an_unclaimed_box_is_not_claimed_with_another_code(fresh):
 def test_an_unclaimed_box_is_not_claimed_by_a_foreign_page(fresh):
     form = {"code": fresh.code, "name": "eve", "password": PASSWORD, "again": PASSWORD}
     answer = fresh.post("/claim", form, "--header", "Origin: https://evil.example", origin=False)
-    assert answer.status == 403 and "another site" in answer.text
+    assert answer.status == 403 and "another site" in answer.text and 'href="/claim"' not in answer.text
     assert not (fresh.box.state_dir / "console" / "users.json").exists()
 
 
@@ -141,6 +141,21 @@ def test_who_has_logged_out_is_out_with_the_same_cookie(console):
     console.login()
 
 
+@pytest.mark.parametrize("case", ["long", "odd"])
+def test_what_is_not_read_on_is_said_to_a_browser_on_a_page_and_to_a_program_as_json(console, case, tmp_path):
+    if case == "long":
+        (tmp_path / "long").write_bytes(bytes(17 << 10))
+        options, status, words = ("--data-binary", f"@{tmp_path / 'long'}"), 413, "The body is longer than what is"
+    else:
+        options, status, words = (), 400, "The arguments behind the ? cannot be read"
+    html = ("--header", "Accept: text/html,application/xhtml+xml,*/*;q=0.8", *options)
+    page = console.get("/login?x=%ff" if case == "odd" else "/login", *html, jar=False)
+    assert page.status == status and words in page.text and page.text.startswith("<!")
+    assert page.field("content-security-policy").startswith("default-src 'none'")
+    told = console.get("/api/v1/status?x=%ff" if case == "odd" else "/api/v1/status", *html, jar=False)
+    assert told.status == status and words.lower() in told.json["failed"].lower()
+
+
 # --- DNS rebinding, foreign pages, forms
 
 
@@ -148,6 +163,7 @@ def test_who_has_logged_out_is_out_with_the_same_cookie(console):
 def test_a_foreign_name_for_the_box_is_not_answered(console, host):
     answer = console.get("/login", "--header", "Host: " + host.format(port=console.port), jar=False)
     assert answer.status == 403 and "not called that" in answer.text
+    assert not re.search(r'<main.*href=', answer.text, re.DOTALL), "it links to what is refused in the same way"
 
 
 def test_the_box_answers_to_localhost_and_its_own_name(console):
