@@ -262,6 +262,14 @@ DESTINATION = Section(
             "How long a connection, and an association, may take.",
             only=("dicom", "stow", "relay"),
         ),
+        _key(
+            "retrieve",
+            choice("auto", "get", "move", "off"),
+            "auto",
+            'How `edge fetch` has objects sent from there: by C-GET, over the same association, or by C-MOVE, for which '
+            'it has to know AE title, address and port of the box. "auto": by C-GET; by C-MOVE where it takes none.',
+            only=("dicom",),
+        ),
         _key("dimse_timeout_s", seconds(1, 3600), 60, "How long an answer to a request may take.", only=("dicom",)),
         _key(
             "answer_timeout_s",

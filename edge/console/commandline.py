@@ -34,6 +34,7 @@ _MODULES = {
     "exports": "exporting",
     "cancel-export": "exporting",
     "retry-export": "exporting",
+    "fetch": "fetchwork",
     "console": "terminal",
 }
 

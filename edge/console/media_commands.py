@@ -26,6 +26,32 @@ COMMANDS = (
         ("edge import /media/cdrom", "edge import /mnt/stick --to archive"),
     ),
     Command(
+        "fetch",
+        "(--study UID | --patient ID | --accession NUMBER) --from NAME [--yes] [--route] [--json] [--config FILE]",
+        "fetch studies from an archive",
+        (
+            "NAME is a destination of kind dicom; its `retrieve` says whether objects are sent by C-GET or by C-MOVE, "
+            "for which the box has to run, and the archive to know its AE title, address and port. Each object is "
+            "durable before the archive hears of success; one that is here already counts as here. Ctrl-C has the "
+            "archive stop.",
+            "--patient and --accession list what the archive has; --yes fetches all of it. What is fetched is "
+            "forwarded nowhere, counts as delivered to NAME, which has it, and is kept as long as what was delivered.",
+        ),
+        0,
+        0,
+        (
+            Option("--from", "NAME", "The archive."),
+            Option("--study", "UID", "A study, by its Study Instance UID."),
+            Option("--patient", "ID", "The studies of a patient."),
+            Option("--accession", "NUMBER", "The studies under an accession number."),
+            Option("--yes", None, "Fetch all that is found."),
+            Option("--route", None, "Have what comes go by the routes, as if it had been received."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge fetch --patient 4711 --from archive", "edge fetch --study 1.2.840.1 --from archive"),
+    ),
+    Command(
         "media",
         "(check | index) PATH [--profile NAME] [--id ID] [--json] [--config FILE]",
         "check a file-set, or make the DICOMDIR of one",

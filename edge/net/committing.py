@@ -11,9 +11,8 @@ another association: whatever comes is taken and answered.
 import logging
 
 from edge.dicom import syntax
-from edge.dicom.errors import DicomError
-from edge.net import outbound, transport
-from edge.protocol import association, command, commitment, dimse, status
+from edge.net import outbound, talk, transport
+from edge.protocol import command, commitment, dimse, status
 
 _log = logging.getLogger("edge.net")
 
@@ -29,8 +28,8 @@ def associate(host, port, calling, called, terms, tls, reports):
     return link
 
 
-class CommitmentLink(outbound.Link):
-    """An outbound.Link that asks for commitment, and takes reports."""
+class CommitmentLink(talk.Talk):
+    """A talk.Talk that asks for commitment, and takes reports."""
 
     def take_over(self, called, reports):
         """Say whom we called and who takes the reports; called once, by `associate`."""
@@ -71,36 +70,6 @@ class CommitmentLink(outbound.Link):
                 self._next(deadline_ms)
         except outbound.LinkFailure as failure:
             _log.info("waiting for a report on storage commitment: %s", failure.reason)
-
-    def _next(self, deadline_ms):
-        """Act on the next message; return the Reply if it is the answer to our request, None if not or if none came."""
-        engine = self._association
-        while True:
-            event = engine.next_event()
-            if isinstance(event, association.Data):
-                return self._message(event)
-            if event is not None:
-                raise self._failure(event)
-            if engine.finished():
-                raise self._failure(association.Lost())
-            now_ms = transport.now_ms()
-            if now_ms >= deadline_ms:
-                return None
-            count = self._wire.receive_into(engine.window(), deadline_ms - now_ms)
-            if count:
-                engine.filled(count, transport.now_ms())
-            elif count == 0:
-                engine.lost(transport.now_ms())
-
-    def _message(self, data):
-        try:
-            message = self._messages.take(data)
-            if message is data:
-                self._payload(data)
-                return None
-            return None if message is None else self._command(message)
-        except DicomError as error:
-            raise self._give_up("%s broke the protocol: %s" % (self.peer, error)) from error
 
     def _command(self, message):
         elements = message.elements

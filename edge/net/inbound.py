@@ -74,12 +74,14 @@ class Inbound:
     `begin(sop_class, sop_instance, transfer_syntax, source)` and `keep_up()` are called; source: what the spool keeps
     of where objects came from; routes: function that returns what `Arrival.commit` asks where an object goes, called
     when it begins; object_limit: octets of the longest data set taken; reports: report.Reports, or None where nobody
-    commits to anything; tell: function of an event of `witness`; proposals: the contexts that were asked for.
+    commits to anything; tell: function of an event of `witness`; proposals: the contexts that were asked for; awaited:
+    awaited.Awaited, or None.
     """
 
     def __init__(
-        self, wire, engine, peer, intake, source, routes, object_limit, reports=None, tell=witness.nobody, proposals=()
-    ):
+        self, wire, engine, peer, intake, source, routes, object_limit, reports=None, tell=witness.nobody, proposals=(),
+        awaited=None,
+    ):  # fmt: skip
         self._wire = wire
         self._engine = engine
         self._intake = intake
@@ -88,6 +90,7 @@ class Inbound:
         self._route = None  # of the object under way
         self._object_limit = object_limit
         self._reports = reports
+        self._awaited = awaited
         self._report = None  # the one under way
         self._messages = dimse.Messages()
         self._asked = None  # the request whose data set is coming
@@ -262,6 +265,8 @@ class Inbound:
         try:
             syntax = context.transfer_syntax
             self._route = self._routes()
+            if self._awaited is not None:
+                self._route = self._awaited.route(asked.elements, self._route)
             self._arrival = self._intake.begin(asked.sop_class, asked.sop_instance, syntax, self._source)
         except (DicomError, OSError) as error:
             self._refuse_for(error)
@@ -306,10 +311,7 @@ class Inbound:
         _log.log(level, words, self.summary.peer.calling, status.words(code), comment, more)
 
     def _refuse_for(self, error):
-        for kind, code in _STATUS_OF:
-            if isinstance(error, kind):
-                self._refuse(code, str(error))
-                return
+        self._refuse(status_of(error), str(error))
 
     def _drop_arrival(self):
         if self._arrival is not None:
@@ -326,3 +328,11 @@ _STATUS_OF = (
     (DicomError, status.CANNOT_UNDERSTAND),
     (OSError, status.OUT_OF_RESOURCES),
 )
+
+
+def status_of(error):
+    """Return the status that an error of the intake, or of its disk, is answered with."""
+    for kind, code in _STATUS_OF:
+        if isinstance(error, kind):
+            return code
+    return status.PROCESSING_FAILURE

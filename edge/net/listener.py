@@ -44,10 +44,11 @@ class Listener:
 
     settings: manners.Settings; intake: the spool's; has_room: function, whether the spool takes new objects; source_of:
     function of an inbound.Peer, what the spool keeps as the source; routes: function that returns what Arrival.commit
-    asks; reports: report.Reports, or None; tell: function of an event of `witness`, which keeps count.
+    asks; reports: report.Reports, or None; tell: function of an event of `witness`, which keeps count;
+    awaited: awaited.Awaited, what archives were asked to send here, or None.
     """
 
-    def __init__(self, settings, intake, has_room, source_of, routes, reports=None, tell=witness.nobody):
+    def __init__(self, settings, intake, has_room, source_of, routes, reports=None, tell=witness.nobody, awaited=None):
         self._settings = settings
         self._intake = intake
         self._has_room = has_room
@@ -55,6 +56,7 @@ class Listener:
         self._routes = routes
         self._reports = reports
         self._tell = tell
+        self._awaited = awaited
         self._selector = selectors.DefaultSelector()
         self._half = {}
         self._lock = threading.Condition()
@@ -399,7 +401,7 @@ class Listener:
             wire = channel.Wire(half.socket, _SEND_TIMEOUT_MS, half.channel)
         served = inbound.Inbound(
             wire, half.engine, peer, self._intake, self._source_of(peer), self._routes, settings.object_limit,
-            reports, self._tell, request.proposals,
+            reports, self._tell, request.proposals, self._awaited,
         )  # fmt: skip
         work = (served, half.engine, request, settings, reports, settings.manner_of(request.calling, half.address))
         thread = threading.Thread(target=self._run, args=work, name="association", daemon=True)

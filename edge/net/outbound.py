@@ -68,13 +68,14 @@ Terms = namedtuple("Terms", ("connect_ms", "dimse_ms", "max_pdu_bytes", "pace"),
 DEFAULT_TERMS = Terms(10000, 60000, 131072)
 
 
-def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None, kind=None):
+def associate(host, port, calling, called, wanted, terms=DEFAULT_TERMS, tls=None, kind=None, roles=()):
     """Open an association and return its Link, or one of the `kind` (a class) given.
 
     wanted: list of (abstract syntax, tuple of transfer syntaxes), one presentation context each, at most 128; tls: the
-    tls.Client to meet the peer with, None to do it without encryption. Raises LinkFailure.
+    tls.Client to meet the peer with, None to do it without encryption; roles: of items.Role. Raises LinkFailure.
     """
-    user = items.user_information(terms.max_pdu_bytes, uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME)
+    me = uid.IMPLEMENTATION_CLASS_UID, uid.IMPLEMENTATION_VERSION_NAME
+    user = items.user_information(terms.max_pdu_bytes, *me, roles=roles)
     request = pdu.request(called, calling, contexts.propose(wanted), user)
     wire = _connect(host, port, terms, tls)
     wire = wire if terms.pace is None else transport.Paced(wire, terms.pace)
@@ -131,7 +132,7 @@ class Link:
     def open(self):
         """Negotiate; called once, by `associate`."""
         self._association.connected(transport.now_ms())
-        self._exchange(association.Established)
+        self.roles = self._exchange(association.Established).accept.user.roles  # that the peer agreed to
         for context in self._association.accepted.values():
             self._by_pair[(context.abstract_syntax, context.transfer_syntax)] = context.id
         self._open = True

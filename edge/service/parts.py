@@ -7,6 +7,7 @@ import time
 
 from edge.box import config, relaying
 from edge.net import tls
+from edge.net.awaited import Awaited
 from edge.service import control, wiring
 from edge.service.housekeeping import Housekeeping
 from edge.service.part import Part
@@ -143,9 +144,11 @@ class Listening(Part):
         super().__init__(running)
         self._made = None
         routes, self._reports = running[Routing].routes, running[Reporting].reports
+        running.box.awaited = Awaited()
         self.listener = wiring.make_listener(
-            running.box.config, running.spool, routes, self._reports, running[Watching].watcher.tell
-        )
+            running.box.config, running.spool, routes, self._reports, running[Watching].watcher.tell,
+            running.box.awaited,
+        )  # fmt: skip
         self._settings = self.listener.settings
 
     def stop(self):

@@ -38,10 +38,11 @@ class Routes:
         return self._router
 
 
-def make_listener(settings, spool, routes, reports=None, tell=witness.nobody):
+def make_listener(settings, spool, routes, reports=None, tell=witness.nobody, awaited=None):
     """Return the bound Listener of a config.Config; doors.CannotListen when its address or port cannot be had.
 
-    routes: Routes; reports: report.Reports, or None; tell: function of an event of edge.net.witness.
+    routes: Routes; reports: report.Reports, or None; tell: function of an event of edge.net.witness;
+    awaited: awaited.Awaited, or None.
     """
     return listener.Listener(
         listener_settings(settings),
@@ -51,6 +52,7 @@ def make_listener(settings, spool, routes, reports=None, tell=witness.nobody):
         routes,
         reports,
         tell,
+        awaited,
     )
 
 
@@ -174,7 +176,7 @@ def worker_terms(settings, destination):
     apart = {each.field: None for each in paid if each.field != "commitment"}
     identities = [each for each in settings.identities if name in each.to]
     return (
-        destination._replace(max_age_h=None, **apart),
+        destination._replace(max_age_h=None, retrieve=None, **apart),
         settings.box.ae_title,
         encryption.client_terms(settings, destination),
         [(each._replace(to=None), tls.stamp_of(each.key_file)) for each in identities],

@@ -23,7 +23,7 @@ from edge.spool.disk import FILE_MODE, NEW_FILE
 from edge.spool.further import Further
 from edge.spool.index import BATCH
 from edge.spool.inflate import inflater
-from edge.spool.jobs import CONFLICT, NORMAL, ROTTEN, UNROUTED
+from edge.spool.jobs import CONFLICT, FETCHED, NORMAL, ROTTEN, UNROUTED
 from edge.spool.shelf import file_name
 from edge.spool.stepper import stepper
 
@@ -34,6 +34,9 @@ Source = namedtuple("Source", "calling called address")
 Stored = namedtuple("Stored", "object_id verdict")
 
 NEW, IDENTICAL = "new", "identical"
+
+# What a route may answer beside names: a destination that has the object already, as it came from there; why: in words
+Has = namedtuple("Has", "name why")
 
 # What a route may decide by. All str, "" where the data set does not say; source: Source; values: tag -> raw octets of
 # the elements that were looked at, None for one that a route asked for and that could not be read
@@ -303,7 +306,8 @@ class Arrival:
             twin = self._twin(known)
             if twin is not None:
                 return self._again(twin, facts, route)
-        hold, jobs = _routed(route(facts), self.priority)
+        now = intake.now()
+        hold, jobs = _routed(route(facts), self.priority, now)
         verdict = NEW
         if known:
             verdict = CONFLICT
@@ -314,7 +318,7 @@ class Arrival:
                 hold, jobs = None, []
         copy = 1 + max((stored.copy for stored in known), default=0)
         record = {
-            "at": intake.now(), "uid": self.sop_instance, "copy": copy, "class": self.sop_class,
+            "at": now, "uid": self.sop_instance, "copy": copy, "class": self.sop_class,
             "syntax": self.transfer_syntax, "path": "", "offset": len(self._head), "size": self.size, "crc": self.crc,
             "head_crc": crc32(self._head), "source": list(self.source), "study": facts[4:10], "series": facts.series,
             "modality": facts.modality, "number": facts.number, "jobs": jobs,
@@ -413,8 +417,10 @@ class Arrival:
     def _again(self, twin, facts, route):
         """Put down that an object came again: it gets the jobs it has not had yet, and nobody keeps two of it."""
         intake = self._intake
-        _, jobs = _routed(route(facts), self.priority)
-        record = {"id": twin.id, "at": intake.now(), "source": list(self.source), "jobs": jobs}
+        now = intake.now()
+        _, jobs = _routed(route(facts), self.priority, now)
+        jobs = [job for job in jobs if len(job) == 2]  # what it came from has no part in where it went before
+        record = {"id": twin.id, "at": now, "source": list(self.source), "jobs": jobs}
         if twin.hold == ROTTEN:  # it was not, as it turns out
             intake.journal.append("unhold", {"id": twin.id, "at": record["at"]})
         had = {job.destination for job in intake.index.jobs_of(twin.id)}
@@ -425,17 +431,20 @@ class Arrival:
         return Stored(twin.id, IDENTICAL)
 
 
-def _pairs(answer, priority):
-    """Yield (name, priority) of what a route returned."""
+def _jobs(answer, priority, now):
+    """Yield what a line has for each that a route returned: (name, priority), and more of what has the object."""
     for each in answer:
-        yield (each, priority) if isinstance(each, str) else each
+        if isinstance(each, Has):
+            yield (each.name, NORMAL, "delivered", 0, 0, now, None, FETCHED, each.why)
+        else:
+            yield (each, priority) if isinstance(each, str) else each
 
 
-def _routed(answer, priority):
+def _routed(answer, priority, now):
     """Return (hold, jobs) as a line has them for what a route answered."""
     if isinstance(answer, str):
         return (UNROUTED, answer), []
-    jobs = list({name: (name, level) for name, level in _pairs(answer, priority)}.values())
+    jobs = list({job[0]: job for job in _jobs(answer, priority, now)}.values())
     if not jobs:
         return (UNROUTED, "no route takes this object: add one, or send it by hand"), []
     return None, jobs

@@ -40,6 +40,7 @@ CONFLICT = "conflict"
 UNROUTED = "unrouted"
 FOUND = "found"
 ROTTEN = "rotten"
+FETCHED = "fetched"  # why a destination counts as having an object that came from there
 OF_OBJECTS = (CONFLICT, UNROUTED, FOUND, ROTTEN)
 
 # What the listing calls a state, and the index's states that are meant
@@ -261,7 +262,7 @@ class Jobs:
                 self._arrived(record["to"])
             elif line.kind in ("object", "jobs"):
                 if "hold" not in record:
-                    for name, priority in record["jobs"]:
+                    for name, priority, *_ in record["jobs"]:
                         self._arrived(name, priority)
             elif line.kind == "priority":
                 for _, name in record["jobs"]:

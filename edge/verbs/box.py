@@ -36,6 +36,7 @@ class Box:
         "alerts": "what is told of troubles: an alerts.Alerts",
         "events": "what happened, in words: an events.Events",
         "log": "the last lines of the log: a ring.Ring",
+        "awaited": "what archives were asked to send here: an awaited.Awaited",
         "wrong": "function, every health.Trouble there is",
     }
 

@@ -1,9 +1,10 @@
 """The table of all verbs. A skin asks for them by name, through `ask`."""
 
-from edge.verbs import access, alerts, carrying, exports, jobs, logs, media, objects, settings, status, studies, verb
-from edge.verbs import watching, ways
+from edge.verbs import access, alerts, carrying, exports, fetching, jobs, logs, media, objects, settings, status
+from edge.verbs import studies, verb, watching, ways
 
-_ROOMS = (status, jobs, ways, watching, objects, media, exports, studies, alerts, logs, settings, carrying, access)
+_ROOMS = (status, jobs, ways, watching, objects, media, exports, fetching, studies, alerts, logs, settings, carrying,
+          access)  # fmt: skip
 VERBS = {each.name: each for room in _ROOMS for each in room.VERBS}
 
 

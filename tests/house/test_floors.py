@@ -47,7 +47,7 @@ FOREIGN_IN = {"pixels/child"}
 # The order of the files in a room: each imports only those before it.
 ORDER = {
     "dicom": "errors octets ascii text syntax uid tags keywords element reader rewriter writer part10 skim seek",
-    "protocol": "framing items pdu contexts states association command status dimse echo store commitment",
+    "protocol": "framing items pdu contexts states association command status dimse echo store commitment query",
     "spool": "errors disk checksum inflate further health turns retry forecast lines journal sources tables studies"
     " transaction pledges ledger index age jobs commitments shelf quota files compare compaction intake"
     " examine scrub adopt uploads recovery spool",
@@ -55,7 +55,7 @@ ORDER = {
     " fetch shades render",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
-    " report inbound listener outbound committing web heads httpd tus",
+    " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
     "box": "sameness admission values section tls_keys commitment relaying alerting serials setups console_keys"
     " encryption rule_keys media_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
@@ -63,10 +63,10 @@ ORDER = {
     "media": "errors beside leaf sight packing viewer xhtml pages records fit survey supply directory walk profile"
     " fileset written layout inventory child manifest zipped cipher ber envelope opened examine take devices image"
     " lockedzip archive copies stick burn fat span drawing label",
-    "ways": "targets stages routes walk lookout known",
+    "ways": "targets stages routes walk lookout known archive",
     "export": "progress staging order record choose hiding content volume target make exports rules",
-    "verbs": "verb box machine status jobs ways watching objects media exports studies alerts logs trial settings"
-    " carrying access table",
+    "verbs": "verb box machine status jobs ways watching objects media exports fetching studies alerts logs trial"
+    " settings carrying access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs media studies viewer entry people audit contents forms workers server encryption guard live openapi"
     " api app door",
