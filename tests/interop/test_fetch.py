@@ -1,4 +1,4 @@
-"""`edge fetch` from foreign archives: DCMTK's, which knows its trade, and pynetdicom ones that do not keep to theirs."""
+"""`edge fetch` from foreign archives: DCMTK's, and pynetdicom ones that do not keep to their trade."""
 
 import threading
 
@@ -21,6 +21,8 @@ from tests.bench import material
 from tests.support import process
 from tests.support.archive import CT
 from tests.support.dcmqrscp import Dcmqrscp
+from tests.support.process import free_port
+from tests.support.service import Service, destination, route
 
 COUNT = 5
 
@@ -35,7 +37,49 @@ def study(series):
     return pydicom.dcmread(series[0], stop_before_pixels=True)
 
 
-def test_dcmtk_sends_a_study_by_get_that_counts_as_delivered_to_it_and_is_here_the_second_time(spool, tmp_path, series):
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, series):
+    """A running box, and the DCMTK archive that knows it."""
+    folder, port = tmp_path_factory.mktemp("fetch"), free_port()
+    with Dcmqrscp(folder / "archive", series, {"EDGE": port}) as archive:
+        tables = [
+            destination("archive", archive.port), destination("mover", archive.port, retrieve="move"),
+            destination("stranger", archive.port, retrieve="move", calling_ae_title="NOBODY"),
+            destination("reader", free_port()),
+        ]  # fmt: skip
+        box = Service(folder / "box", tables, [route("reader")], dicom={"port": port})
+        box.port = port
+        with box:
+            yield box
+
+
+def empty(box):
+    for each in box.objects():
+        box.ask("remove", object=each["id"], yes=True)
+    assert box.objects() == []
+
+
+def same_pixels(box, series):
+    kept = {pydicom.dcmread(path).SOPInstanceUID: pydicom.dcmread(path).PixelData for path in box.stored()}
+    return kept == {each.SOPInstanceUID: each.PixelData for each in map(pydicom.dcmread, series)}
+
+
+@pytest.mark.parametrize("name, way", [("archive", "get"), ("mover", "move")])
+def test_a_study_is_fetched_is_forwarded_nowhere_and_is_here_when_asked_for_again(pair, series, study, name, way):
+    empty(pair)
+    rows, found = pair.ask("fetch", **{"from": name, "study": [study.StudyInstanceUID]})
+    assert found == {"studies": 1, "taken": COUNT, "known": 0, "failed": 0, "missing": 0}
+    assert (rows[-1]["way"], rows[-1]["total"], rows[-1]["error"]) == (way, COUNT, None)
+    assert same_pixels(pair, series)
+    assert all(each["hold"] is None for each in pair.objects())
+    queued = [(each["destination"], each["state"]) for each in pair.queue()]
+    assert [each for each in queued if each[1] != "delivered"] == []
+    again = pair.ask("fetch", **{"from": name, "study": [study.StudyInstanceUID]})[1]
+    assert again == {"studies": 1, "taken": 0, "known": COUNT, "failed": 0, "missing": 0}
+    assert study.PatientID not in pair.log() and str(study.PatientName) not in pair.log()
+
+
+def test_dcmtk_sends_a_study_that_counts_as_delivered_to_it_and_is_here_the_second_time(spool, tmp_path, series):
     study = pydicom.dcmread(series[0]).StudyInstanceUID
     with Dcmqrscp(tmp_path / "archive", series) as peer:
         first, again = [outcome(reach(spool, peer.port), study) for _ in range(2)]
