@@ -9,7 +9,6 @@ import time
 
 from edge.dicom.errors import DicomError
 from edge.export import record
-from edge.export.order import BURNER, Order
 from edge.export.progress import BURNING
 from edge.export.staging import Staging
 from edge.media.errors import MediaError
@@ -89,14 +88,14 @@ class Exports:
             row = self._records.get(number)
             if row is None or row["state"] in record.OPEN:
                 return None
-            return self._records.add(Order(**row["order"]), row["to"], who, time.time())["number"]
+            return self._records.add(_order(row), row["to"], who, time.time())["number"]
 
     def give_up(self, number):
         """Put down that whoever made an export himself left it."""
         with self._lock:
             row = self._records.get(number)
             if row["state"] == record.RUNNING:
-                self._end(row, record.CANCELLED, _cancelled_words(row, Order(**row["order"])))
+                self._end(row, record.CANCELLED, _cancelled_words(row, _order(row)))
 
     # The thread
 
@@ -152,7 +151,7 @@ class Exports:
             self._records.save(row)
         from edge.export import make  # a box that never exports does not carry what it takes
 
-        order = Order(**row["order"])
+        order = _order(row)
         try:
             with Staging(self._spool, number) as staging:
                 made = make.run(self._spool, self._settings(), order, staging)
@@ -189,7 +188,7 @@ class Exports:
                 return end.value
             with self._lock:
                 self._progress[number] = each
-                is_burning = each.stage == BURNING and row["order"]["kind"] == BURNER
+                is_burning = each.stage == BURNING and row["order"]["kind"] == _BURNER
                 if is_burning != row.get("is_burning", False):
                     row["is_burning"] = is_burning
                     self._records.save(row)
@@ -219,6 +218,16 @@ class Exports:
         self._lock.notify_all()
 
 
+_BURNER = "burner"  # as edge.export.order has it
+
+
+def _order(row):
+    """Return the order.Order of a record."""
+    from edge.export.order import Order  # a box that never exports does not carry what it reads
+
+    return Order(**row["order"])
+
+
 class _Cancelled(Exception):
     """Somebody does not want the export any more."""
 
@@ -227,6 +236,6 @@ _TOLD = {record.DONE: "is done", record.FAILED: "FAILED: do not hand it out", re
 
 
 def _cancelled_words(row, order):
-    if order.kind == BURNER and row.get("is_burning"):
+    if order.kind == _BURNER and row.get("is_burning"):
         return "cancelled while the disc was burnt: do not hand it out, destroy it"
     return "cancelled; nothing of it is left"
