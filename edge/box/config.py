@@ -266,7 +266,7 @@ DESTINATION = Section(
             "retrieve",
             choice("auto", "get", "move", "off"),
             "auto",
-            'How `edge fetch` has objects sent from there: by C-GET, over the same association, or by C-MOVE, for which '
+            'How `edge fetch` has objects sent from there: by C-GET, on the same association, or by C-MOVE, for which '
             'it has to know AE title, address and port of the box. "auto": by C-GET; by C-MOVE where it takes none.',
             only=("dicom",),
         ),
