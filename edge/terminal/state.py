@@ -32,6 +32,12 @@ def headline(now):
     down = [each["name"] for each in now["destinations"] if each["configured"] and each["up"] is False]
     if down:
         return "ATTENTION: the way to %s is down; what is for it waits." % listing(down)
+    unused = [
+        each["name"] for each in now["destinations"]
+        if each["configured"] and not each.get("routed", True) and not any(each["jobs"].values())
+    ]  # fmt: skip
+    if unused:
+        return "ATTENTION: no route leads to %s; add one." % listing(unused)
     return "All is well."
 
 

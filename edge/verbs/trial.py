@@ -45,7 +45,8 @@ def begun(kept, request, text, who, say, based_on=None, users=None, strict=True)
     except (ValueError, AttributeError):  # it is no TOML, or odd, of which the keeper says more
         changes = []
     within_s = request.get("within_s", keeper.WITHIN_S)
-    trial = refusing(kept.begin, text, str(who), say(changes), within_s, based_on, users, strict)
+    begin = (kept.begin, text, str(who), say(changes), within_s, based_on, users, strict)
+    trial = refusing(*begin, told=_in_text if "text" in request else _in_edit)
     return outcome(kept, trial, changes)
 
 
@@ -61,12 +62,25 @@ def outcome(kept, trial, changes):
     }
 
 
-def refusing(action, *arguments):
-    """Return what the keeper's `action` returns; its refusals as the verb's."""
+def _in_text(mistake):
+    """Return what is said of a Mistake in a text that somebody gave: the file does not have it."""
+    return ("" if mistake.line is None else "line %d: " % mistake.line) + _in_edit(mistake)
+
+
+def _in_edit(mistake):
+    """Return what is said of a Mistake in what was to be written, by keys alone: it has no lines that anybody knows."""
+    return (mistake.key and mistake.key + ": ") + mistake.words
+
+
+def refusing(action, *arguments, told=None):
+    """Return what the keeper's `action` returns; its refusals as the verb's.
+
+    told: function of a Mistake, where it is in what was not written; without it, it is in the file.
+    """
     try:
         return action(*arguments)
     except load.ConfigError as error:
-        raise Refused("\n".join(error.lines())) from None
+        raise Refused("\n".join([told(each) for each in error.mistakes] if told else error.lines())) from None
     except keeper.Stale as stale:
         raise Refused(str(stale) + (stale.diff and "\n" + mask.text(stale.diff) or "")) from None
     except keeper.Refusal as refusal:

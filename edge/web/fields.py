@@ -5,6 +5,7 @@ import json
 from edge.web import page, said
 from edge.web.markup import el, join
 
+_USUAL = {("destination", "port")}  # keys that are usually given, though they need not be
 _LONG = 60  # a value of more characters is typed in lines
 
 
@@ -15,7 +16,7 @@ def typed_in(request, rows, keys, first=()):
     first: edits to be made before those of the fields, for a table that is to be added.
     """
     mine = request.form if request.refused else {}
-    near = [each for each in rows if each["required"] or each["is_set"]]
+    near = [each for each in rows if each["required"] or each["is_set"] or (each["section"], each["key"]) in _USUAL]
     if not near:
         near = rows
     rest = [each for each in rows if not any([each is one for one in near])]

@@ -62,6 +62,9 @@ def verdict(found):
         return "warn", "One thing needs attention"
     if down:
         return "warn", "%s cannot be reached" % " and ".join(down)
+    unused = [each["name"] for each in found["destinations"] if _leads_nowhere(each) and not any(each["jobs"].values())]
+    if unused:
+        return "warn", "No route leads to %s" % " and ".join(unused)
     return "ok", "All is well"
 
 
@@ -170,9 +173,13 @@ def _destination(each, now):
     return page.card(name, el("p", link_state(each, now)), unrouted(each), page.facts(*pairs), why)
 
 
+def _leads_nowhere(each):
+    return each["configured"] and not each.get("routed", True)
+
+
 def unrouted(each):
     """Return what there is to say of a destination to which no route leads, and the way to mend it; or None."""
-    if each.get("routed", True) or not each["configured"]:
+    if not _leads_nowhere(each):
         return None
     add = page.link("Add a route", "/settings/edit", section="route")
     return el("p", page.state("warn", "no route leads there"), " It gets only what is sent by hand. ", add)

@@ -1,7 +1,7 @@
 """What becomes of a change: the trial it is on, the versions there were, the file itself."""
 
 from edge.box import load
-from edge.web import page, place, settings, words
+from edge.web import home, page, place, settings, words
 from edge.web.markup import el, join
 
 _KINDS = {"kept": "ok", "on trial": "warn", "went back": "off", "refused": "bad"}
@@ -24,6 +24,8 @@ def render_trial(ask, request):
         page.button("Keep it", role="engineer"),
     )
     back = page.form(request, "/settings/revert", page.button("Put it back", "quiet", role="engineer"))
+    there = ask("status")[1]["destinations"]
+    lost = [el("div", el("b", each["name"]), home.unrouted(each)) for each in there if home.unrouted(each)]
     return join(
         page.card(
             "The change is applied, and on trial",
@@ -31,6 +33,7 @@ def render_trial(ask, request):
                " it goes back by itself, unless it is kept.", moves_back),
             el("p", join(found["tried_by"], ": "), el("span", found["words"], class_="mono")),
             el("p", "Look whether everything is as you meant it, then keep it."),
+            lost,
             el("div", keep, back, class_="row"),
             class_="trial",
         ),

@@ -1,6 +1,7 @@
 """A form over keys of the configuration, and what is made of it."""
 
 import json
+from types import SimpleNamespace
 
 from edge.web import fields
 
@@ -10,6 +11,16 @@ KEYS = json.dumps({"section": "destination", "name": "archive"})
 def test_only_what_was_changed_is_an_edit():
     form = {"keys": KEYS, "first": "[]", "is port": "104", "was port": "104", "is host": " 10.0.0.9 ", "was host": ""}
     assert fields.edits(form) == [{"section": "destination", "name": "archive", "key": "host", "text": "10.0.0.9"}]
+
+
+def test_the_port_of_a_destination_is_asked_for_with_what_must_be_given():
+    usual = {
+        "section": "destination", "text": "", "meaning": "m", "expected": "e", "default": None, "example": None,
+        "choices": None, "several": False, "is_set": False,
+    }  # fmt: skip
+    rows = [{**usual, "key": key, "required": key == "host"} for key in ("host", "port", "tries")]
+    near, folded = fields.typed_in(SimpleNamespace(refused=None), rows, {}).split("<details")
+    assert 'name="is host"' in near and 'name="is port"' in near and 'name="is tries"' in folded
 
 
 def test_what_was_emptied_goes_back_to_its_default():

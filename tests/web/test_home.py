@@ -6,6 +6,7 @@ from edge.web import home, storage
 
 STORAGE = {"read_only": False, "wear_percent": None}
 JOBS = {"waiting": 0, "sending": 0, "sent": 0, "held": 0, "delivered": 3}
+NONE = dict.fromkeys(JOBS, 0)
 ARCHIVE = {"name": "archive", "configured": True, "up": True, "jobs": JOBS}
 WELL = {
     "running": True,
@@ -29,6 +30,8 @@ TROUBLE = {"key": "held unrouted", "since": 1, "error": "no route took it"}
         ({"troubles": [TROUBLE] * 3}, "warn", "3 things need attention"),
         ({"destinations": [{**ARCHIVE, "up": False}]}, "warn", "archive cannot be reached"),
         ({"destinations": [{**ARCHIVE, "up": False, "configured": False}]}, "ok", "All is well"),
+        ({"destinations": [{**ARCHIVE, "routed": False, "jobs": NONE}]}, "warn", "No route leads to archive"),
+        ({"destinations": [{**ARCHIVE, "routed": False}]}, "ok", "All is well"),  # what is sent there by hand arrives
     ],
 )
 def test_the_headline_says_the_gravest_thing(change, kind, words):
