@@ -29,11 +29,11 @@ _WAY = {"name": "text", "waiting": "number", "held": "number", "delivered": "num
 _SERIES = {"series": "text", "modality": "text", "objects": "number", "bytes": "number"}
 STUDY = {
     "study_key": "number",
-    "study": "text",
-    "patient_id": "text",
     "patient_name": "text?",
-    "accession": "text?",
+    "patient_id": "text",
     "date": "text?",
+    "study": "text",
+    "accession": "text?",
     "description": "text?",
     "modalities": ["text"],
     "series": "number",

@@ -2,7 +2,9 @@
 
 from hypothesis import given, strategies
 
+from edge.terminal import shapes
 from edge.terminal.plain import WIDTH, columns, cut, plain, wrapped
+from edge.verbs.studies import STUDY
 
 
 def test_names_are_written_in_letters_near_to_theirs():
@@ -34,3 +36,9 @@ def test_wrapping_loses_no_word(text):
 def test_a_row_of_columns_is_never_wider_than_a_page():
     assert len(columns((-4, 30, 30, 0), ("12345678", "x" * 40, "y" * 40, "z" * 40))) <= WIDTH
     assert columns((-4, 6, 0), ("7", "archive2", "up")) == "   7 archi~ up"
+
+
+def test_a_list_of_studies_names_the_patient_cut_to_fit():
+    row = {"study_key": 12, "study": "1.2.840.1", "patient_id": "4711", "patient_name": "Doe^Jane" + "x" * 60}
+    laid = shapes.Columns(STUDY, [row])
+    assert "patient name" in laid.head() and "Doe^Jane" in laid.line(row, 1) and len(laid.line(row, 1)) < 80
