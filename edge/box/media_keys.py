@@ -4,7 +4,7 @@ import os
 
 from edge.box.rule_keys import CONDITIONS
 from edge.box.section import REQUIRED, Section, key
-from edge.box.values import FILE, FOLDER, NAME, TRUTH, Kind, choice, toml, whole
+from edge.box.values import FOLDER, NAME, TRUTH, Kind, choice, toml, whole
 
 # As edge/media/profile.py has them, which nothing on this floor may read
 PROFILES = (
@@ -29,6 +29,13 @@ def _read_place(value):
     return value
 
 
+def _read_drive(value):
+    if not isinstance(value, str) or not os.path.isabs(value.removeprefix("stdio:")) or "\0" in value:
+        raise ValueError
+    return value
+
+
+_DRIVE = Kind("drive", "a burner from / on, such as /dev/sr0, or stdio:FILE in its place", _read_drive, toml)
 _WORDS = Kind("text", "a line of text", _read_words, toml)
 _PLACE = Kind(
     "place", "iso:, dir: or zip: with a folder, usb: with where it is mounted, or burner: with a device, from / on",
@@ -56,7 +63,7 @@ MEDIA = Section(
             "The command line names any place.",
             example='"/srv/exports"',
         ),
-        key("burner", FILE, None, "The burner that the console and rules use.", example='"/dev/sr0"'),
+        key("burner", _DRIVE, None, "The burner that the console and rules use.", example='"/dev/sr0"'),
         key(
             "profile",
             choice(*PROFILES),
@@ -108,7 +115,7 @@ EXPORT = Section(
 def anchored(settings, anchor):
     """Return a config.Config with each path of media as the function `anchor` has it."""
     own = settings.media
-    paths = {name: getattr(own, name) and anchor(getattr(own, name)) for name in ("export_dir", "burner")}
+    paths = {name: getattr(own, name) and anchor(getattr(own, name)) for name in ("export_dir",)}
     return settings._replace(media=own._replace(**paths))
 
 

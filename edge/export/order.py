@@ -87,7 +87,7 @@ def _place(text, settings, is_owner):
         if not _FILE_NAME.fullmatch(place):
             words = "a name here consists of letters, digits and - _ . alone, without folders; found %s"
             raise MediaError(words % place[:80])
-        folder = settings.media.export_dir or os.path.join(settings.box.state_dir, "exports")
+        folder = _folder(settings)
         os.makedirs(folder, 0o700, exist_ok=True)
         path = os.path.join(folder, place)
     if kind != DIR and not os.path.splitext(path)[1]:
@@ -95,6 +95,20 @@ def _place(text, settings, is_owner):
     if os.path.lexists(path) and not (kind == DIR and os.path.isdir(path) and not os.listdir(path)):
         raise MediaError("%s is there already: remove it, or choose another name" % path)
     return kind, path
+
+
+def check(kind, place, settings):
+    """Raise MediaError unless somebody who is not at the command line may name this place, as an Order has it."""
+    if kind == BURNER:
+        _burner(place, settings, False)
+    elif kind == USB:
+        _stick(place, False)
+    elif os.path.dirname(place) != _folder(settings):
+        raise MediaError("%s is outside of the folder for exports: make it again at the command line" % place)
+
+
+def _folder(settings):
+    return settings.media.export_dir or os.path.join(settings.box.state_dir, "exports")
 
 
 def _burner(place, settings, is_owner):

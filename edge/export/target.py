@@ -1,21 +1,23 @@
 """Where volumes go: an image, a disc, a stick, a folder, an archive. What each can hold, and the writing of it."""
 
+import hashlib
 import os
 import time
 from collections import namedtuple
 
 from edge.export.order import BURNER, DIR, ISO, USB, ZIP
 from edge.export.progress import BURNING
-from edge.media import devices, layout, profile
+from edge.media import devices, layout, manifest, profile
 from edge.media.errors import MediaError
+from edge.media.leaf import Leaf
 
-# path: where it lies; octets; sha256: of an image, "" for others
+# path: where it lies; octets; sha256: of an image or an archive, "" for others
 Made = namedtuple("Made", "path octets sha256")
 
 COMPARED = "burnt and compared; may be handed out"
 _WORDS = {
     BURNER: COMPARED, USB: "written and compared; may be handed out", DIR: "written and compared",
-    ISO: "written; its SHA-256 is known", ZIP: "written",
+    ISO: "written and read back; its SHA-256 is known", ZIP: "written and read back; its SHA-256 is known",
 }  # fmt: skip
 _LOOK_S = 3.0
 
@@ -71,20 +73,22 @@ def write(order, chosen, leaves, staging, identifier, number, of, pace):
     if order.kind == ZIP:
         from edge.media import archive
 
-        return (yield from _told(archive.write(leaves, path, time.time()), "writing", pace))
+        made = yield from _told(archive.write(leaves, path, time.time()), "writing", pace)
+        return (yield from _read_back(made, pace))
     from edge.media import image
 
     if order.kind == ISO:
         written = image.write(leaves, path, identifier, has_udf(chosen))
-        return (yield from _told(written, "writing the image", pace))
+        made = yield from _told(written, "writing the image", pace)
+        return (yield from _read_back(made, pace))
     from edge.media import burn
 
     if number > 1:
         yield from _next_disc(order, number, of, pace)
     image_path = os.path.join(staging.path, "IMAGE")
-    made = yield from _told(image.write(leaves, image_path, identifier, has_udf(chosen)), "writing the image", pace)
+    yield from _told(image.write(leaves, image_path, identifier, has_udf(chosen)), "writing the image", pace)
     try:
-        return (yield from _told(burn.write(image_path, path, made.sha256), BURNING, pace))
+        return (yield from _told(burn.write(image_path, path), BURNING, pace))
     finally:
         os.unlink(image_path)
 
@@ -101,6 +105,16 @@ def _next_disc(order, number, of, pace):
             pass  # the tray is open, or the drive looks at the disc
         yield pace.at("waiting for a blank disc, %d of %d" % (number, of), number - 1, of)
         time.sleep(_LOOK_S)
+
+
+def _read_back(made, pace):
+    """Read a file that was written back from its disk; return its Made with its SHA-256, by which a copy is checked."""
+    digest, done = hashlib.sha256(), 0
+    for piece in manifest.pieces(Leaf(made.path, made.path, made.octets), drop=True):
+        digest.update(piece)
+        done += len(piece)
+        yield pace.at("reading it back", done, made.octets)
+    return made._replace(sha256=digest.hexdigest())
 
 
 def _told(written, stage, pace):

@@ -34,9 +34,8 @@ class Volume:
         self.note = note
         self.leaves = []
         own = settings.media
-        self.about = pages.About(
-            own.institution or "", own.contact or "", "", time.strftime("%Y-%m-%d"), number, of, order.viewer
-        )
+        named = ("", "") if order.deidentify else (own.institution or "", own.contact or "")  # they say where it was
+        self.about = pages.About(*named, "", time.strftime("%Y-%m-%d"), number, of, order.viewer)
 
     def instances(self):
         """Yield the sight.Instance of each item."""

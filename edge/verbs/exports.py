@@ -98,9 +98,17 @@ def cancel(box, request, who):
 
 def retry(box, request, who):
     """Make an export once more, on another disc where it goes to one."""
+    from edge.export import order
+    from edge.media.errors import MediaError
+
     exports = _exports(box)
     old = _known(exports, request["export"])
     path = old["order"]["place"]
+    if who.skin != OWNER.skin:
+        try:
+            order.check(old["order"]["kind"], path, box.config)
+        except MediaError as error:
+            raise Refused(str(error)) from None
     if old["order"]["kind"] in ("iso", "zip") and os.path.lexists(path):
         raise Refused("%s is there already: remove it first" % path)
     number = exports.again(old["number"], str(who))

@@ -70,7 +70,7 @@ def verdict(found):
 
 def _more(found):
     waiting = sum(each["jobs"]["waiting"] + each["jobs"]["sending"] for each in found["destinations"])
-    held = sum(each["jobs"]["held"] for each in found["destinations"]) or found["kept"]["held"]
+    held = sum(each["jobs"]["held"] for each in found["destinations"]) + found["kept"]["held"]
     if not found["kept"]["objects"]:
         line = "Nothing has come in yet."
     elif waiting or held:

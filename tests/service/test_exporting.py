@@ -71,7 +71,7 @@ def test_an_export_that_a_kill_cuts_short_is_made_again(box, tmp_path):
 def test_an_export_is_cancelled_and_made_again_on_demand(box, tmp_path):
     _, told = box.ask("export", to=f"dir:{tmp_path}/set", patient="DEMO-00003")
     process.wait_until(lambda: row(box, told["export"])["stage"] is not None, 60, "its first stage")
-    box.edge("cancel-export", told["export"])
+    box.ask("cancel-export", export=told["export"])
     assert over(box, told["export"])["state"] == "cancelled" and os.listdir(tmp_path) == []
     again = json.loads(box.edge("retry-export", told["export"], "--json").stdout)
     assert (again["state"], again["objects"]) == ("done", 4) and again["export"] != told["export"]

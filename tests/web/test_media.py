@@ -1,5 +1,7 @@
 """The page of media: an export from a study's page, live, cancelled, tried again; a foreign set taken in."""
 
+import os
+
 import pytest
 
 from edge.demo import phantom
@@ -16,7 +18,8 @@ def console(tmp_path_factory):
     head = phantom.study("CT", 3)
     for number in (1, 2):
         phantom.save(phantom.ct(head, number=number, of=2, size=64), files)
-    with Console(folder, destinations=[destination("away", process.free_port(), retry_first_s=600)]) as made:
+    away = destination("away", process.free_port(), retry_first_s=600)
+    with Console(folder, destinations=[away], media={"burner": "stdio:/dev/null"}) as made:
         made.claim()
         made.box.edge("send", "away", files)
         yield made
@@ -53,7 +56,7 @@ def test_a_study_is_exported_from_its_page_and_the_page_of_media_says_what_came_
     path = console.box.state_dir / "exports" / "one.iso"
     assert path.is_file() and rows[0]["volumes"][0]["path"] == str(path)
     shown = console.get("/media").text
-    assert "written; its SHA-256 is known" in shown and "iso:one" in shown
+    assert "written and read back; its SHA-256 is known" in shown and "iso:one" in shown
 
 
 def test_a_place_outside_of_the_folder_for_exports_is_refused(console):
@@ -72,7 +75,16 @@ def test_a_failed_export_is_tried_again_by_a_press(console):
     assert rows[0]["state"] == "failed" and "do not hand it out" in rows[0]["words"]
     assert "Try another disc" in console.get("/media").text
     assert console.post("/media/retry", {"export": told["export"]}, csrf="/media").status == 303
-    assert over(console)[0]["export"] > told["export"]
+    assert over(console)[0]["export"] > told["export"], console.get("/media").text
+
+
+def test_what_the_command_line_put_anywhere_is_made_again_only_from_there(console, tmp_path):
+    told = console.box.ask("export", to=f"iso:{tmp_path}/out", patient="DEMO-00003")[1]
+    before = over(console)
+    (tmp_path / "out.iso").unlink()
+    assert console.post("/media/retry", {"export": told["export"]}, csrf="/media").status == 303
+    assert "is outside of the folder for exports" in console.get("/media").text
+    assert len(over(console)) == len(before) and os.listdir(tmp_path) == []
 
 
 def test_no_folder_but_a_medium_is_taken_in(console):
