@@ -4,12 +4,13 @@ import os
 import sys
 import time
 
-from edge.console import reaching
+from edge.console import reaching, setting
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.console.reaching import Answer, do, print_rows, report
 from edge.console.text import ago, complain, count, print_json, shown, size, span, table
 
+_CERTIFICATE = 1 << 16  # is longer than any
 _PATHS = ("iso", "usb", "dir", "zip")
 
 
@@ -28,8 +29,27 @@ def _export(asked, loaded):
     request["to"] = _absolute(options["to"])
     request["deidentify"] = options.get("deidentify")
     request["viewer"] = True if "viewer" in options else False if "no-viewer" in options else None
+    _protect(asked, request)
     os.makedirs(loaded.config.box.state_dir, mode=0o700, exist_ok=True)
     return _made(asked, loaded, "export", request)
+
+
+def _protect(asked, request):
+    """Add to a request what protects the volume; no password stands on a command line, where others can read it."""
+    options = asked.options
+    if len([name for name in ("password", "password-file", "new-password") if name in options]) > 1:
+        raise UsageError("--password, --password-file and --new-password exclude each other")
+    if "password" in options or "password-file" in options:
+        request["password"] = setting.passphrase(asked, True, "password")
+    if "receiver" in options:
+        request["receivers"] = [_certificate(path) for path in options["receiver"]]
+    request["new_password"] = options.get("new-password")
+    request["sheets"] = options.get("sheets")
+
+
+def _certificate(path):
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read(_CERTIFICATE)
 
 
 def _absolute(to):
@@ -44,7 +64,12 @@ def _made(asked, loaded, verb, request):
         found = yield from do(loaded, verb, request)
         if found is None or "detach" in asked.options or found["state"] not in ("waiting", "running"):
             return found
-        return (yield from do(loaded, "follow-export", {"export": found["export"]}))
+        password = found.get("password")
+        if password and "json" not in asked.options:
+            _say_password(password)  # at once, as this command may be interrupted
+            found = {**found, "password": None}
+        followed = yield from do(loaded, "follow-export", {"export": found["export"]})
+        return followed and {**followed, "password": found.get("password")}
 
     answer = Answer(rows())
     line = _Line()
@@ -109,13 +134,21 @@ def progress_words(row):
     return words
 
 
+def _say_password(password):
+    print("password: %s (shown this once; hand it over by another way than the volume)" % password, flush=True)
+
+
 def _say(found):
     """Print what came of an export."""
+    if found.get("password"):
+        _say_password(found["password"])
     for each in found["volumes"]:
         digest = ", SHA-256 " + each["sha256"] if each["sha256"] else ""
         of = "" if each["label"] == "1 of 1" else "volume %s: " % each["label"]
         has = count(each["objects"], "object"), size(each["bytes"])
         print("%s%s: %s, %s%s" % (of, shown(each["path"]), *has, digest))
+        for path in each["sheets"]:
+            print("to print: " + shown(path))
     for words in found["notes"]:
         print("note: " + shown(words))
     for words in found["reasons"]:

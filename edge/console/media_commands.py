@@ -76,6 +76,7 @@ COMMANDS = (
         "export",
         "--to PLACE [--study UID]... [--patient ID] [--since DATE] [--until DATE]\n"
         "    [--profile NAME] [--medium NAME] [--deidentify] [--viewer | --no-viewer] [--label WORDS]\n"
+        "    [--password | --password-file FILE | --new-password] [--receiver FILE]... [--sheets]\n"
         "    [--detach] [--json] [--config FILE]",
         "write studies to a disc, a stick, an image, a folder or an archive",
         (
@@ -83,6 +84,9 @@ COMMANDS = (
             "that is there is written over. Each volume has a DICOMDIR, pages with pictures, and a viewer that opens "
             "in any browser; what exceeds one disc is shared out among several. Objects that the profile does not take "
             "are transcoded, or left out with the reason. Burnt discs and sticks are read back and compared.",
+            "With a password a ZIP archive is encrypted (AES-256), and anything else becomes a secure file-set "
+            "(PS3.15 Annex D), without pages and viewer. The box keeps no password: what it has not made when it "
+            "stops is to be ordered again.",
             "With the box running it is the box that writes, so its user has to be allowed to; the export goes on when "
             "this command is interrupted, and begins again when the box is. The exit code is 1 where any object is "
             "left out.",
@@ -101,6 +105,11 @@ COMMANDS = (
             Option("--viewer", None, "With the viewer, whatever the configuration says."),
             Option("--no-viewer", None, "Without the viewer."),
             Option("--label", "WORDS", "What the volume is called: up to 16 of A-Z, 0-9 and _; no patient's name."),
+            Option("--password", None, "Ask on the terminal for what opens it."),
+            Option("--password-file", "FILE", "The file whose first line is the password."),
+            Option("--new-password", None, "Have the box make the password; it is shown this once."),
+            Option("--receiver", "FILE", "A certificate (PEM) whose private key opens it; one or more.", True),
+            Option("--sheets", None, "Draw a label and a cover sheet (PDF) beside it."),
             Option("--detach", None, "Return at once; `edge exports` shows how far it is."),
             JSON,
             CONFIG,

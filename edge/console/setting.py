@@ -259,19 +259,19 @@ def _restore(asked, loaded):
         return complain("%s: there is no such file" % shown(path), FAILED)
 
 
-def passphrase(asked, is_new):
-    """Return the passphrase that a file has, or that a person types."""
-    path = asked.options.get("passphrase-file")
+def passphrase(asked, is_new, name="passphrase"):
+    """Return the passphrase, or what its name is, that a file has, or that a person types."""
+    path = asked.options.get(name + "-file")
     if path is not None:
         with open(path, encoding="utf-8") as file:
             return file.readline().rstrip("\r\n")
     import getpass
 
     if not sys.stdin.isatty():
-        raise UsageError("nobody can type the passphrase here; give its file with --passphrase-file")
-    found = getpass.getpass("passphrase: ")
+        raise UsageError("nobody can type the %s here; give its file with --%s-file" % (name, name))
+    found = getpass.getpass(name + ": ")
     if is_new and getpass.getpass("the same again: ") != found:
-        raise Misused("the two passphrases are not the same")
+        raise Misused("the two %ss are not the same" % name)
     return found
 
 

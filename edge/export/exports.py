@@ -27,18 +27,28 @@ class Exports:
         self._records = record.Records(spool.path)
         self._progress = {}  # {number: progress.Progress} of the one that is being made
         self._cancelled = set()
+        self._passwords = {}  # {number: str} of those that may be made yet; nowhere else, and on no disk
         self._thread = None
         self._is_stopping = False
 
     # Asking
 
-    def add(self, order, to, who, cause=None):
+    def add(self, order, to, who, cause=None, password=None):
         """Take an order.Order on; return the number of its export.
 
-        to: as it was asked for; who: str; cause: of a rule, what `has` is asked with.
+        to: as it was asked for; who: str; cause: of a rule, what `has` is asked with; password: str, which is kept as
+        long as this object is and the export is not done.
         """
         with self._lock:
-            return self._records.add(order, to, who, time.time(), cause)["number"]
+            return self._added(order, to, who, cause, password)
+
+    def _added(self, order, to, who, cause, password):
+        number = self._records.add(order, to, who, time.time(), cause)["number"]
+        if order.has_password:
+            self._passwords[number] = password
+        known = [each["number"] for each in self._records.all()]
+        self._passwords = {each: words for each, words in self._passwords.items() if each in known}
+        return number
 
     def has(self, cause):
         """Say whether there is an export of this cause."""
@@ -83,12 +93,18 @@ class Exports:
             return True
 
     def again(self, number, who):
-        """Take an export on once more, from its beginning; return the number of the new one, None without an old."""
+        """Take an export on once more, from its beginning; return the number of the new one, None without an old.
+
+        Raises MediaError for one whose password is not there any more.
+        """
         with self._lock:
             row = self._records.get(number)
             if row is None or row["state"] in record.OPEN:
                 return None
-            return self._records.add(_order(row), row["to"], who, time.time())["number"]
+            order = _order(row)
+            if order.has_password and number not in self._passwords:
+                raise MediaError(record.NOT_KEPT)
+            return self._added(order, row["to"], who, None, self._passwords.pop(number, None))
 
     def give_up(self, number):
         """Put down that whoever made an export himself left it."""
@@ -154,7 +170,8 @@ class Exports:
         order = _order(row)
         try:
             with Staging(self._spool, number) as staging:
-                made = make.run(self._spool, self._settings(), order, staging)
+                password = self._passwords.get(number)
+                made = make.run(self._spool, self._settings(), order, staging, password)
                 try:
                     result = yield from self._followed(row, made)
                 finally:
@@ -209,6 +226,8 @@ class Exports:
         """Put down what came of an export, durably. The caller has the lock."""
         number = row["number"]
         self._progress.pop(number, None)
+        if state == record.DONE:
+            self._passwords.pop(number, None)
         self._cancelled.discard(number)
         row.update(state=state, words=words, ended=time.time(), is_burning=False)
         try:

@@ -13,10 +13,16 @@ TO = "iso:FILE, usb:FOLDER, burner:DEVICE, dir:FOLDER or zip:FILE"
 
 # studies: list of Study Instance UIDs; patient: a Patient ID, or None; since, until: YYYYMMDD of the Study Date, or
 # None; kind, place: of KINDS, and its path; profile: its name; medium: of layout.CAPACITIES, or None; deidentify,
-# viewer: bool; label: what the volume is called
-Order = namedtuple("Order", "studies patient since until kind place profile medium deidentify viewer label")
+# viewer: bool; label: what the volume is called; has_password: bool, the password itself is never in it; receivers:
+# list of certificates in PEM; has_sheets: bool, whether a label and a cover sheet are drawn
+Order = namedtuple(
+    "Order",
+    "studies patient since until kind place profile medium deidentify viewer label has_password receivers has_sheets",
+    defaults=(False, (), False),
+)
 
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+_MOST_RECEIVERS = 20
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _MEDIA = {"CD-R": "cd80", "DVD": "dvd", "DVD-RAM": "dvd", "Blu-ray disc": "bd"}
 
@@ -34,11 +40,49 @@ def read(request, settings, is_owner):
     own = settings.media
     name = request.get("profile") or own.profile or ("STD-GEN-USB-JPEG" if kind == USB else "STD-GEN-CD")
     chosen = profile.named(name)
-    viewer = request.get("viewer")
+    viewer = _viewer(request, kind, own.viewer)
     return Order(
         list(found[0]), *found[1:], kind, place, chosen.name, _medium(request.get("medium"), chosen, kind),
-        bool(request.get("deidentify")), own.viewer if viewer is None else viewer, _label(request.get("label")),
+        bool(request.get("deidentify")), viewer, _label(request.get("label")), bool(request.get("password")),
+        list(request.get("receivers") or ()), bool(request.get("sheets")),
     )  # fmt: skip
+
+
+def is_sealed(order):
+    """Say whether an Order is of a secure file-set."""
+    return order.kind != ZIP and bool(order.has_password or order.receivers)
+
+
+def is_protected(order):
+    """Say whether what an Order makes is opened by those alone who have a password or a private key."""
+    return bool(order.has_password or order.receivers)
+
+
+def _viewer(request, kind, usual):
+    """Return whether a viewer goes with it; MediaError where what protects the volume is not as it has to be."""
+    words, receivers, wanted = request.get("password"), request.get("receivers") or (), request.get("viewer")
+    if words is not None or receivers:
+        _check_locks(words, receivers, kind)
+    if kind == ZIP or not (receivers or words is not None):
+        return usual if wanted is None else wanted
+    if wanted:
+        raise MediaError("a secure file-set has no viewer, which would show what it hides: leave out one of the two")
+    return False
+
+
+def _check_locks(words, receivers, kind):
+    from edge.media import cipher, envelope, lockedzip  # with libcrypto, which only protected media need
+
+    if words is not None and kind == ZIP:
+        lockedzip.password(words)
+    elif words is not None:
+        cipher.password(words, envelope.LEAST_LETTERS, "a secure file-set")
+    if kind == ZIP and receivers:
+        raise MediaError("an archive is opened by a password alone: give one, or make a folder for the receiver")
+    if len(receivers) > _MOST_RECEIVERS:
+        raise MediaError("%d receivers are too many: give %d or fewer" % (len(receivers), _MOST_RECEIVERS))
+    for each in receivers:
+        envelope.Receiver(each.encode("utf-8", "replace"))
 
 
 def _date(text):

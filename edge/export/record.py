@@ -11,6 +11,7 @@ from edge.export.staging import FOLDER, remove
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 OPEN = (WAITING, RUNNING)
 KEPT = 200
+NOT_KEPT = "the password is not kept: order it again"
 _TRIES = 3  # so often an export begins again when the box went away under it
 
 
@@ -44,7 +45,10 @@ class Records:
             except (OSError, ValueError):
                 continue  # of a disk that fails; its number is not used again
         for row in self._rows.values():
-            if row["state"] == RUNNING:
+            if row["state"] in OPEN and row["order"].get("has_password") and not row.get("is_burning"):
+                row.update(state=FAILED, words="FAILED, do not hand it out: the box stopped, and " + NOT_KEPT)
+                self.save(row)
+            elif row["state"] == RUNNING:
                 self._went_down(row)
 
     def _went_down(self, row):

@@ -15,6 +15,7 @@ class Staging:
     """The folder of one export; a context manager, which removes it."""
 
     def __init__(self, spool, number):
+        self.number = number
         self.path = os.path.join(spool.path, FOLDER, "%d" % number)
         self._quota = spool.quota
 

@@ -5,7 +5,7 @@ import os
 import time
 from collections import namedtuple
 
-from edge.export.order import BURNER, DIR, ISO, USB, ZIP
+from edge.export.order import BURNER, DIR, ISO, USB, ZIP, is_protected
 from edge.export.progress import BURNING
 from edge.media import devices, layout, manifest, profile
 from edge.media.errors import MediaError
@@ -24,7 +24,10 @@ _LOOK_S = 3.0
 
 def words(order):
     """Return what there is to say of an export that came to its end."""
-    return _WORDS[order.kind]
+    found = _WORDS[order.kind]
+    if is_protected(order):
+        found += "; nobody opens it without the password or the private key"
+    return found
 
 
 def room(order):
@@ -56,10 +59,11 @@ def place(order, number, of):
     return "%s_%d_%d%s" % (stem, number, of, extension)
 
 
-def write(order, chosen, leaves, staging, identifier, number, of, pace):
+def write(order, chosen, leaves, staging, identifier, number, of, pace, password=None):
     """Generator of Progress: write one volume; returns Made.
 
-    chosen: its profile.Profile; leaves: a list of Leaf; identifier: its File-set ID. Raises MediaError.
+    chosen: its profile.Profile; leaves: a list of Leaf; identifier: its File-set ID; password: of an
+    archive. Raises MediaError.
     """
     path = place(order, number, of)
     if order.kind == DIR:
@@ -73,7 +77,7 @@ def write(order, chosen, leaves, staging, identifier, number, of, pace):
     if order.kind == ZIP:
         from edge.media import archive
 
-        made = yield from _told(archive.write(leaves, path, time.time()), "writing", pace)
+        made = yield from _told(archive.write(leaves, path, time.time(), password), "writing", pace)
         return (yield from _read_back(made, pace))
     from edge.media import image
 

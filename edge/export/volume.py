@@ -1,12 +1,14 @@
 """What a volume consists of, made step by step: objects under their File IDs, DICOMDIR, pages, viewer.
 
 STEPS is the list of what is made for each volume, in this order: functions of a Volume that are generators of Progress
-and add to its leaves. What seals a volume or prints its label is one more step.
+and add to its leaves; the last one seals them where the volume is protected so.
 """
 
 import os
 import time
 
+from edge.export import sheets
+from edge.export.order import is_sealed
 from edge.media import directory, fileset, pages, sight, viewer
 from edge.media.errors import MediaError
 from edge.media.leaf import Leaf
@@ -19,10 +21,11 @@ class Volume:
     """One volume while it is made.
 
     folder: where what is made for it lies; items: function that returns an iterator over its content.Items; count: how
-    many they are; identifier: File-set ID and volume identifier; number, of: which of how many; note: function of words
+    many they are; identifier: File-set ID and volume identifier; number, of: which of how many; note: function of
+    words; locks: of a secure file-set, of edge.media.envelope
     """
 
-    def __init__(self, staging, items, count, order, profile, settings, identifier, number, of, note):
+    def __init__(self, staging, items, count, order, profile, settings, identifier, number, of, note, locks=()):
         self.folder = os.path.join(staging.path, "VOLUME")
         self.staging = staging
         self.items = items
@@ -32,7 +35,9 @@ class Volume:
         self.identifier = identifier
         self.number, self.of = number, of
         self.note = note
+        self.locks = locks
         self.leaves = []
+        self.contents = sheets.Contents() if order.has_sheets else None
         own = settings.media
         named = ("", "") if order.deidentify else (own.institution or "", own.contact or "")  # they say where it was
         self.about = pages.About(*named, "", time.strftime("%Y-%m-%d"), number, of, order.viewer)
@@ -61,6 +66,8 @@ def objects(volume, pace):
             for words in writer.add(found, file_id):
                 volume.note(words)
             volume.leaves.append(Leaf("/".join(file_id), each.path, each.size))
+            if volume.contents is not None:
+                volume.contents.add(found, each)
             yield pace.at("writing the directory", done, volume.count)
         writer.finish()
     finally:
@@ -69,7 +76,9 @@ def objects(volume, pace):
 
 
 def web(volume, pace):
-    """Make the pages for whoever has no DICOM software."""
+    """Make the pages for whoever has no DICOM software; a secure file-set has none."""
+    if is_sealed(volume.order):
+        return
     made = pages.make(volume.instances(), volume.count, volume.folder, volume.about)
     volume.leaves += yield from _watched(volume, made, "making the pages", pace)
 
@@ -81,18 +90,27 @@ def shown(volume, pace):
         volume.leaves += yield from _watched(volume, made, "making the viewer", pace)
 
 
-def _watched(volume, made, stage, pace):
+def sealed(volume, pace):
+    """Seal all of it, where it is a secure file-set."""
+    if is_sealed(volume.order):
+        from edge.media import envelope
+
+        made = envelope.seal_all(volume.leaves, volume.folder, *volume.locks)
+        volume.leaves = yield from _watched(volume, made, "sealing", pace, 1)
+
+
+def _watched(volume, made, stage, pace, every=_EVERY):
     while True:
         try:
             each = next(made)
         except StopIteration as end:
             return end.value
-        if each.done % _EVERY == 0:
+        if each.done % every == 0:
             volume.staging.keep()
         yield pace.at(stage, each.done, each.total)
 
 
-STEPS = (objects, web, shown)
+STEPS = (objects, web, shown, sealed)
 
 
 def removed(volume):

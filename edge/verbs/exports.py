@@ -5,6 +5,7 @@ import os
 from edge.dicom.errors import DicomError
 from edge.verbs.verb import OPERATOR, OWNER, VIEWER, Argument, Refused, Verb
 
+_PIECE = 1 << 16
 _SECONDS = 0.5  # between two rows, at most
 _PATIENCE_S = 5.0  # after which a row is repeated, so that whoever follows knows that the box is there
 
@@ -15,16 +16,30 @@ def export(box, request, who):
     from edge.media.errors import MediaError
 
     exports = _exports(box)
+    password, request = _protected(request)
     try:
         asked = order.read(request, box.config, who.skin == OWNER.skin)
         choose.numbers(box.spool.index, asked)
         hiding.stages_of(box.config, asked)
-        number = exports.add(asked, request["to"], str(who))
+        number = exports.add(asked, request["to"], str(who), password=password)
     except (MediaError, DicomError) as error:
         raise Refused(str(error)) from None
     except OSError as error:
         raise Refused("the export cannot be written down: %s" % (error.strerror or error)) from None
-    return (yield from _under_way(box, exports, number))
+    found = yield from _under_way(box, exports, number)
+    return {**found, "password": password if request.get("new_password") else None}
+
+
+def _protected(request):
+    """Return (the password of an export, None without one; the request with it)."""
+    if not request.get("new_password"):
+        return request.get("password"), request
+    if "password" in request:
+        raise Refused("a new password is made, or one is given, not both")
+    from edge.media import cipher
+
+    password = cipher.new_password()
+    return password, {**request, "password": password}
 
 
 def _under_way(box, exports, number):
@@ -111,10 +126,38 @@ def retry(box, request, who):
             raise Refused(str(error)) from None
     if old["order"]["kind"] in ("iso", "zip") and os.path.lexists(path):
         raise Refused("%s is there already: remove it first" % path)
-    number = exports.again(old["number"], str(who))
+    from edge.media.errors import MediaError
+
+    try:
+        number = exports.again(old["number"], str(who))
+    except MediaError as error:
+        raise Refused("export %d: %s" % (old["number"], error)) from None
     if number is None:
         raise Refused("export %d is not over yet" % old["number"])
     return (yield from _under_way(box, exports, number))
+
+
+def sheet(box, request, who):
+    """Write the label or the cover sheet of a volume, as PDF; return how much."""
+    row = _known(_exports(box), request["export"])
+    volume = request.get("volume", 1)
+    paths = row["volumes"][volume - 1].get("sheets") if 0 < volume <= len(row["volumes"]) else None
+    if not paths:
+        raise Refused("export %d has no label for a volume %d" % (row["number"], volume))
+    octets = 0
+    try:
+        fd = os.open(paths[request["which"] == "cover"], os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            while piece := file.read(_PIECE):
+                request["file"].write(piece)
+                octets += len(piece)
+    except OSError as error:
+        raise Refused("it cannot be read: %s" % (error.strerror or error).lower()) from None
+    if box.audit is not None:  # nothing has changed, but a patient's name leaves the box
+        shown = {name: value for name, value in request.items() if name != "file"}
+        box.audit.write(who, "export-sheet", shown, {"bytes": octets}, None)
+    return {"bytes": octets}
+    yield  # a verb without rows is a generator all the same
 
 
 def _known(exports, number):
@@ -134,6 +177,7 @@ def _row(row):
         "profile": row["order"]["profile"],
         "deidentified": row["order"]["deidentify"],
         "viewer": row["order"]["viewer"],
+        "protected": bool(row["order"].get("has_password") or row["order"].get("receivers")),
         "who": row["who"],
         "asked": row["asked"],
         "began": row["began"],
@@ -149,7 +193,7 @@ def _row(row):
         "notes": row["notes"],
         "volumes": [
             {"path": each["path"], "bytes": each["octets"], "sha256": each["sha256"], "objects": each["objects"],
-             "label": each["label"]}
+             "label": each["label"], "sheets": list(each.get("sheets", ()))}
             for each in row["volumes"]
         ],
     }  # fmt: skip
@@ -163,6 +207,7 @@ _SHAPE = {
     "profile": "text",
     "deidentified": "truth",
     "viewer": "truth",
+    "protected": "truth",
     "who": "text",
     "asked": "time",
     "began": "time?",
@@ -176,7 +221,16 @@ _SHAPE = {
     "left_out": "number",
     "reasons": ["text"],
     "notes": ["text"],
-    "volumes": [{"path": "text", "bytes": "number", "sha256": "text", "objects": "number", "label": "text"}],
+    "volumes": [
+        {
+            "path": "text",
+            "bytes": "number",
+            "sha256": "text",
+            "objects": "number",
+            "label": "text",
+            "sheets": ["text"],
+        }
+    ],
 }
 _NUMBER = Argument("export", "number", "The export, by its number.", True)
 
@@ -197,9 +251,13 @@ VERBS = (
             Argument("deidentify", "truth", "Whether the objects go de-identified, as [[deidentify]] says."),
             Argument("viewer", "truth", "Whether a viewer goes with them; without, as [media] says."),
             Argument("label", "text", "What the volume is called: 16 of A-Z, 0-9 and _; no patient's name."),
+            Argument("password", "secret", "What opens it: a ZIP archive encrypted, anything else a secure file-set."),
+            Argument("new_password", "truth", "Whether the box makes the password, and says it this once."),
+            Argument("receivers", "list", "Certificates (PEM) of those whose private keys open a secure file-set."),
+            Argument("sheets", "truth", "Whether a label and a cover sheet are drawn, as PDF."),
         ),
         _SHAPE,
-        _SHAPE,
+        {**_SHAPE, "password": "secret?"},
         changes=True,
         slow=True,
     ),
@@ -211,6 +269,20 @@ VERBS = (
         (Argument("export", "number", "This one alone."),),
         _SHAPE,
         {},
+    ),
+    Verb(
+        "export-sheet",
+        "take the label or the cover sheet of a volume away, as PDF",
+        sheet,
+        OPERATOR,
+        (
+            _NUMBER,
+            Argument("volume", "number", "Which of its volumes, from 1; the first if nothing is said."),
+            Argument("which", "choice", "The label, or the cover sheet.", True, ("label", "cover")),
+        ),
+        None,
+        {"bytes": "number"},
+        file="out",
     ),
     Verb("follow-export", "follow an export until it is over", follow, VIEWER, (_NUMBER,), _SHAPE, _SHAPE, slow=True),
     Verb("cancel-export", "cancel an export", cancel, OPERATOR, (_NUMBER,), None, {"export": "number"}, changes=True),

@@ -22,9 +22,10 @@ _ROWS_BYTES = 16 << 10
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"PK\x03\x04", "application/zip"),
+    (b"%PDF-", "application/pdf"),
 )
 _KIND = "application/octet-stream"
-_ENDS = {"application/zip": ".zip", "application/dicom": ".dcm"}  # of names of files
+_ENDS = {"application/zip": ".zip", "application/dicom": ".dcm", "application/pdf": ".pdf"}  # of names of files
 
 
 def failed(status, words, headers=None):

@@ -43,7 +43,8 @@ def live(ask, args):
 
 
 def _about(each):
-    ways = [each["profile"], each["deidentified"] and "de-identified", not each["viewer"] and "without viewer"]
+    ways = [each["profile"], each["deidentified"] and "de-identified", not each["viewer"] and "without viewer",
+            each["protected"] and "protected"]  # fmt: skip
     return ", ".join([way for way in ways if way])
 
 
@@ -56,13 +57,23 @@ def _state(each):
     more = [*each["reasons"], *each["notes"]]
     listed = more and page.sure("What to know", el("ul", [el("li", said.words(one)) for one in more]),
                                 about="export %d" % each["export"])  # fmt: skip
-    made = [el("p", _made(one), class_="soft") for one in each["volumes"]]
+    made = [el("p", _made(one), _sheets(each, at, one), class_="soft") for at, one in enumerate(each["volumes"], 1)]
     return join(state, made, listed or None)
 
 
 def _made(one):
     label = "" if one["label"] == "1 of 1" else one["label"] + ": "
     return "%s%s, %s, %s" % (label, one["path"], words.count(one["objects"], "object"), words.octets(one["bytes"]))
+
+
+def _sheets(each, volume, one):
+    """Return links to the label and the cover sheet of a volume, where it has them."""
+    found = []
+    for which, caption in (("label", "Label"), ("cover", "Cover sheet")) if one["sheets"] else ():
+        href = page.at("/api/v1/export-sheet", export=each["export"], volume=volume, which=which)
+        name = "export-%d-%d-%s.pdf" % (each["export"], volume, which)
+        found += [" ", el("a", caption, href=href, download=name, class_="button quiet for-operator")]
+    return found
 
 
 def _do(each):
@@ -110,9 +121,31 @@ def form(ask, request, key, study):
         page.field("Name of the file or folder", "name", "study-%d" % key, "For an image, an archive or a folder."),
         page.choose("With a viewer", "viewer", [("", "as the settings say"), ("yes", "yes"), ("no", "no")]),
         page.choose("De-identified", "deidentify", [("", "no"), ("yes", "yes")]),
+        page.field("Password", "password", "", _PASSWORD, of=" of an export", type="password",
+                   autocomplete="new-password", maxlength=256),
+        page.text("Or for a receiver", "receiver", "", "A certificate (PEM), whose private key opens it.", rows=2),
+        page.choose("Label and cover sheet", "sheets", [("", "no"), ("yes", "yes, as PDF")]),
         page.button("Export"),
-    )
+        page.button("Export with a new password", "quiet", formaction="/media/protected"),
+    )  # fmt: skip
     return el("section", page.sure("Export to a disc, a stick or a file", inside), class_="card for-operator")
+
+
+_PASSWORD = (
+    "Leave it empty for none. An archive is encrypted with it; anything else becomes a secure file-set (DICOM PS3.15), "
+    "without pages and viewer. The box does not keep it."
+)
+
+
+def render_protected(ask, request):
+    """Have a study exported with a password that the box makes; return the page that shows it: once."""
+    asked = _asked({**request.form, "password": ""})
+    _, done = ask("export", **asked, new_password=True)
+    return join(
+        el("p", "Export %d has begun. This is its password. It is shown this once, and not kept." % done["export"]),
+        el("pre", el("code", done["password"])),
+        el("p", "Hand it over by another way than the volume. ", page.link("All media", "/media")),
+    )
 
 
 def _asked(form):
@@ -124,6 +157,12 @@ def _asked(form):
     found = {"study": [form["study"]], "to": to, "deidentify": form.get("deidentify") == "yes"}
     if form.get("viewer"):
         found["viewer"] = form["viewer"] == "yes"
+    if form.get("password"):
+        found["password"] = form["password"]
+    if form.get("receiver", "").strip():
+        found["receivers"] = [form["receiver"]]
+    if form.get("sheets"):
+        found["sheets"] = form["sheets"] == "yes"
     return found
 
 
@@ -166,9 +205,10 @@ _ALSO = (
     ("passed_over", "other files passed over"),
 )
 
-NEEDS = ("export", "exports", "cancel-export", "retry-export", "import", "media")
+NEEDS = ("export", "exports", "export-sheet", "cancel-export", "retry-export", "import", "media")
 PAGES = (
     page.Page("/media", "Media", "viewer", render, page.WORK),
+    page.Page("/media/protected", "A new password", "operator", render_protected, posted=True),
     page.Page("/media/import", "Taken in from media", "operator", render_import, streams=True, posted=True),
 )
 ACTIONS = (

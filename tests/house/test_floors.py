@@ -64,7 +64,7 @@ ORDER = {
     " fileset written layout inventory child manifest zipped cipher ber envelope opened examine take devices image"
     " lockedzip archive copies stick burn fat span drawing label",
     "ways": "targets stages routes walk lookout known archive",
-    "export": "progress staging order record choose hiding content volume target make exports rules",
+    "export": "progress staging order record choose hiding content sheets volume target make exports rules",
     "verbs": "verb box machine status jobs ways watching objects media exports fetching studies alerts logs trial"
     " settings carrying access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"

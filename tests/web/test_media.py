@@ -1,6 +1,8 @@
 """The page of media: an export from a study's page, live, cancelled, tried again; a foreign set taken in."""
 
 import os
+import re
+import subprocess
 
 import pytest
 
@@ -57,6 +59,29 @@ def test_a_study_is_exported_from_its_page_and_the_page_of_media_says_what_came_
     assert path.is_file() and rows[0]["volumes"][0]["path"] == str(path)
     shown = console.get("/media").text
     assert "written and read back; its SHA-256 is known" in shown and "iso:one" in shown
+
+
+def test_a_password_that_the_box_makes_is_shown_once_and_written_nowhere(console):
+    form = {**form_of(study(console), "zip", "locked"), "sheets": "yes", "viewer": "no"}
+    shown = console.post("/media/protected", form, csrf="/media").text
+    password = re.search(r"<code>([a-z2-9-]{23})</code>", shown).group(1)
+    rows = over(console)
+    assert rows[0]["state"] == "done" and rows[0]["protected"]
+    path = console.box.state_dir / "exports" / "locked.zip"
+    assert subprocess.run(["7z", "t", f"-p{password}", path], capture_output=True).returncode == 0
+    for each in console.box.state_dir.rglob("*"):
+        assert not each.is_file() or password.encode() not in each.read_bytes(), each
+    assert password not in console.box.log() + console.get("/media").text
+
+
+def test_a_label_is_taken_from_the_page_of_media(console):
+    answer = console.post("/study/export", {**form_of(study(console), "iso", "two"), "sheets": "yes"}, csrf="/media")
+    assert answer.status == 303
+    number = over(console)[0]["export"]
+    assert f"export={number}&amp;volume=1&amp;which=cover" in console.get("/media").text
+    sheet = console.get(f"/api/v1/export-sheet?export={number}&volume=1&which=label")
+    assert sheet.status == 200 and sheet.text.startswith("%PDF-")
+    assert console.get(f"/api/v1/export-sheet?export={number}&volume=2&which=label").status == 409
 
 
 def test_a_place_outside_of_the_folder_for_exports_is_refused(console):
