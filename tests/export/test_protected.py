@@ -104,6 +104,18 @@ def test_the_label_lies_beside_it_and_says_whose_when_by_whom_and_n_of_m(spool, 
         assert WORDS not in words and oct(os.stat(each).st_mode & 0o777) == "0o600"
 
 
+def test_a_sealed_disc_is_burnt_and_compared_and_its_label_lies_in_the_folder_for_exports(spool, tmp_path):
+    disc = tmp_path / "disc"
+    disc.touch()
+    found = made(spool, f"burner:stdio:{disc}", password=WORDS, sheets=True)
+    assert found["words"].startswith("burnt and compared; may be handed out; nobody opens it")
+    label = os.path.join(spool.path, "exports", "export-%d-label.pdf" % found["number"])
+    assert found["volumes"][0]["sheets"][0] == label and os.path.isfile(label)
+    assert b"DEMO" not in disc.read_bytes()
+    run("7z", "x", "-y", f"-o{tmp_path}/read", disc)
+    assert b"DEMO-00003" in opened(tmp_path / "read" / "DICOMDIR", tmp_path, "-pwri_password", WORDS)
+
+
 def test_a_label_that_cannot_be_drawn_is_said_and_the_volume_is_made_all_the_same(spool, tmp_path):
     (tmp_path / "set-label.pdf").write_text("mine")
     found = made(spool, f"dir:{tmp_path}/set", sheets=True, viewer=False)

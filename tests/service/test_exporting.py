@@ -68,6 +68,36 @@ def test_an_export_that_a_kill_cuts_short_is_made_again(box, tmp_path):
     assert [name for name in os.listdir(tmp_path) if name != "disc.iso"] == []
 
 
+def test_a_protected_export_that_a_kill_cuts_short_says_that_its_password_is_not_kept(box, tmp_path):
+    words = "ward 7, bed 12 -- key"
+    _, told = box.ask("export", to=f"zip:{tmp_path}/disc.zip", patient="DEMO-00003", password=words, viewer=True)
+    number = told["export"]
+    process.wait_until(lambda: row(box, number)["stage"] == "making the viewer", 60, "the viewer")
+    box.kill()
+    box.restart()
+    found = row(box, number)
+    assert found["state"] == "failed" and "the password is not kept: order it again" in found["words"]
+    done = box.edge("retry-export", number, check=False)
+    assert done.returncode == 1 and "order it again" in done.stderr and os.listdir(tmp_path) == []
+    for each in box.state_dir.rglob("*"):
+        assert not each.is_file() or words.encode() not in each.read_bytes(), each
+
+
+def test_a_password_comes_from_a_file_and_one_that_is_made_is_said_once(box, tmp_path):
+    (tmp_path / "words").write_text("ward 7, bed 12 -- key\n")
+    to = "export", "--patient", "DEMO-00004", "--to"
+    box.edge(*to, f"dir:{tmp_path}/set", "--password-file", tmp_path / "words")
+    assert (tmp_path / "set" / "DICOMDIR").read_bytes()[:1] == b"\x30" and not (tmp_path / "set/INDEX.HTM").exists()
+    done = box.edge(*to, f"zip:{tmp_path}/a.zip", "--new-password", "--no-viewer")
+    made = done.stdout.partition("password: ")[2].split()[0]
+    assert done.stdout.count(made) == 1 and made not in box.edge("exports", "--json").stdout + box.log()
+    assert subprocess.run(["7z", "t", f"-p{made}", tmp_path / "a.zip"], capture_output=True).returncode == 0
+    done = box.edge(*to, f"dir:{tmp_path}/b", "--password", "--new-password", check=False)
+    assert done.returncode == 2 and "exclude each other" in done.stderr
+    done = box.edge(*to, f"dir:{tmp_path}/b", "--password", check=False)
+    assert done.returncode == 2 and "--password-file" in done.stderr
+
+
 def test_an_export_is_cancelled_and_made_again_on_demand(box, tmp_path):
     _, told = box.ask("export", to=f"dir:{tmp_path}/set", patient="DEMO-00003")
     process.wait_until(lambda: row(box, told["export"])["stage"] is not None, 60, "its first stage")
