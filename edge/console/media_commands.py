@@ -27,7 +27,8 @@ COMMANDS = (
     ),
     Command(
         "fetch",
-        "(--study UID | --patient ID | --accession NUMBER) --from NAME [--yes] [--route] [--json] [--config FILE]",
+        "(--study UID | --patient ID | --accession NUMBER) --from NAME\n"
+        "    [--yes] [--route] [--json] [--config FILE]",
         "fetch studies from an archive",
         (
             "NAME is a destination of kind dicom; its `retrieve` says whether objects are sent by C-GET or by C-MOVE, "
