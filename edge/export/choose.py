@@ -25,14 +25,14 @@ def objects(index, number):
     for series in sorted({each.uid for each in found.series} if found else ()):
         after, rows = 0, []
         while page := studies.objects(index, number, series, after, _PAGE):
-            rows += [(_order(each.number), each.id) for each in page]
+            rows += [(rank(each.number), each.id) for each in page]
             after = page[-1].id
         for _, each in sorted(rows):
             yield index.get(each)
 
 
-def _order(number):
-    """Return an Instance Number as a number to sort by; what is none comes last."""
+def rank(number):
+    """Return an Instance Number or Series Number as a number to sort by; what is none comes last."""
     try:
         return int(number)
     except (TypeError, ValueError):

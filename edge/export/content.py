@@ -11,7 +11,7 @@ from collections import namedtuple
 from edge.dicom import part10, syntax
 from edge.dicom.errors import DicomError
 from edge.export import choose
-from edge.media import directory, profile, records
+from edge.media import directory, person, profile, records, sight
 from edge.media.errors import MediaError
 from edge.media.survey import Surveyor
 from edge.morph.draft import Draft
@@ -20,12 +20,13 @@ from edge.spool.errors import Unknown
 from edge.spool.inflate import inflater
 from edge.spool.jobs import CONFLICT
 
-# One object as it goes out. path: of its Part 10 file; size: of that, in octets; patient, study, series: str, the same
-# within one
+# One object as it goes out. path: of its Part 10 file; size: of that, in octets; patient: the number of its person, by
+# what it says itself; study, series: str, the same within one
 Item = namedtuple("Item", "path size patient study series")
 
 STAGE = "reading the objects"
 _CHUNK = 1 << 20
+_PEOPLE = 4  # who are named in a note
 _REASONS = 100  # that are kept; the number of all is
 
 
@@ -69,6 +70,9 @@ class Content:
         self._seen = directory.Seen()
         self._fates = {}
         self._list = os.path.join(staging.path, "LIST")
+        self._people = {}  # person.key -> their number
+        self._ids = {}  # Patient ID -> {number of a person: a Person and a study}, of those who have it
+        self._ranks = {}  # (patient, study) -> where it comes; (patient, study, series) -> its number, where it comes
 
     def gather(self, pace):
         """Generator of Progress: look at every object, make those that are changed, and list them."""
@@ -92,6 +96,8 @@ class Content:
                         self.tally.leave_out(stored.id, "it cannot be read: %s" % (error.strerror or error))
                     done += 1
                     yield pace.at(STAGE, min(done, total), total)
+        self._sort()
+        self._warn()
         if not self.tally.objects:
             why = "; ".join(self.tally.reasons[:3])
             raise MediaError("none of the %d objects can go: %s" % (self.tally.left_out, why))
@@ -105,8 +111,8 @@ class Content:
         tally = self.tally
         tally.objects += 1
         tally.octets += item.size
-        tally.series.add((item.study, item.series))
-        tally.studies.add(item.study)
+        tally.series.add((item.patient, item.study, item.series))
+        tally.studies.add((item.patient, item.study))
 
     def _item(self, stored):
         if stored.hold == CONFLICT or stored.copy > 1:
@@ -128,8 +134,46 @@ class Content:
             if draft.chunks is not None or fate.action == profile.TRANSCODE:
                 os.unlink(path)
             raise
-        keys = [found.values.get(tag, b"").strip(b"\0 ").decode("latin-1") for tag in _KEYS]
-        return Item(path, found.size, *keys)
+        study, series = [found.values.get(tag, b"").strip(b"\0 ").decode("latin-1") for tag in _KEYS]
+        number = self._person(person.of(found.values), study)
+        self._ranks.setdefault((number, study), len(self._ranks))
+        rank = choose.rank(found.values.get(records.SERIES_NUMBER, b"").strip(b"\0 ")), len(self._ranks)
+        self._ranks.setdefault((number, study, series), rank)
+        return Item(path, found.size, number, study, series)
+
+    def _person(self, found, study):
+        """Return the number of a person.Person, and keep who else has the same Patient ID."""
+        number = self._people.setdefault(person.key(found), len(self._people))
+        if found.id:
+            self._ids.setdefault(found.id, {}).setdefault(number, (found, study))
+        return number
+
+    def _warn(self):
+        """Put down which Patient IDs several persons have, and who they are: whoever asked is to see to it."""
+        for patient_id, people in self._ids.items():
+            if len(people) > 1:
+                who = ["%s (study %s)" % (_named(found), study) for found, study in list(people.values())[:_PEOPLE]]
+                self.tally.note(
+                    "Patient ID %s is of %d persons: %s. Each has a heading, and a directory record by name: see whose"
+                    " the ID is before this is handed out" % (patient_id, len(people), "; ".join(who))
+                )
+
+    def _sort(self):
+        """Have the objects of a person follow each other in the list, and the series of a study by their numbers."""
+        found, at = [], 0
+        with open(self._list, "rb") as file:
+            for line in file:
+                item = Item._make(json.loads(line))
+                keys = item.patient, item.study, item.series
+                found.append((item.patient, self._ranks[keys[:2]], self._ranks[keys], at))
+                at += len(line)
+            wanted = sorted(found)
+            if wanted != found:
+                with open(self._list + ".NEW", "wb") as out:
+                    for each in wanted:
+                        file.seek(each[-1])
+                        out.write(file.readline())
+                os.rename(self._list + ".NEW", self._list)
 
     def _drafted(self, stored):
         """Return the Draft of an object; its chunks are None where nothing changes it."""
@@ -177,7 +221,12 @@ class Content:
         return path
 
 
-_KEYS = (records.PATIENT_ID, records.STUDY_UID, records.SERIES_UID)
+_KEYS = (records.STUDY_UID, records.SERIES_UID)
+
+
+def _named(found):
+    """Return a person.Person in words."""
+    return ", ".join([each for each in (sight.person(found.name) or "no name", sight.date(found.born)) if each])
 
 
 def _chunks(spool, stored):

@@ -13,7 +13,7 @@ from array import array
 
 from edge.dicom import element, part10, syntax, tags, uid
 from edge.dicom.octets import pad_even, put_u32_le
-from edge.media import records
+from edge.media import person, records
 from edge.media.errors import MediaError
 from edge.media.fit import TEXT, charsets, fit, is_plain
 from edge.media.supply import named, supplied
@@ -68,14 +68,13 @@ class Seen:
 class Node:
     """A record that others may stand below: where it is, the last of those below it, how many, and those by name."""
 
-    __slots__ = ("offset", "last", "count", "below", "told")
+    __slots__ = ("offset", "last", "count", "below")
 
     def __init__(self, offset):
         self.offset = offset
         self.last = 0
         self.count = 0
         self.below = {}
-        self.told = b""  # the name of a patient, as its record has it
 
 
 class Writer:
@@ -92,7 +91,8 @@ class Writer:
         self._root = Node(0)
         self._first = 0
         self._seen = Seen()
-        self._recent = None, None, None  # raw names of patient, study and series; nodes of that series and patient
+        self._ids = set()  # Patient IDs that have a record
+        self._recent = None, None  # raw names of patient, study and series; node of that series
         self._heads = {}
         self._forms = {}
         try:
@@ -139,8 +139,8 @@ class Writer:
         """Write a record of another directory and return its Node, for those below it.
 
         kind: its record type; content: its octets behind the Directory Record Type; parent: Node, or None for the
-        root; names: the key by which `add` is to find it: (Patient ID,), (Study Instance UID,), ... as octets without
-        padding, or the SOP Instance UID as str for one that references a file.
+        root; names: the key by which `add` is to find it, in a sequence: as `patient_key` has it, a Study or Series
+        Instance UID as octets without padding, or the SOP Instance UID as str for one that references a file.
         """
         above = parent or self._root
         node = Node(self._append(kind, b"", content, above))
@@ -150,6 +150,8 @@ class Writer:
                 self.count += 1
             else:
                 above.below[name] = node
+                if kind == records.PATIENT:
+                    self._ids.add(name[0])
         return node
 
     def finish(self):
@@ -172,34 +174,29 @@ class Writer:
 
     def _series(self, values, terms, notes):
         """Return the Node of the series an object belongs to, with records for it and those above where they lack."""
-        raw = values.get(records.PATIENT_ID), values.get(records.STUDY_UID), values.get(records.SERIES_UID)
+        raw = [values.get(tag) for tag in _NAMES]
+        raw += [values.get(CHARSETS, b""), values.get(records.PATIENT_NAME, b"")]
         if None not in raw and raw == self._recent[0]:
-            self._compare_names(values, self._recent[2], notes)
             return self._recent[1]
         node = self._root
-        patient = None
         for kind, tag in zip(_LEVELS, _NAMES):
             name = fit(tag, values.get(tag, b""), terms)[0].rstrip(b"\0 ")
             key = name or supplied(tag, kind, values, node.count + 1).rstrip(b"\0 ")
+            if kind == records.PATIENT:
+                told = fit(records.PATIENT_NAME, values.get(records.PATIENT_NAME, b""), terms)[0]
+                key = patient_key({**values, tag: key, records.PATIENT_NAME: told})
             below = node.below.get(key)
             if below is None:
                 content = self._content(kind, values, terms, node.count + 1, notes)
                 below = Node(self._append(kind, b"", content, node))
                 node.below[key] = below
                 if kind == records.PATIENT:
-                    below.told = values.get(records.PATIENT_NAME, b"")
-            elif kind == records.PATIENT:
-                self._compare_names(values, below, notes)
-            patient = patient or below
+                    if key[0] in self._ids:
+                        notes.append("the patient's name is another one than in a record of the same Patient ID")
+                    self._ids.add(key[0])
             node = below
-        self._recent = raw, node, patient
+        self._recent = raw, node
         return node
-
-    @staticmethod
-    def _compare_names(values, patient, notes):
-        told = values.get(records.PATIENT_NAME, b"")
-        if told != patient.told and _plain_name(told) != _plain_name(patient.told):
-            notes.append("the patient's name is another one than in the file-set's record of the same Patient ID")
 
     # Records
 
@@ -332,6 +329,10 @@ def _by_tag(octets):
     return octets[1::-1] + octets[3:1:-1]
 
 
-def _plain_name(octets):
-    """Return a name as it is compared: without case, padding, and the delimiters of components that are empty."""
-    return b" ".join(octets.replace(b"^", b" ").replace(b"\0", b" ").split()).upper()
+def patient_key(values):
+    """Return the key of a PATIENT record, by what the record has or is to have: (Patient ID, name as it is compared).
+
+    The name belongs to it, as two persons may have the same Patient ID.
+    """
+    found = person.of(values)
+    return found.id, person.folded(found.name)

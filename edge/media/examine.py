@@ -12,7 +12,7 @@ from collections import namedtuple
 
 from edge.dicom import element, syntax, tags
 from edge.dicom.part10 import ABSENT, EXECUTABLE
-from edge.media import directory, opened, records, walk
+from edge.media import directory, opened, person, records, walk
 from edge.media.errors import MediaError, NotDicom
 from edge.media.fileset import UNFINISHED, Listing, files, is_file_id
 from edge.media.fit import charsets, fit, is_plain, TEXT
@@ -20,7 +20,7 @@ from edge.media.supply import named
 from edge.media.survey import CHARSETS, Surveyor
 
 # code: a word for the kind of finding, one of CODES; where: the record, by its offset, or the file, by its name, ""
-# for the file-set; words: what is wrong, without patients' data
+# for the file-set; words: what is wrong, without patients' data but the Patient ID that two persons have
 Finding = namedtuple("Finding", "code where words")
 
 CODES = {
@@ -44,6 +44,7 @@ CODES = {
     "instance": "a record names another SOP Instance than its file",
     "syntax": "a record names another transfer syntax than its file",
     "mismatch": "a record says otherwise than its file",
+    "persons": "a Patient ID that two persons have",
     "duplicate": "a patient, study, series, object or file that is recorded twice",
     "unreferenced": "a DICOM file that no record references",
     "profile": "something that the application profile does not allow",
@@ -93,6 +94,7 @@ class _Examination:
         extra = profile.extra if profile else {}
         self._surveyor = Surveyor(extra)
         self._extra = extra
+        self._others = {}  # offset of a PATIENT record -> that of the first one with its Patient ID and another name
         self._seen = {}  # (kind, name) -> offset of the record of a patient, study or series
         self._instances = directory.Seen()
         self._referenced = set()  # hashes of the paths that records reference
@@ -173,6 +175,13 @@ class _Examination:
     def _again(self, record):
         """Yield what is recorded twice."""
         name = walk.name_of(record)
+        if name and record.kind == records.PATIENT:
+            first = self._seen.setdefault(("ID", name), record.offset)
+            name = directory.patient_key(record.values)
+            if first != record.offset and (record.kind, name) not in self._seen:
+                self._others[record.offset] = first
+        if record.kind == records.STUDY and record.above and record.above[-1].offset in self._others:
+            yield "persons", self._shared_id(record)
         if name:
             key = record.kind, name
             if key in self._seen:
@@ -182,6 +191,15 @@ class _Examination:
             self._seen.setdefault(key, record.offset)
         if record.file_id and record.sop_instance and not self._instances.add(record.sop_instance):
             yield "duplicate", "its SOP Instance is in another record, too"
+
+    def _shared_id(self, study):
+        """Return in words that the Patient ID of a study is another person's, too."""
+        above = study.above[-1]
+        return (
+            "Patient ID %s of study %s is another person's in the record at offset %d: readers that go by the ID alone"
+            " show both under one name" % (
+                person.of(above.values).id, walk.name_of(study).decode("ascii", "replace"), self._others[above.offset])
+        )  # fmt: skip
 
     # Files
 

@@ -213,9 +213,10 @@ class FileSet:
             if record.offset not in nodes:
                 parent = node_of(record.above[-1]) if record.above else None
                 name = walk.name_of(record)
+                if name and record.kind == records.PATIENT:
+                    name = directory.patient_key(record.values)
                 names = [record.sop_instance] if record.file_id else [name] if name else []
-                node = nodes[record.offset] = writer.copy(record.kind, there.content(record), parent, names)
-                node.told = record.values.get(records.PATIENT_NAME, b"")
+                nodes[record.offset] = writer.copy(record.kind, there.content(record), parent, names)
             return nodes[record.offset]
 
         defects = []

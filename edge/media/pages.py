@@ -320,7 +320,8 @@ def _study_title(texts):
 
 
 def _clock(value):
-    return "%s:%s" % (value[:2], value[2:4]) if value[:4].isdigit() and len(value) >= 4 else ""
+    plain = sight.time(value)
+    return "%s:%s" % (plain[:2], plain[2:4]) if plain[:4].isdigit() and len(plain) >= 4 else ""
 
 
 def _many(count, one, more=None):

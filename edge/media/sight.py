@@ -152,6 +152,12 @@ def date(value):
     return "-".join((plain[:4], plain[4:6], plain[6:])) if len(plain) == 8 and plain.isdigit() else value
 
 
+def time(value):
+    """Return a TM, as the standard has it or with colons as of old, as at most six digits; what is none as it is."""
+    plain = value.replace(":", "").strip()
+    return plain[:6] if plain[:4].isdigit() and len(plain) >= 4 else value
+
+
 def values_of(sight, frame):
     """Return {tag: octets} as they hold for a frame, counted from 1."""
     own = sight.each.get(frame)

@@ -16,7 +16,7 @@ from collections import namedtuple
 
 from edge.dicom import uid
 from edge.dicom.errors import DicomError
-from edge.media import packing, sight
+from edge.media import packing, person, sight
 from edge.media.errors import MediaError
 from edge.media.leaf import Leaf
 from edge.pixels import fetch, image, limited, looks, plan, shades
@@ -53,19 +53,19 @@ def _make(instances, total, folder):
     os.makedirs(top)
     with limited.Decoders() as decoders, _Script(os.path.join(top, "STUDIES.JS"), "EDGE.studies([") as studies:
         series = None
-        keys = (object(), object(), object())
+        keys = None
         done = 0
         try:
             for each in instances:
                 seen, why, fd = _seen(each.path)
                 texts = seen.texts if seen else {}
-                new = (each.patient, each.study, each.series)
+                new = _keys(each, seen, keys)
                 if new != keys:
                     if series is not None:
                         series.close()
                         studies.add(series.summary)
                     for depth, describe in enumerate((_patient, _study)):
-                        if new[: depth + 1] != keys[: depth + 1]:
+                        if keys is None or new[: depth + 1] != keys[: depth + 1]:
                             studies.add(describe(texts))
                     keys = new
                     number = series.number + 1 if series is not None else 1
@@ -83,6 +83,19 @@ def _make(instances, total, folder):
         finally:
             if series is not None:
                 series.close()
+
+
+def _keys(instance, seen, before):
+    """Return what stands for the patient, study and series of an object; before: that of the object before it, or None.
+
+    The patient is whom the object itself names, so that no name of another can stand over its pictures.
+    """
+    if seen is not None:
+        texts = seen.texts
+        whose = person.key(person.Person(texts["patient_id"], texts["patient_name"], texts["birth_date"]))
+    else:  # it shows nothing, and stays where it was put
+        whose = before[0][1] if before is not None and before[0][0] == instance.patient else None
+    return (instance.patient, whose), instance.study, instance.series
 
 
 def _seen(path):
@@ -134,7 +147,7 @@ def _patient(texts):
 def _study(texts):
     return {
         "study": texts.get("study_description", ""), "date": sight.date(texts.get("study_date", "")),
-        "time": texts.get("study_time", "")[:6], "id": texts.get("study_id", ""),
+        "time": sight.time(texts.get("study_time", "")), "id": texts.get("study_id", ""),
         "accession": texts.get("accession", ""), "institution": texts.get("institution", ""),
     }  # fmt: skip
 
@@ -344,12 +357,13 @@ def forecast(instances, total):
     most, likely, sampled, ratio = 0, 0.0, 0, 1.0
     keys = None
     for done, each in enumerate(instances, 1):
-        is_new = (each.patient, each.study, each.series) != keys
+        seen, why, fd = _seen(each.path)
+        new = _keys(each, seen, keys)
+        is_new = new != keys
         if is_new:
-            keys = (each.patient, each.study, each.series)
+            keys = new
             fixed += _SERIES_OCTETS
             files += 1
-        seen, why, fd = _seen(each.path)
         try:
             fixed += _said_octets(seen)
             if not why and not seen.why:

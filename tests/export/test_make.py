@@ -1,6 +1,7 @@
 """Exports made from a spool: what lies on the volume, and what is refused, left out, or given up."""
 
 import os
+import re
 import subprocess
 import zipfile
 
@@ -192,6 +193,58 @@ def test_hostile_names_stand_nowhere_but_in_text(tmp_path):
     assert list(examine.examine(str(tmp_path / "out"), profile.named("STD-GEN-CD"))) == []
     assert len(list(sets.loaded(tmp_path / "out" / "DICOMDIR"))) == 1
     spool.close()
+
+
+def of_two(tmp_path, patient_id):
+    """What an export holds of two persons with this Patient ID, whose studies came in turn: Alpha, Beta, Alpha."""
+    spool = open_spool(tmp_path / "state")
+    for seed, name, born in (1, "Alpha^A", "19500101"), (2, "Beta^B", "19990101"), (3, "Alpha^A", "19500101"):
+        head = phantom.study("CR", seed)._replace(patient_id=patient_id, patient_name=name, birth_date=born)
+        give(spool, tmp_path, phantom.cr(head, size=SMALLEST))
+    result, _ = export(spool, f"dir:{tmp_path}/out", patient=None, since="2000-01-01")
+    spool.close()
+    out = tmp_path / "out"
+    studies = (out / "VIEWER" / "STUDIES.JS").read_text()
+    headings = re.findall("<h2>(?:<[^>]*>)?([^<]+)|href=\"(IHE_PDI/ST[0-9]*.HTM)", (out / "INDEX.HTM").read_text())
+    pages = {each.name: re.search("<h1>(?:<[^>]*>)?([^<]+)", each.read_text())[1] for each in out.rglob("ST*.HTM")}
+    rows = re.findall('{"(patient|study)":"([^"]*)', studies)
+    return out, result, [first or pages[os.path.basename(second)] for first, second in headings], rows
+
+
+@pytest.mark.parametrize("patient_id", ["", "SAME"])
+def test_two_persons_are_never_put_under_one_name(tmp_path, patient_id):
+    out, _, headings, rows = of_two(tmp_path, patient_id)
+    assert headings == ["Alpha A"] * 3 + ["Beta B"] * 2, "each heading, and whose its studies are"
+    heads = [each if kind == "patient" else kind for kind, each in rows]
+    assert heads == ["Alpha A", "study", "study", "Beta B", "study"]
+    patients = [each for each in sets.walked(out / "DICOMDIR")[0] if each.kind == "PATIENT"]
+    assert {each.values[0x00100010].strip() for each in patients} == {b"Alpha^A", b"Beta^B"}
+    assert not [each for each in examine.examine(str(out)) if each.code != "persons"]
+    assert sets.dumped(out / "DICOMDIR").count("Beta^B") == 1
+
+
+def test_a_patient_id_that_two_persons_have_is_told_with_both_and_their_studies(tmp_path):
+    out, result, _, _ = of_two(tmp_path, "SAME")
+    told = [each for each in result.tally.notes if "Patient ID SAME is of 2 persons" in each]
+    assert len(told) == 1 and f"Alpha A, 1950-01-01 (study {_uid('CR', 1)}); Beta B, 1999-01-01" in told[0]
+    found = [each.words for each in examine.examine(str(out), profile.named("STD-GEN-CD"))]
+    assert len(found) == 1 and f"Patient ID SAME of study {_uid('CR', 2)} " in found[0]
+
+
+def test_series_stand_in_the_order_of_their_numbers(tmp_path):
+    spool = open_spool(tmp_path / "state")
+    for number in (10, 9, 2):
+        made = phantom.cr(phantom.study("CR", 3), size=SMALLEST)
+        data = pydicom.dcmread(phantom.save(made, str(tmp_path)))
+        data.SeriesNumber, data.SeriesInstanceUID = number, f"1.2.{1000 - number}"
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        data.save_as(tmp_path / "one.dcm")
+        with open(tmp_path / "one.dcm", "rb") as file:
+            spool.adopt(os.dup(file.fileno()), [], SOURCE)
+    export(spool, f"dir:{tmp_path}/out")
+    spool.close()
+    studies = (tmp_path / "out" / "VIEWER" / "STUDIES.JS").read_text()
+    assert re.findall('"number":"([0-9]*)"', studies) == ["2", "9", "10"]
 
 
 def test_a_study_that_is_not_here_is_named(spool, tmp_path):

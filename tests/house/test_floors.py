@@ -60,9 +60,9 @@ ORDER = {
     " encryption rule_keys media_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
-    "media": "errors beside leaf sight packing viewer xhtml pages records fit survey supply directory walk profile"
-    " fileset written layout inventory child manifest zipped cipher ber envelope opened examine take devices image"
-    " lockedzip archive copies stick burn fat span drawing label",
+    "media": "errors beside leaf person sight packing viewer xhtml pages records fit survey supply directory walk"
+    " profile fileset written layout inventory child manifest zipped cipher ber envelope opened examine take devices"
+    " image lockedzip archive copies stick burn fat span drawing label",
     "ways": "targets stages routes walk lookout known archive",
     "export": "progress staging order record choose hiding content sheets volume target make exports rules",
     "verbs": "verb box machine status jobs ways watching objects media exports fetching studies alerts logs trial"

@@ -115,8 +115,22 @@ def test_the_checker_finds(root, how):
 
 
 def test_every_kind_of_finding_that_a_set_can_give_is_told_apart():
-    elsewhere = {"directory", "depth", "profile", "protected", "unprotected"}
+    elsewhere = {"directory", "depth", "profile", "protected", "unprotected", "persons"}
     assert {code for code, _ in BREAKS.values()} >= set(examine.CODES) - elsewhere
+
+
+def test_two_persons_of_one_patient_id_are_found_by_id_and_study_and_not_by_name(tmp_path):
+    for number, name in ("1", "Alpha^A"), ("2", "Beta^B"), ("3", "ALPHA^A^"):
+        mediafiles.write(
+            tmp_path / ("I" + number), PatientID="SAME", PatientName=name, StudyInstanceUID="1.2." + number,
+            SeriesInstanceUID="1.2.3." + number,
+        )  # fmt: skip
+    sets.make(tmp_path)
+    names = [str(each.values[0x00100010], "ascii").strip() for each in sets.walked(tmp_path / "DICOMDIR")[0]
+             if each.kind == "PATIENT"]  # fmt: skip
+    assert names == ["Alpha^A", "Beta^B"]
+    found = [each.words for each in examine.examine(str(tmp_path)) if each.code == "persons"]
+    assert len(found) == 1 and "Patient ID SAME of study 1.2.2 " in found[0] and "Beta" not in found[0]
 
 
 def test_what_the_profile_does_not_take_is_found(tmp_path):

@@ -108,7 +108,7 @@ def test_two_patients_of_one_name_stay_two_and_one_of_two_names_is_said(tmp_path
     mediafiles.write(tmp_path / "I4", PatientID="A", PatientName="DOE^JANE^^", StudyInstanceUID="1.7")
     path, notes = sets.make(tmp_path)
     kinds = [each.kind for each in sets.walked(path)[0]]
-    assert kinds.count("PATIENT") == 2
+    assert kinds.count("PATIENT") == 3
     assert [bool(notes[name]) for name in ("I1", "I2", "I3", "I4")] == [False, False, True, False]
 
 

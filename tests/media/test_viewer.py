@@ -60,6 +60,34 @@ def test_it_says_how_far_it_is(folders):
     assert [tuple(each) for each in viewer.make(made, len(made), str(folders[1]))] == [(n, 6) for n in range(1, 7)]
 
 
+def test_the_name_over_a_picture_is_of_its_own_object_whatever_it_was_put_with(folders):
+    made = []
+    for seed, name in ((1, "Alpha^A"), (2, "Beta^B"), (3, "Alpha^A")):
+        study = phantom.study("CT", seed=seed)._replace(patient_id="", patient_name=name)
+        made.append(sight.Instance(phantom.save(phantom.ct(study, size=64), folders[0]), "", study.uid, study.uid))
+    forecast = volumes.end(viewer.forecast(made, len(made)))
+    leaves = list(volumes.end(viewer.make(made, len(made), str(folders[1]))))
+    rows = items(next(leaf.path for leaf in leaves if leaf.name == "VIEWER/STUDIES.JS"))
+    assert [each["patient"] for each in rows if "patient" in each] == ["Alpha A", "Beta B", "Alpha A"]
+    assert [len(each) and next(iter(each)) for each in rows] == ["patient", "study", "series"] * 3
+    assert len(leaves) == forecast.files
+
+
+def items(path):
+    """What a script of the viewer calls its function with."""
+    with open(path, encoding="ascii") as file:
+        return json.loads("[" + file.read().split("[", 1)[1].rstrip(");\n]").rstrip(",\n") + "]")
+
+
+@pytest.mark.parametrize("given, time", [("140438", "140438"), ("14:04:38", "140438"), ("140438.123", "140438")])
+def test_a_time_of_the_old_way_is_told_whole(folders, given, time):
+    study = phantom.study("CT", seed=1)._replace(time=given)
+    made = [sight.Instance(phantom.save(phantom.ct(study, size=64), folders[0]), 1, 1, 1)]
+    leaves = list(volumes.end(viewer.make(made, 1, str(folders[1]))))
+    rows = items(next(leaf.path for leaf in leaves if leaf.name == "VIEWER/STUDIES.JS"))
+    assert [each["time"] for each in rows if "study" in each] == [time]
+
+
 def test_an_object_that_is_gone_or_no_object_is_listed_with_the_reason(folders):
     (folders[0] / "text").write_text("this is no object, and nobody would take it for one" * 10)
     made = [sight.Instance(str(folders[0] / name), 1, 1, name) for name in ("gone", "text")]
