@@ -231,6 +231,19 @@ def test_a_patient_id_that_two_persons_have_is_told_with_both_and_their_studies(
     assert len(found) == 1 and f"Patient ID SAME of study {_uid('CR', 2)} " in found[0]
 
 
+def test_objects_of_two_persons_in_one_series_are_told_apart_even_where_they_come_in_turn(tmp_path):
+    spool = open_spool(tmp_path / "state")
+    for number, name in enumerate(("Alpha^A", "Beta^B", "Alpha^A", "Beta^B"), 1):
+        head = phantom.study("MR", 3)._replace(patient_name=name)
+        give(spool, tmp_path, phantom.mr(head, number=number, of=4, size=SMALLEST))
+    export(spool, f"dir:{tmp_path}/out")
+    spool.close()
+    studies = (tmp_path / "out" / "VIEWER" / "STUDIES.JS").read_text()
+    assert re.findall('"patient":"([^"]*)|"images":([0-9]+)', studies) == [
+        ("Alpha A", ""), ("", "2"), ("Beta B", ""), ("", "2"),
+    ]  # fmt: skip
+
+
 def test_series_stand_in_the_order_of_their_numbers(tmp_path):
     spool = open_spool(tmp_path / "state")
     for number in (10, 9, 2):
