@@ -1,9 +1,9 @@
 """Verbs that ask an archive: what studies it has, and the objects of one."""
 
 from edge.box import config
+from edge.dicom import uid
 from edge.net.outbound import LinkFailure
 from edge.protocol import query
-from edge.dicom import uid
 from edge.verbs.box import must_know
 from edge.verbs.verb import OPERATOR, Argument, Refused, Verb
 from edge.ways.archive import Archive, CannotFetch
@@ -115,9 +115,9 @@ VERBS = (
         OPERATOR,
         (
             _FROM,
-            Argument("study", "hidden", "A Study Instance UID."),
-            Argument("patient", "hidden", "A Patient ID."),
-            Argument("accession", "hidden", "An Accession Number."),
+            Argument("study", "text", "A Study Instance UID."),
+            Argument("patient", "text", "A Patient ID."),
+            Argument("accession", "text", "An Accession Number."),
         ),
         {
             "study": "text",
