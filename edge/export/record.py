@@ -6,6 +6,7 @@ Nobody but the box's user can read it, as it names studies.
 import json
 import os
 
+from edge.access import files
 from edge.export.staging import FOLDER, remove
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
@@ -94,16 +95,4 @@ class Records:
 
     def save(self, row):
         """Write a record, durably."""
-        os.makedirs(self._folder, 0o700, exist_ok=True)
-        path = self._path(row["number"])
-        fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(row, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(path + ".new", path)
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        files.write(self._path(row["number"]), json.dumps(row).encode())

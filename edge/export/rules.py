@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 
+from edge.access import files
 from edge.box import rules
 from edge.dicom.errors import DicomError
 from edge.export import order
@@ -98,13 +99,7 @@ class Rules:
         return False
 
     def _save(self):
-        os.makedirs(os.path.dirname(self._path), 0o700, exist_ok=True)
-        fd = os.open(self._path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(self._kept, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(self._path + ".new", self._path)
+        files.write(self._path, json.dumps(self._kept).encode())
 
 
 def _key(rule):
