@@ -101,7 +101,9 @@ class Index:
             self._health.report("journal", words)
 
     def _report_memory(self):
-        self._health.report("index", "the index is kept in memory, as there is no room for it on the disk: free 32 MB")
+        room = -(-self._ledger.room_bytes() // 1000000)
+        words = "the index is kept in memory, as there is no room for it on the disk: have %d MB free" % room
+        self._health.report("index", words)
 
     def _go_to_memory(self):
         """Make the index anew in memory: the disk is full, and what is in the spool has to leave it all the same."""
@@ -113,10 +115,13 @@ class Index:
         self._ledger = ledger
         self._report_memory()
 
-    def go_home(self):
+    def go_home(self, free_bytes):
         """Put an index that had to go to memory back on the disk, if that has room for it; say whether it is there."""
         with self.lock:
             if self._ledger.path is None:
+                if free_bytes < self._ledger.room_bytes():
+                    self._report_memory()
+                    return False
                 try:
                     self.journal.sync()
                     ledger = Ledger(self._disk, self._path)

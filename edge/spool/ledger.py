@@ -26,6 +26,7 @@ _PRAGMAS = (
     "temp_store=MEMORY",
 )  # fmt: skip
 _STUDIES_AT_HAND = 256
+_ROOM_TO_GO_ON = 4 << 20
 
 
 class Ledger:
@@ -105,6 +106,11 @@ class Ledger:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def room_bytes(self):
+        """Return the free space that the same database needs on a disk: itself, its log, and a little to go on."""
+        pages, page_bytes = (self.execute("PRAGMA " + name).fetchone()[0] for name in ("page_count", "page_size"))
+        return 2 * pages * page_bytes + _ROOM_TO_GO_ON
 
     def checkpoint(self):
         """Make durable what was applied."""

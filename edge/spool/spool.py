@@ -48,7 +48,6 @@ Limits = namedtuple(
 )
 
 _IDENTITY_OCTETS = 8
-_ROOM_FOR_AN_INDEX = 32 << 20
 
 
 class Spool:
@@ -284,8 +283,7 @@ class Spool:
             self.uploads.tidy()
             self.quota.keep()
             self.compaction.keep_up()
-            if self.quota.free()[0] >= _ROOM_FOR_AN_INDEX:
-                self.index.go_home()
+            self.index.go_home(self.quota.free()[0])
         except (errors.LocalError, errors.LimitError, OSError) as error:
             self.health.report("house", "keeping house failed: %s" % error)
         else:

@@ -355,3 +355,19 @@ def test_held_objects_are_counted_by_reason(spool):
     assert sorted(row[:3] for row in spool.index.holds()) == [("rotten", 1, 1), ("unrouted", 2, 2)]
     spool.release(2)
     assert ("unrouted", 1, 3) in [row[:3] for row in spool.index.holds()]
+
+
+def test_an_index_in_memory_goes_back_to_the_disk_as_soon_as_that_has_room_for_what_it_holds(spool):
+    def said():
+        return [trouble for trouble in spool.health.troubles() if "kept in memory" in str(trouble)]
+
+    fill(spool, 300)
+    spool.index._go_to_memory()
+    room = spool.index._ledger.room_bytes()
+    assert not spool.index.go_home(room - 1)
+    assert "have %d MB free" % (-(-room // 1000000)) in str(said())
+    before = len(spool.objects(limit=1000))
+    assert spool.index.go_home(room)
+    assert not said()
+    assert os.path.getsize(os.path.join(spool.path, "index.db")) <= room
+    assert len(spool.objects(limit=1000)) == before == 300
