@@ -8,6 +8,7 @@ import pytest
 
 from edge.access import users
 from tests.support.certificates import Authority
+from tests.support import warm
 from tests.support.service import Service
 
 
@@ -21,6 +22,11 @@ LONGEST = """
     micropython/test_subset hostile/test_19_access spool/test_compare interop/test_service_tls
     hostile/test_13_small_memory console/test_commands crash/test_folder interop/test_service_samples
 """.split()
+
+
+def pytest_configure():
+    """Begin `edge` in the quick way, but where a test wants it otherwise."""
+    warm.use()
 
 
 def pytest_collection_modifyitems(items):

@@ -2,18 +2,17 @@
 
 import getpass
 import os
-import subprocess
 import threading
 
 from pydicom.data import get_testdata_file
 
 from edge.access.audit import Trail
-from tests.support.service import EDGE, Service, destination
+from tests.support import warm
+from tests.support.service import Service, destination
 
 
 def edge(folder, *words):
-    how = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "timeout": 60, "check": False}
-    return subprocess.run([EDGE, *map(str, words), "--config", folder / "edge.toml"], **how)
+    return warm.run([*words, "--config", folder / "edge.toml"])
 
 
 def test_commands_that_change_the_files_of_a_box_are_audited_in_one_chain_with_those_of_the_box(tmp_path):

@@ -7,13 +7,14 @@ import subprocess
 import pydicom.data
 
 from edge.dicom import part10, syntax
+from tests.support import warm
 from tests.support.service import EDGE
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
 def dump(path, **more):
-    return subprocess.run([EDGE, "dump", str(path)], capture_output=True, text=True, timeout=120, **more)
+    return warm.run(["dump", path], **more)
 
 
 def test_every_element_of_a_real_file_is_printed():
@@ -67,6 +68,6 @@ def test_a_file_of_four_gigabytes_needs_no_more_memory_than_a_small_one(memory_p
     def little_memory():
         resource.setrlimit(resource.RLIMIT_AS, (80 << 20, 80 << 20))
 
-    said = dump(path, preexec_fn=little_memory)
+    said = subprocess.run([EDGE, "dump", path], preexec_fn=little_memory, capture_output=True, text=True, timeout=120)
     assert said.returncode == 0, said.stderr
     assert "(7FE0,0010) OW" in said.stdout

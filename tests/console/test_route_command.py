@@ -1,12 +1,11 @@
 """`edge route FILE` says which routes apply, and why the others do not."""
 
 import json
-import subprocess
 
 import pydicom.data
 import pytest
 
-from tests.support.service import EDGE
+from tests.support import warm
 
 CT = pydicom.data.get_testdata_file("CT_small.dcm")
 
@@ -47,9 +46,7 @@ def config(tmp_path):
 
 
 def asked(config, *words):
-    return subprocess.run(
-        [EDGE, "route", "--config", config, *words], capture_output=True, text=True, timeout=60
-    )  # fmt: skip
+    return warm.run(["route", "--config", config, *words])
 
 
 def test_each_condition_is_shown_with_what_was_found(config):

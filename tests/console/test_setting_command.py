@@ -1,11 +1,10 @@
 """`edge settings` as a person types it, where no box runs: on the file itself."""
 
 import json
-import subprocess
 
 import pytest
 
-from tests.support.service import EDGE
+from tests.support import warm
 
 TEXT = """\
 # the CT room
@@ -29,8 +28,7 @@ def folder(tmp_path):
 
 
 def edge(folder, *words):
-    how = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "timeout": 60, "check": False}
-    return subprocess.run([EDGE, *words], cwd=folder, **how)
+    return warm.run(words, cwd=folder)
 
 
 def test_the_file_in_the_current_folder_is_used_and_a_key_explains_itself(folder):

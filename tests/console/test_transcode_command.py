@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import numpy
@@ -12,14 +11,14 @@ import pydicom.data
 import pytest
 
 from tests.pixels import objects
-from tests.support.service import EDGE
+from tests.support import warm
 
 PIXELS = numpy.random.default_rng(8).integers(0, 4096, (6, 40, 30)).astype("u2")
 JPEG_LS = "1.2.840.10008.1.2.4.80"
 
 
 def edge(*words, **more):
-    return subprocess.run([EDGE, *map(str, words)], capture_output=True, text=True, timeout=60, **more)
+    return warm.run(words, **more)
 
 
 @pytest.fixture

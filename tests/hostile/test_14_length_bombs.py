@@ -37,7 +37,7 @@ ECHO = [(1, VERIFICATION, [IMPLICIT])]
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
-    with Service(tmp_path_factory.mktemp("box")) as running:
+    with Service(tmp_path_factory.mktemp("box"), cold=True) as running:
         for number in range(8):  # what the first associations allocate once is not a bomb's
             uid = b"2.25.1400%d" % number
             assert sending.store(running.port, (uid, sending.ct(uid))) == [0]

@@ -270,7 +270,7 @@ def test_a_large_object_passes_through_in_both_directions_and_memory_stays(tmp_p
     with dcmtk.Storescp(received, options=options) as peer:
         there = destination("archive", peer.port, tls=True)
         tls_tables = tables(authority, authority.issue("edge"), port)
-        with Service(tmp_path / "box", [there], [route("archive")], **tls_tables) as box:
+        with Service(tmp_path / "box", [there], [route("archive")], cold=True, **tls_tables) as box:
             box.edge("echo", "archive")
             assert echoscu(port, *options).returncode == 0
             idle = measure.settled_memory(box.pid)

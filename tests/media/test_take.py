@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import pydicom
 import pytest
@@ -16,7 +14,7 @@ from edge.verbs.box import Box
 from edge.verbs.verb import OWNER, OPERATOR, Asker, Refused
 from tests.media import sets
 from tests.spool.data import open_spool
-from tests.support import mediafiles, volume
+from tests.support import mediafiles, volume, warm
 from tests.support.service import Service, destination
 from tests.verbs.test_studies import ask
 
@@ -116,7 +114,7 @@ def test_what_is_not_there_is_refused_with_the_next_step(box, tmp_path):
 
 
 def _edge(*words):
-    return subprocess.run([sys.executable, "-m", "edge.service", *map(str, words)], capture_output=True, text=True)
+    return warm.run(words)
 
 
 def test_the_commands_take_a_set_in_check_it_and_make_its_directory_anew(tmp_path):

@@ -8,12 +8,12 @@ import pytest
 
 from edge.demo import phantom
 from tests.interop.tus import peers
-from tests.support import certificates, process
+from tests.support import certificates, process, warm
 from tests.support.archive import Archive
 from tests.support.certificates import Authority
 from tests.support.cutting import CutLink
 from tests.support.relay import MB, save_large
-from tests.support.service import EDGE, Service, destination, route
+from tests.support.service import Service, destination, route
 
 
 class Hospital:
@@ -192,7 +192,7 @@ def test_a_box_that_is_no_relay_says_how_to_make_it_one_in_words_that_work(tmp_p
     assert said.returncode == 1
     tables = "\n".join(line[2:] for line in said.stdout.splitlines() if line.startswith("  "))
     (tmp_path / "edge.toml").write_text(tables, encoding="utf-8")
-    checked = subprocess.run([EDGE, "check-config", tmp_path / "edge.toml"], capture_output=True, text=True, check=True)
+    checked = warm.run(["check-config", tmp_path / "edge.toml"])
     assert "relays    on port 8443 for clinic-north" in checked.stdout
 
 

@@ -218,9 +218,9 @@ def test_it_can_be_started_as_a_module(tmp_path):
     assert said.stdout.startswith("edge ")
 
 
-def test_an_idle_box_is_small(box):
-    process.wait_until(lambda: box.pid, 5, "the process")
-    (line,) = [line for line in open("/proc/%d/status" % box.pid) if line.startswith("VmRSS")]
+def test_an_idle_box_is_small(tmp_path):
+    with Service(tmp_path, cold=True) as box:
+        (line,) = [line for line in open("/proc/%d/status" % box.pid) if line.startswith("VmRSS")]
     assert int(line.split()[1]) * 1024 <= 24_000_000, line
 
 

@@ -8,14 +8,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 from edge.console import control
-from tests.support import process
+from tests.support import process, warm
+from tests.support.warm import EDGE
 
-EDGE = str(Path(sys.executable).parent / "edge")
 READY_LIMIT_S = 20
 
 
@@ -54,10 +53,13 @@ class Service:
     """`edge serve` while the `with` block lasts; killed at its end if nothing stopped it before.
 
     folder: where the configuration, the log and, unless `state_dir` says otherwise, the state lie; wrap: a command to
-    run the service under, such as strace; more keyword arguments are tables of the configuration.
+    run the service under, such as strace; cold: by an interpreter of its own, where it matters what the service takes,
+    and not only what it does (see warm); more keyword arguments are tables of the configuration.
     """
 
-    def __init__(self, folder, destinations=(), routes=(), dicom=(), state_dir=None, wrap=(), env=None, **tables):
+    def __init__(
+        self, folder, destinations=(), routes=(), dicom=(), state_dir=None, wrap=(), env=None, cold=False, **tables
+    ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state_dir = Path(state_dir or self.folder / "state")
@@ -73,6 +75,7 @@ class Service:
             "route": list(routes),
         }
         self.wrap = list(wrap)
+        self.cold = cold
         self.env = {**os.environ, **(env or {})}
         self.process = None
         self.pid = None
@@ -96,14 +99,13 @@ class Service:
         self.write_config()
         self._ready = threading.Event()
         self._output = []
+        words = ["serve", "--config", str(self.config_path)]
+        files = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "env": self.env}
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(
-                [*self.wrap, EDGE, "serve", "--config", str(self.config_path)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=self.env,
-            )
+            if self.wrap or self.cold:
+                self.process = subprocess.Popen([*self.wrap, EDGE, *words], stderr=log, **files)
+            else:
+                self.process = warm.popen(words, stderr=log, **files)
         threading.Thread(target=self._read, args=(self.process, self._ready), daemon=True).start()
 
     def _read(self, running, ready):
@@ -179,13 +181,7 @@ class Service:
 
     def edge(self, *arguments, check=True, limit_s=60):
         """Run an `edge` command with this service's configuration and return the CompletedProcess."""
-        done = subprocess.run(
-            [EDGE, arguments[0], "--config", str(self.config_path), *map(str, arguments[1:])],
-            capture_output=True,
-            text=True,
-            timeout=limit_s,
-            env=self.env,
-        )
+        done = warm.run([arguments[0], "--config", self.config_path, *arguments[1:]], limit_s, self.env)
         if check and done.returncode != 0:
             raise RuntimeError(f"edge {arguments} ended with {done.returncode}: {done.stdout}{done.stderr}{self.log()}")
         return done

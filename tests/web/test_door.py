@@ -15,7 +15,7 @@ def _has_tls(pid):
 
 
 def test_tls_and_pages_are_loaded_with_the_first_connection(tmp_path):
-    with Console(tmp_path) as made:
+    with Console(tmp_path, cold=True) as made:
         assert not _has_tls(made.box.pid)
         assert made.get("/claim").status == 200
         assert _has_tls(made.box.pid)
