@@ -40,6 +40,10 @@ class Rotten(LocalError):
     """A stored file is not what was received any more, or is gone: it is held and never sent."""
 
 
+class InUse(LocalError):
+    """What is to be removed is being read by somebody who would be left with half of it."""
+
+
 class Unknown(LocalError):
     """No such object or job is in the spool."""
 

@@ -273,7 +273,7 @@ class Index:
         return [StoredObject._make(row) for row in rows]
 
     def done(self, after, limit):
-        """Return (number, UID, octets, when it was) of objects that every destination has, the first to be so first.
+        """Return (number, UID, octets, when, study) of objects that every destination has, the first to be so first.
 
         `after`: (when, number), behind which the page begins.
         """

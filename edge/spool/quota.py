@@ -30,6 +30,18 @@ _LAST = 1 << 62  # behind the number of every object
 Room = namedtuple("Room", "taken usable level")
 
 
+class Reader:
+    """Somebody who reads objects for longer than a moment: they are removed only where what comes in has no room.
+
+    words: what it is; studies: numbers of the studies; is_robbed: whether objects were removed all the same.
+    """
+
+    def __init__(self, words):
+        self.words = words
+        self.studies = frozenset()
+        self.is_robbed = False
+
+
 class Quota:
     """Says whether there is room, and makes some. `pressed` is set when housekeeping should not wait to be about it."""
 
@@ -49,12 +61,33 @@ class Quota:
         self._burying = allocate_lock()
         self._is_high = False  # from high water on until low water is reached
         self._forecast = Forecast()
+        self._readers = []  # Reader of those who read studies now
+        self._spares_nobody = False  # not even them; for who has _removing
         self.pressed = Event()
 
     def renew(self, limits):
         """Go by other spool.Limits from now on."""
         self._limits = limits
         self.pressed.set()
+
+    # Who reads what
+
+    def protect(self, words):
+        """Return a Reader: objects of its `studies` go last of all; words: what reads them. `unprotect` ends it."""
+        reader = Reader(words)
+        self._readers = [*self._readers, reader]
+        return reader
+
+    def unprotect(self, reader):
+        """Let the objects go again."""
+        self._readers = [each for each in self._readers if each is not reader]
+
+    def read_by(self, study):
+        """Return in words what reads a study (its number) now, or None."""
+        for reader in self._readers:
+            if study in reader.studies:
+                return reader.words
+        return None
 
     # Whether there is room
 
@@ -130,7 +163,9 @@ class Quota:
         with self._removing:
             while True:
                 refusal = self._refusal(*self.free())  # somebody else may have made room meanwhile
-                if refusal is None or not self._remove_for_room(self.room()):
+                if refusal is None:
+                    return None
+                if not self._remove_for_room(self.room()) and not self._remove_what_is_read():
                     return refusal
 
     def make_free(self, octets):
@@ -184,6 +219,17 @@ class Quota:
             removed = self._remove_done((now, _LAST), float("inf"), wanted, "space", now)
         return removed
 
+    def _remove_what_is_read(self):
+        """As `_remove_for_room`, where nothing else is left: whoever reads is told. What comes in goes before that."""
+        readers, self._spares_nobody = self._readers, True
+        try:
+            removed = self._remove_for_room(self.room()) if readers else 0
+        finally:
+            self._spares_nobody = False
+        for reader in readers if removed else ():
+            reader.is_robbed = True
+        return removed
+
     def _remove_old(self, now):
         """Remove up to _AT_ONCE objects that were delivered long enough ago; return how many went."""
         age_s = self._limits.remove_delivered_s
@@ -192,14 +238,21 @@ class Quota:
     def _remove_done(self, after, before, wanted, cause, now):
         """Remove done objects behind `after` that were so before a time, until `wanted` octets are free."""
         entered, numbers, octets = [], [], 0
+        is_over = False
         try:
-            for number, uid, size, done in self._index.done(after, _AT_ONCE):
-                if done > before or octets >= wanted:
-                    break
-                if uid not in entered and self._turns.try_enter(uid):
-                    entered.append(uid)
-                    numbers.append(number)
-                    octets += size
+            while not numbers and not is_over:
+                page = self._index.done(after, _AT_ONCE)
+                is_over = len(page) < _AT_ONCE
+                for number, uid, size, done, study in page:
+                    after = done, number
+                    if done > before or octets >= wanted:
+                        is_over = True
+                        break
+                    is_free = self._spares_nobody or self.read_by(study) is None
+                    if is_free and uid not in entered and self._turns.try_enter(uid):
+                        entered.append(uid)
+                        numbers.append(number)
+                        octets += size
             if numbers:
                 self.remove(numbers, cause, now)
         finally:
@@ -237,6 +290,8 @@ class Quota:
         if done and self._limits.keep_delivered_s:
             words = "%d delivered within the %d days of keep_delivered_days"
             reasons.append(words % (done, self._limits.keep_delivered_s // DAY_S))
+        if self._readers:
+            reasons.append("those that %s reads" % self._readers[0].words)
         if reasons:
             return "there are %s (see `edge queue`, `edge objects`)" % ", ".join(reasons)
         if not self._index.kept()[0]:
@@ -249,7 +304,7 @@ class Quota:
         seconds = self._forecast.full_in_s(room.usable - self._staying())
         keep_s = self._limits.keep_delivered_s
         oldest = self._index.done((0, 0), 1) if seconds is not None and keep_s else ()
-        for _, _, _, done in oldest:  # what is safe as yet may go by then: as fast as it was delivered
+        for _, _, _, done, _ in oldest:  # what is safe as yet may go by then: as fast as it was delivered
             now = self._now()
             relief_s, octets = max(0, done + keep_s - now), self._index.total(DONE)[1]
             if relief_s < seconds and now > done:

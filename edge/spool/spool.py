@@ -264,8 +264,14 @@ class Spool:
         self.journal.append("unhold", {"id": object_id, "at": self.now(), "who": who})
 
     def remove(self, object_id, who):
-        """Remove an object and its jobs for good, delivered or not, because a person says so."""
+        """Remove an object and its jobs for good, delivered or not, because a person says so.
+
+        InUse while somebody reads its study.
+        """
         stored = self.index.get(object_id)
+        reader = self.quota.read_by(stored.study_id)
+        if reader is not None:
+            raise errors.InUse("object %d is being read: %s has to end first" % (object_id, reader))
         self.turns.enter(stored.uid)
         try:
             self.quota.remove([object_id], "by hand", self.now(), who)

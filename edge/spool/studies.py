@@ -260,8 +260,17 @@ def objects(index, number, series=None, after=0, limit=100):
 def images(index, number, series=None, after=None, limit=100):
     """Return a page of the StoredObjects of a study, series by series, each in the order of Instance Number.
 
-    Numbers compare as numbers; objects without one come last in their series, and those of the same number as they
-    arrived. Numbers alone are sorted, of a series at a time where one is named: this takes as long as it has objects.
+    As `ordered` has them.
+    """
+    with index.lock:
+        return stored(index, ordered(index, number, series, after, limit))
+
+
+def ordered(index, number, series=None, after=None, limit=100):
+    """Return a page of the numbers of a study's objects, series by series, each in the order of Instance Number.
+
+    Instance Numbers compare as numbers; objects without one come last in their series, and those of the same number as
+    they arrived. Of a series at a time where one is named: a page takes as long as that has objects.
     series: as in `objects`; after: the number of the object behind which the page begins; errors.Unknown when it is
     not there any more.
     """
@@ -277,8 +286,26 @@ def images(index, number, series=None, after=None, limit=100):
             where += " AND (%s) > (?, ?, ?)" % _PLACE
             arguments += place[0]
         found = index.look("SELECT id FROM objects WHERE %s ORDER BY %s LIMIT ?" % (where, _PLACE), (*arguments, limit))
-        rows = [index.look(OBJECTS + "WHERE o.id = ?", one)[0] for one in found]
+    return [each for each, in found]
+
+
+def stored(index, numbers):
+    """Return the StoredObjects of these numbers, in their order, those that are there."""
+    rows = index.look(OBJECTS + "WHERE o.id IN (%s)" % ", ".join("?" * len(numbers)), numbers)
+    known = {row[0]: StoredObject._make(row) for row in rows}
+    return [known[each] for each in numbers if each in known]
+
+
+def twins(index, number):
+    """Return the StoredObjects of a study that share their SOP Instance UID with another of it."""
+    again = "SELECT uid FROM objects WHERE study_id = ? AND copy > 1"
+    rows = index.look(OBJECTS + "WHERE o.study_id = ? AND o.uid IN (%s)" % again, (number, number))
     return [StoredObject._make(row) for row in rows]
+
+
+def count_behind(index, number, after):
+    """Return how many objects of a study have a higher number than `after`: they came later."""
+    return index.look("SELECT count(*) FROM objects WHERE study_id = ? AND id > ?", (number, after))[0][0]
 
 
 def _study(index, row):

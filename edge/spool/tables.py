@@ -139,7 +139,7 @@ HELD_ALONE = (
 )
 # What every destination has, the one that has waited longest since then first
 DONE = (
-    "SELECT id, uid, size + offset, done FROM objects INDEXED BY objects_done"
+    "SELECT id, uid, size + offset, done, study_id FROM objects INDEXED BY objects_done"
     " WHERE open = 0 AND jobs > 0 AND hold IS NULL AND (done, id) > (?, ?) ORDER BY done, id LIMIT ?"
 )
 CLAIM = (

@@ -1,6 +1,7 @@
 """Verbs on objects: what is kept, what is taken from files, what is removed."""
 
 from edge.dicom.errors import DicomError
+from edge.spool.errors import InUse
 from edge.spool.intake import Source
 from edge.verbs.box import PAGE, must_know, stored_object
 from edge.verbs.status import KEPT, kept
@@ -52,7 +53,10 @@ def remove(box, request, who):
         words = "object %d (%s, %d octets, %s) would be gone for good, with its file: %s; to remove it, say yes"
         what = stored.modality or "no modality"
         raise Refused(words % (stored.id, stored.uid, stored.size, what, _loss(spool.jobs.of_object(stored.id))))
-    spool.remove(stored.id, str(who))
+    try:
+        spool.remove(stored.id, str(who))
+    except InUse as error:
+        raise Refused(str(error)) from None
     return {"removed": stored.id}
     yield  # a verb without rows is a generator all the same
 
