@@ -22,6 +22,7 @@ import time
 from collections import deque
 from contextlib import contextmanager
 
+from edge.access import digest
 from edge.spool.disk import FILE_MODE, READ, READ_WRITE, Disk
 
 _log = logging.getLogger("edge.access")
@@ -235,9 +236,7 @@ class Trail:
 
 
 def _next_chain(chain, body):
-    import hashlib
-
-    return hashlib.sha256(chain.encode() + body).hexdigest()
+    return digest.sha256(chain.encode() + body).hexdigest()
 
 
 def _row(line):

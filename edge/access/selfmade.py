@@ -9,11 +9,10 @@ It begins in 2020, as a box without a clock of its own may take it to be 1970 wh
 made by a process of its own, once: what that needs of memory is given back so.
 """
 
-import importlib
 import os
 import sys
 
-from edge.access import files
+from edge.access import digest, files
 from edge.net import certificate, here
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
@@ -56,22 +55,10 @@ def fingerprint(path):
     body = (files.read(path) or b"").partition(b"-----BEGIN CERTIFICATE-----")[2]
     body = body.partition(b"-----END CERTIFICATE-----")[0]
     try:
-        digest = _sha256(binascii.a2b_base64(body)).hexdigest().upper() if body.strip() else None
+        found = digest.sha256(binascii.a2b_base64(body)).hexdigest().upper() if body.strip() else None
     except binascii.Error:
         return None
-    return digest and ":".join([digest[place : place + 2] for place in range(0, len(digest), 2)])
-
-
-def _sha256(octets):
-    """Return the hash of `octets`, by Python's own code where there is: hashlib would bring OpenSSL just for this."""
-    for name in ("_sha2", "_sha256"):  # since Python 3.12, and before it
-        try:
-            return importlib.import_module(name).sha256(octets)
-        except ImportError:
-            continue
-    import hashlib
-
-    return hashlib.sha256(octets)
+    return found and ":".join([found[place : place + 2] for place in range(0, len(found), 2)])
 
 
 def _is_good(certificate_path, key_path, now):
