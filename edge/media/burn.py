@@ -17,7 +17,7 @@ from collections import namedtuple
 
 from edge.media import layout
 from edge.media.child import Child
-from edge.media.errors import MediaError
+from edge.media.errors import MediaError, NoDisc
 from edge.media.leaf import Leaf
 from edge.media.manifest import pieces
 from edge.media.written import Made, Written
@@ -64,16 +64,18 @@ def look(drive):
             elif key == "Media status":
                 is_blank = value == "is blank"
                 if "not recogn" in value or "absent" in value:
-                    raise MediaError(_NO_DISC.format(drive))
+                    raise NoDisc(_NO_DISC.format(drive))
             elif key == "Media blocks":
                 found = _WRITABLE.search(value)
                 room = int(found[1]) * layout.SECTOR if found else 0
             if len(lines) > 200:
                 raise MediaError(f"xorriso says too much of {drive}: take the disc out and put in another")
         if child.finish() or is_blank is None:
-            raise MediaError(_meaning(lines, drive) or f"{drive} cannot be used: {child.last_words()}")
+            words = _meaning(lines, drive)
+            kind_of = NoDisc if words == _NO_DISC.format(drive) else MediaError
+            raise kind_of(words or f"{drive} cannot be used: {child.last_words()}")
     if "not recogn" in kind:
-        raise MediaError(_NO_DISC.format(drive))
+        raise NoDisc(_NO_DISC.format(drive))
     return Disc(kind, is_blank, room)
 
 
@@ -81,7 +83,7 @@ def check(drive, octets):
     """Return the Disc in a drive that takes an image of so many octets; MediaError says why it does not."""
     disc = look(drive)
     if not disc.is_blank:
-        raise MediaError(f"the disc in {drive} is not blank ({disc.kind}): put in a blank one")
+        raise NoDisc(f"the disc in {drive} is not blank ({disc.kind}): put in a blank one")
     needed = octets + layout.BURN_PADDING
     if disc.octets < needed:
         raise MediaError(
@@ -222,7 +224,7 @@ def _check_drive(drive):
     finally:
         os.close(fd)
     if state in _STATES:
-        raise MediaError(_STATES[state].format(drive))
+        raise NoDisc(_STATES[state].format(drive))
 
 
 def _meaning(lines, drive):

@@ -171,9 +171,9 @@ def seal(leaf, target, *recipients):
 def seal_all(leaves, folder, *recipients):
     """Seal every leaf of a file-set, its DICOMDIR too, into files in a staging folder: a generator of Written.
 
-    leaves: a sequence of Leaf. Returns the leaves of the secure file-set, in the same order. Raises MediaError, also
-    for a file that is no DICOM file: beside secure ones it would tell of the patients. Then, and when the generator is
-    closed, nothing is left in the folder.
+    leaves: Leaf, to be iterated several times. Returns an iterator of those of the secure file-set, in this order.
+    Raises MediaError, also for a file that is no DICOM file: beside secure ones it would tell of the patients. Then,
+    and when the generator is closed, nothing is left in the folder.
     """
     total = sum(leaf.size for leaf in leaves)
     for leaf in leaves:
@@ -182,19 +182,27 @@ def seal_all(leaves, folder, *recipients):
                 f"{leaf.name} is no DICOM file, and a secure file-set has nothing else: leave out pages and viewer"
             )
     beside.room(folder, sum(size(leaf.size, *recipients) for leaf in leaves), "the secure file-set")
-    made, done = [], 0
+    done = number = 0
     try:
         for number, leaf in enumerate(leaves):
-            target = os.path.join(folder, f"sealed{number:06d}")
-            yield from _seal(leaf, target, recipients, done, total)
-            made.append(Leaf(leaf.name, target, os.stat(target).st_size))
+            yield from _seal(leaf, _target(folder, number), recipients, done, total)
             done += leaf.size
     except BaseException:
-        for leaf in made:
-            os.unlink(leaf.path)
+        for each in range(number):
+            os.unlink(_target(folder, each))
         raise
     yield Written(total, total)
-    return made
+    return _sealed_leaves(leaves, folder)
+
+
+def _target(folder, number):
+    return os.path.join(folder, f"sealed{number:06d}")
+
+
+def _sealed_leaves(leaves, folder):
+    for number, leaf in enumerate(leaves):
+        target = _target(folder, number)
+        yield Leaf(leaf.name, target, os.stat(target).st_size)
 
 
 def is_dicom(path):

@@ -7,3 +7,7 @@ class MediaError(Exception):
 
 class NotDicom(MediaError):
     """A file is no DICOM file at all, and belongs to something else on the volume."""
+
+
+class NoDisc(MediaError):
+    """There is a burner, and no disc in it that could be burnt: one may be put in."""

@@ -22,6 +22,12 @@ def write(leaves, mount, own, manifest=None, root="/"):
     own: a folder of the box for what is kept meanwhile; manifest: a file of the box for the digests; root: as in
     edge.media.devices. Raises MediaError; then, and when the generator is closed, the stick is as it was before.
     """
+    mount = check(mount, root).folder
+    return (yield from into_root(leaves, mount, own, manifest))
+
+
+def check(mount, root="/"):
+    """Return the devices.Mount of a stick that a volume can be written to; MediaError says why it cannot."""
     mount = os.path.realpath(mount)
     found = devices.mount_of(mount, root)
     if found is None or os.path.realpath(found.folder) != mount:
@@ -33,7 +39,7 @@ def write(leaves, mount, own, manifest=None, root="/"):
         )
     if found.is_read_only:
         raise MediaError(f"the stick at {mount} is mounted for reading only: release its lock, and mount it again")
-    return (yield from into_root(leaves, mount, own, manifest))
+    return found._replace(folder=mount)
 
 
 def into_root(leaves, folder, own, manifest=None):
