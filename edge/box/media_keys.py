@@ -4,7 +4,7 @@ import os
 
 from edge.box.rule_keys import CONDITIONS
 from edge.box.section import REQUIRED, Section, key
-from edge.box.values import FOLDER, NAME, TRUTH, Kind, choice, toml, whole
+from edge.box.values import FILE, FOLDER, NAME, TRUTH, Kind, choice, several, toml
 
 # As edge/media/profile.py has them, which nothing on this floor may read
 PROFILES = (
@@ -35,6 +35,13 @@ def _read_drive(value):
     return value
 
 
+def _read_minutes(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.05 <= value <= 1440:
+        raise ValueError
+    return value
+
+
+_MINUTES = Kind("0.05 to 1440", "a number of minutes from 0.05 to 1440", _read_minutes, toml)
 _DRIVE = Kind("drive", "a burner from / on, such as /dev/sr0, or stdio:FILE in its place", _read_drive, toml)
 _WORDS = Kind("text", "a line of text", _read_words, toml)
 _PLACE = Kind(
@@ -82,7 +89,7 @@ MEDIA = Section(
         ),
         key(
             "quiet_min",
-            whole(1, 1440),
+            _MINUTES,
             15,
             "A study is finished when nothing new of it has come for so many minutes: then [[export]] applies.",
         ),
@@ -107,7 +114,12 @@ EXPORT = Section(
         key("profile", choice(*PROFILES), None, "The application profile; without it as [media] has it.",
             example='"STD-GEN-CD"'),
         key("deidentify", TRUTH, False, "Whether the objects go de-identified, as [[deidentify]] says."),
-        key("viewer", TRUTH, True, "Whether a viewer goes with it."),
+        key("viewer", TRUTH, True, "Whether a viewer goes with it; with a secure file-set there is none."),
+        key("password_file", FILE, None, "The file whose first line is the password that opens it. Nobody else may be "
+            "able to read it.", example='"/etc/edge/media.password"'),
+        key("receiver", several(FILE), (), "Certificates (PEM) of those whose private keys open it: a secure file-set.",
+            example='["/etc/edge/ward.pem"]'),
+        key("sheets", TRUTH, False, "Whether a label and a cover sheet are drawn, as PDF."),
     ),
 )  # fmt: skip
 
@@ -116,7 +128,14 @@ def anchored(settings, anchor):
     """Return a config.Config with each path of media as the function `anchor` has it."""
     own = settings.media
     paths = {name: getattr(own, name) and anchor(getattr(own, name)) for name in ("export_dir",)}
-    return settings._replace(media=own._replace(**paths))
+    rules = [
+        each._replace(
+            password_file=each.password_file and anchor(each.password_file),
+            receiver=tuple([anchor(path) for path in each.receiver]),
+        )
+        for each in settings.exports
+    ]
+    return settings._replace(media=own._replace(**paths), exports=tuple(rules))
 
 
 def mistakes(settings):
@@ -124,3 +143,6 @@ def mistakes(settings):
     name = settings.media.deidentify_as
     if name is not None and not any([name in each.to for each in settings.identities if isinstance(each.to, tuple)]):
         yield ("media", "deidentify_as"), "no [[deidentify]] is for %s" % name
+    for number, each in enumerate(settings.exports, 1):
+        if each.receiver and each.to.startswith("zip:"):
+            yield ("export", number, "receiver"), "an archive is opened by a password alone; expected password_file"

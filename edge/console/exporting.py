@@ -29,6 +29,7 @@ def _export(asked, loaded):
     request["to"] = _absolute(options["to"])
     request["deidentify"] = options.get("deidentify")
     request["viewer"] = True if "viewer" in options else False if "no-viewer" in options else None
+    request["wait"], request["from"] = options.get("wait"), options.get("from")
     _protect(asked, request)
     os.makedirs(loaded.config.box.state_dir, mode=0o700, exist_ok=True)
     return _made(asked, loaded, "export", request)
@@ -62,6 +63,9 @@ def _made(asked, loaded, verb, request):
 
     def rows():
         found = yield from do(loaded, verb, request)
+        if found is not None and "json" not in asked.options:
+            for words in found["notes"] if found["state"] in ("waiting", "running") else ():
+                print("note: " + shown(words), file=sys.stderr, flush=True)  # before anything is made
         if found is None or "detach" in asked.options or found["state"] not in ("waiting", "running"):
             return found
         password = found.get("password")
@@ -93,7 +97,11 @@ def _made(asked, loaded, verb, request):
         print_json(found)
     else:
         _say(found)
-    return FAILED if found["state"] in ("failed", "cancelled") or found["left_out"] else DONE
+    return FAILED if _is_short(found) else DONE
+
+
+def _is_short(found):
+    return found["state"] in ("failed", "cancelled") or found["left_out"] or found["later"]
 
 
 class _Line:

@@ -78,7 +78,7 @@ COMMANDS = (
         "--to PLACE [--study UID]... [--patient ID] [--since DATE] [--until DATE]\n"
         "    [--profile NAME] [--medium NAME] [--deidentify] [--viewer | --no-viewer] [--label WORDS]\n"
         "    [--password | --password-file FILE | --new-password] [--receiver FILE]... [--sheets]\n"
-        "    [--detach] [--json] [--config FILE]",
+        "    [--wait] [--from NAME] [--detach] [--json] [--config FILE]",
         "write studies to a disc, a stick, an image, a folder or an archive",
         (
             "PLACE is iso:FILE, usb:FOLDER (where a stick is mounted), burner:DEVICE, dir:FOLDER or zip:FILE; nothing "
@@ -111,11 +111,14 @@ COMMANDS = (
             Option("--new-password", None, "Have the box make the password; it is shown this once."),
             Option("--receiver", "FILE", "A certificate (PEM) whose private key opens it; one or more.", True),
             Option("--sheets", None, "Draw a label and a cover sheet (PDF) beside it."),
+            Option("--wait", None, "Begin when nothing of it has come for quiet_min of [media]."),
+            Option("--from", "NAME", "The destination that studies which are not here are fetched from, before."),
             Option("--detach", None, "Return at once; `edge exports` shows how far it is."),
             JSON,
             CONFIG,
         ),
-        ("edge export --patient 4711 --to iso:disc.iso", "edge export --study 1.2.3 --to burner:/dev/sr0 --no-viewer"),
+        ("edge export --patient 4711 --to iso:disc.iso", "edge export --study 1.2.3 --to burner:/dev/sr0 --no-viewer",
+         "edge export --study 1.2.3 --from archive --to usb:/media/stick"),
     ),
     Command(
         "exports",

@@ -11,6 +11,7 @@ from collections import namedtuple
 from edge.dicom import part10, syntax
 from edge.dicom.errors import DicomError
 from edge.export import choose
+from edge.export.staging import NoRoom
 from edge.media import directory, person, profile, records, sight
 from edge.media.errors import MediaError
 from edge.media.survey import Surveyor
@@ -55,13 +56,14 @@ class Tally:
 class Content:
     """The objects of one export. Iterate it for each Item, as often as needed, once `gather` has come to its end.
 
-    stages: as forwarding has them, see edge.morph.draft; title: the AE title of the box.
+    spool: what has `files` and `path_of` of a spool.Spool; listing: choose.Listing; stages: as forwarding has them, see
+    edge.morph.draft; title: the AE title of the box.
     """
 
-    def __init__(self, spool, order, stages, staging, title):
+    def __init__(self, spool, listing, order, stages, staging, title):
         self.tally = Tally()
         self._spool = spool
-        self._order = order
+        self._listing = listing
         self._stages = stages
         self._staging = staging
         self._title = title
@@ -76,26 +78,23 @@ class Content:
 
     def gather(self, pace):
         """Generator of Progress: look at every object, make those that are changed, and list them."""
-        index = self._spool.index
-        numbers = choose.numbers(index, self._order)
-        found = [choose.studies.get(index, number) for number in numbers]
-        total = sum([each.objects for each in found if each])
+        total = self._listing.count
         os.mkdir(os.path.join(self._staging.path, "OBJECTS"))
-        done = 0
         with open(self._list, "w", encoding="utf-8") as out:
-            for number in numbers:
-                for stored in choose.objects(index, number):
-                    try:
-                        item = self._item(stored)
-                        out.write(json.dumps(item) + "\n")
-                        self._count(item)
-                    except (MediaError, DicomError) as error:
-                        self.tally.leave_out(stored.id, str(error))
-                    except OSError as error:
-                        self._staging.keep()
-                        self.tally.leave_out(stored.id, "it cannot be read: %s" % (error.strerror or error))
-                    done += 1
-                    yield pace.at(STAGE, min(done, total), total)
+            for done, stored in enumerate(self._listing, 1):
+                try:
+                    item = self._item(stored)
+                    out.write(json.dumps(item) + "\n")
+                    self._count(item)
+                except NoRoom:
+                    raise
+                except (MediaError, DicomError) as error:
+                    self._staging.whole()
+                    self.tally.leave_out(stored.id, str(error))
+                except OSError as error:
+                    self._staging.keep()
+                    self.tally.leave_out(stored.id, "it cannot be read: %s" % (error.strerror or error))
+                yield pace.at(STAGE, done, total)
         self._sort()
         self._warn()
         if not self.tally.objects:
@@ -115,7 +114,7 @@ class Content:
         tally.studies.add((item.patient, item.study))
 
     def _item(self, stored):
-        if stored.hold == CONFLICT or stored.copy > 1:
+        if stored.hold == CONFLICT:
             raise MediaError("another object with its UID is here: `edge release` decides which of them is right")
         if not self._spool.files.check(stored):
             raise MediaError("its file is not what was received; have it sent again")
@@ -160,19 +159,24 @@ class Content:
 
     def _sort(self):
         """Have the objects of a person follow each other in the list, and the series of a study by their numbers."""
-        found, at = [], 0
+        runs, at = [], 0  # of objects that stand together: [keys, where they begin, how many]
+        before = None
         with open(self._list, "rb") as file:
             for line in file:
                 item = Item._make(json.loads(line))
                 keys = item.patient, item.study, item.series
-                found.append((item.patient, self._ranks[keys[:2]], self._ranks[keys], at))
+                if keys != before:
+                    before = keys
+                    runs.append([(item.patient, self._ranks[keys[:2]], self._ranks[keys]), at, 0])
+                runs[-1][2] += 1
                 at += len(line)
-            wanted = sorted(found)
-            if wanted != found:
+            wanted = sorted(runs)
+            if wanted != runs:
                 with open(self._list + ".NEW", "wb") as out:
-                    for each in wanted:
-                        file.seek(each[-1])
-                        out.write(file.readline())
+                    for _, begins, count in wanted:
+                        file.seek(begins)
+                        for _ in range(count):
+                            out.write(file.readline())
                 os.rename(self._list + ".NEW", self._list)
 
     def _drafted(self, stored):

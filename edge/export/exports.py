@@ -1,6 +1,7 @@
 """The exports of a box: one after the other, in a thread that is there while there is something to export.
 
-Where no service runs, whoever asks makes it himself: `make` is the same for both.
+One that cannot begin yet, as its study is still coming in or its burner has no disc, lets the others go first. Where no
+service runs, whoever asks makes it himself: `make` is the same for both, but for the process that does the work.
 """
 
 import logging
@@ -9,20 +10,31 @@ import time
 
 from edge.dicom.errors import DicomError
 from edge.export import record
-from edge.export.progress import BURNING
+from edge.export.progress import BURNING, Progress
 from edge.export.staging import Staging
 from edge.media.errors import MediaError
 
 _log = logging.getLogger("edge.export")
 
 
-class Exports:
-    """All exports of a spool. settings: function, the config.Config by now; tell: function of (words, level)."""
+_LOOK_S = 5.0  # between two looks at what exports wait for
+WAITS = "waiting: "
 
-    def __init__(self, spool, settings, tell=lambda words, level: None):
+
+class Exports:
+    """All exports of a spool.
+
+    settings: function, the config.Config by now; tell: function of (words, level); fetch: function of (destination,
+    study), a generator of (how many objects are here, of how many or None), which raises MediaError; is_apart: whether
+    a process of its own makes each.
+    """
+
+    def __init__(self, spool, settings, tell=lambda words, level: None, fetch=None, is_apart=False):
         self._spool = spool
         self._settings = settings
         self._tell = tell
+        self._fetch = fetch
+        self._is_apart = is_apart
         self._lock = threading.Condition()
         self._records = record.Records(spool.path)
         self._progress = {}  # {number: progress.Progress} of the one that is being made
@@ -33,18 +45,19 @@ class Exports:
 
     # Asking
 
-    def add(self, order, to, who, cause=None, password=None):
+    def add(self, order, to, who, cause=None, password=None, password_file=None, notes=()):
         """Take an order.Order on; return the number of its export.
 
         to: as it was asked for; who: str; cause: of a rule, what `has` is asked with; password: str, which is kept as
-        long as this object is and the export is not done.
+        long as this object is and the export is not done; password_file: in its place, where it is read when it is
+        needed; notes: words on it that are known already.
         """
         with self._lock:
-            return self._added(order, to, who, cause, password)
+            return self._added(order, to, who, cause, password, password_file, notes)
 
-    def _added(self, order, to, who, cause, password):
-        number = self._records.add(order, to, who, time.time(), cause)["number"]
-        if order.has_password:
+    def _added(self, order, to, who, cause, password, password_file, notes):
+        number = self._records.add(order, to, who, time.time(), cause, password_file, notes)["number"]
+        if order.has_password and password_file is None:
             self._passwords[number] = password
         known = [each["number"] for each in self._records.all()]
         self._passwords = {each: words for each, words in self._passwords.items() if each in known}
@@ -102,9 +115,10 @@ class Exports:
             if row is None or row["state"] in record.OPEN:
                 return None
             order = _order(row)
-            if order.has_password and number not in self._passwords:
+            path = row.get("password_file")
+            if order.has_password and number not in self._passwords and path is None:
                 raise MediaError(record.NOT_KEPT)
-            return self._added(order, row["to"], who, None, self._passwords.pop(number, None))
+            return self._added(order, row["to"], who, None, self._passwords.pop(number, None), path, ())
 
     def give_up(self, number):
         """Put down that whoever made an export himself left it."""
@@ -118,7 +132,8 @@ class Exports:
     def start(self):
         """Begin to make what waits, if anything does."""
         with self._lock:
-            if self._thread is None and not self._is_stopping and self._next() is not None:
+            self._lock.notify_all()
+            if self._thread is None and not self._is_stopping and self._waiting():
                 self._thread = threading.Thread(target=self._run, name="export", daemon=True)
                 self._thread.start()
 
@@ -131,19 +146,22 @@ class Exports:
         if thread is not None:
             thread.join(seconds)
 
-    def _next(self):
-        for each in self._records.all():
-            if each["state"] == record.WAITING:
-                return each["number"]
-        return None
+    def _waiting(self):
+        return [each["number"] for each in self._records.all() if each["state"] == record.WAITING]
 
     def _run(self):
         while True:
             with self._lock:
-                number = None if self._is_stopping else self._next()
-                if number is None:
+                waiting = [] if self._is_stopping else self._waiting()
+                if not waiting:
                     self._thread = None
                     return
+            number = self._first(waiting)
+            if number is None:
+                with self._lock:
+                    if not self._is_stopping:
+                        self._lock.wait(_LOOK_S)
+                continue
             try:
                 for _ in self.make(number):
                     if self._is_stopping:
@@ -154,6 +172,38 @@ class Exports:
                     words = "FAILED, do not hand it out: it failed inside the box; see its log"
                     self._end(self._records.get(number), record.FAILED, words)
 
+    def _first(self, waiting):
+        """Return the first of these exports that can begin, or None; the others say what they wait for."""
+        looked = {}  # {place: what was seen}: a burner is looked at once
+        for number in waiting:
+            with self._lock:
+                order = _order(self._records.get(number))
+            key = order.place if not order.wait else number
+            if key not in looked:
+                looked[key] = self._hindrance(order)
+            if not self._say_hindrance(number, looked[key]):
+                return number
+        return None
+
+    def _hindrance(self, order):
+        if not order.wait and order.kind != _BURNER:
+            return None
+        from edge.export import ready
+
+        return ready.hindrance(self._spool, self._settings(), order)
+
+    def _say_hindrance(self, number, found):
+        """Show what an export waits for; return its Progress, None where it can begin."""
+        with self._lock:
+            if found is None:
+                self._progress.pop(number, None)
+                return None
+            shown = Progress(WAITS + found[0], 0, 0, found[1])
+            if self._records.get(number)["state"] == record.WAITING and self._progress.get(number) != shown:
+                self._progress[number] = shown
+                self._lock.notify_all()
+            return shown
+
     # Making
 
     def make(self, number):
@@ -163,38 +213,71 @@ class Exports:
         """
         with self._lock:
             row = self._records.get(number)
+        order = _order(row)
+        while not self._is_apart and (shown := self._say_hindrance(number, self._hindrance(order))):
+            yield shown
+            time.sleep(1)
+        with self._lock:
+            if row["state"] != record.WAITING:
+                return  # somebody has cancelled it
             row.update(state=record.RUNNING, words="", began=time.time(), tries=row["tries"] + 1)
             self._records.save(row)
-        from edge.export import make  # a box that never exports does not carry what it takes
-
-        order = _order(row)
         try:
-            with Staging(self._spool, number) as staging:
-                password = self._passwords.get(number)
-                made = make.run(self._spool, self._settings(), order, staging, password)
-                try:
-                    result = yield from self._followed(row, made)
-                finally:
-                    made.close()
+            volumes, tally, words = yield from self._made(row, order)
         except (MediaError, DicomError) as error:
             words = str(error)
             words = words if words.startswith("FAILED") else "FAILED, do not hand it out: " + words
             self._over(row, record.FAILED, words)
         except OSError as error:
-            words = "FAILED, do not hand it out: %s; look at the disk" % (error.strerror or error).lower()
+            words = "FAILED, do not hand it out: %s; look at the disk" % (error.strerror or str(error)).lower()
             self._over(row, record.FAILED, words)
         except _Cancelled:
             self._over(row, record.CANCELLED, _cancelled_words(row, order))
         else:
-            tally = result.tally
             row.update(
-                volumes=[each._asdict() for each in result.volumes], objects=tally.objects, left_out=tally.left_out,
-                octets=sum([each.octets for each in result.volumes]), reasons=tally.reasons, notes=tally.notes,
+                volumes=volumes, objects=tally["objects"], left_out=tally["left_out"], later=tally["later"],
+                octets=sum([each["octets"] for each in volumes]), reasons=tally["reasons"],
+                notes=[*row["notes"], *[each for each in tally["notes"] if each not in row["notes"]]],
             )  # fmt: skip
-            words = result.words
-            if tally.left_out:
-                words += "; %d of %d objects are NOT on it" % (tally.left_out, tally.left_out + tally.objects)
+            if tally["left_out"]:
+                words += "; %d of %d objects are NOT on it" % (tally["left_out"], tally["left_out"] + tally["objects"])
+            if tally["later"]:
+                words += "; %d came since it began and are NOT on it: order it again" % tally["later"]
             self._over(row, record.DONE, words)
+
+    def _made(self, row, order):
+        """Generator of Progress: fetch what is to be fetched, and make it; returns (volumes, tally, words)."""
+        from edge.export import choose  # a box that never exports does not carry what it takes
+
+        number = row["number"]
+        password = self._passwords.get(number)
+        if row.get("password_file"):
+            password = read_password(row["password_file"])
+        if order.fetch_from is not None:
+            yield from self._followed(row, self._fetched(order))
+        with Staging(self._spool, number) as staging:
+            made = self._maker()(self._spool, self._settings(), order, staging, password)
+            try:
+                volumes, tally, words = yield from self._followed(row, made)
+            finally:
+                made.close()
+            return volumes, {**tally, "later": choose.later(self._spool.index, staging.listing)}, words
+
+    def _maker(self):
+        if self._is_apart:
+            from edge.export import apart
+
+            return apart.run
+        from edge.export import make
+
+        return make.told
+
+    def _fetched(self, order):
+        if self._fetch is None:
+            raise MediaError("nothing can be fetched here: start the box, and order it again")
+        for study in order.studies:
+            for done, total in self._fetch(order.fetch_from, study):
+                yield Progress("fetching from " + order.fetch_from, done, total or 0, None)
 
     def _followed(self, row, made):
         number = row["number"]
@@ -217,7 +300,8 @@ class Exports:
     def _over(self, row, state, words):
         with self._lock:
             self._end(row, state, words)
-        level = {record.FAILED: "error"}.get(state, "warning" if row["left_out"] else "info")
+        is_short = row["left_out"] or row.get("later")
+        level = {record.FAILED: "error"}.get(state, "warning" if is_short else "info")
         if state == record.FAILED:
             _log.warning("export %d failed", row["number"])
         self._tell("export %d %s" % (row["number"], _TOLD[state]), level)
@@ -237,6 +321,7 @@ class Exports:
         self._lock.notify_all()
 
 
+_PASSWORD_LIMIT = 1024
 _BURNER = "burner"  # as edge.export.order has it
 
 
@@ -245,6 +330,16 @@ def _order(row):
     from edge.export.order import Order  # a box that never exports does not carry what it reads
 
     return Order(**row["order"])
+
+
+def read_password(path):
+    """Return the password in a file: its first line."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.readline(_PASSWORD_LIMIT).rstrip("\n")
+    except (OSError, ValueError) as error:
+        words = "its password cannot be read from %s: %s; see password_file of [[export]]"
+        raise MediaError(words % (path, getattr(error, "strerror", None) or "it is no text")) from None
 
 
 class _Cancelled(Exception):

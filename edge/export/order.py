@@ -3,6 +3,7 @@
 import os
 import re
 from collections import namedtuple
+from datetime import date
 
 from edge.media import devices, layout, profile
 from edge.media.errors import MediaError
@@ -14,11 +15,13 @@ TO = "iso:FILE, usb:FOLDER, burner:DEVICE, dir:FOLDER or zip:FILE"
 # studies: list of Study Instance UIDs; patient: a Patient ID, or None; since, until: YYYYMMDD of the Study Date, or
 # None; kind, place: of KINDS, and its path; profile: its name; medium: of layout.CAPACITIES, or None; deidentify,
 # viewer: bool; label: what the volume is called; has_password: bool, the password itself is never in it; receivers:
-# list of certificates in PEM; has_sheets: bool, whether a label and a cover sheet are drawn
+# list of certificates in PEM; has_sheets: bool, whether a label and a cover sheet are drawn; wait: bool, whether it
+# begins only when nothing of it has come for a while; fetch_from: the destination that is asked for it, or None
 Order = namedtuple(
     "Order",
-    "studies patient since until kind place profile medium deidentify viewer label has_password receivers has_sheets",
-    defaults=(False, (), False),
+    "studies patient since until kind place profile medium deidentify viewer label has_password receivers has_sheets"
+    " wait fetch_from",
+    defaults=(False, (), False, False, None),
 )
 
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
@@ -36,6 +39,10 @@ def read(request, settings, is_owner):
     found = [request.get("study") or (), request.get("patient"), since, until]
     if not any(found):
         raise MediaError("say what to export: studies by their UID, a patient by the ID, or since or until a date")
+    if since and until and since > until:
+        raise MediaError("no day is since %s and until %s: exchange them" % (request["since"], request["until"]))
+    if request.get("from") and not (found[0] and not any(found[1:])):
+        raise MediaError("an archive is asked for studies by their UID: give study, and nothing else, with from")
     kind, place = _place(request["to"], settings, is_owner)
     own = settings.media
     name = request.get("profile") or own.profile or ("STD-GEN-USB-JPEG" if kind == USB else "STD-GEN-CD")
@@ -45,7 +52,18 @@ def read(request, settings, is_owner):
         list(found[0]), *found[1:], kind, place, chosen.name, _medium(request.get("medium"), chosen, kind),
         bool(request.get("deidentify")), viewer, _label(request.get("label")), bool(request.get("password")),
         list(request.get("receivers") or ()), bool(request.get("sheets")),
+        bool(request.get("wait")), request.get("from"),
     )  # fmt: skip
+
+
+def remarks(request, order):
+    """Return words on what of a request is otherwise in its Order than it was written."""
+    found = []
+    if request.get("label") and request["label"] != order.label:
+        found.append("the volume is called %s" % order.label)
+    if order.kind in (ISO, ZIP) and os.path.basename(request["to"]) != os.path.basename(order.place):
+        found.append("it is written to %s" % order.place)
+    return found
 
 
 def is_sealed(order):
@@ -91,6 +109,10 @@ def _date(text):
     found = _DATE.fullmatch(text.strip())
     if not found:
         raise MediaError("a date is written as 2026-11-23, found %s" % text[:40])
+    try:
+        date(*map(int, found.groups()))
+    except ValueError:
+        raise MediaError("there is no day %s: a date is written as 2026-11-23" % text[:40]) from None
     return "".join(found.groups())
 
 
@@ -108,6 +130,8 @@ def _medium(name, chosen, kind):
     if name is not None and name not in layout.CAPACITIES:
         raise MediaError("no medium is called %s; there are: %s" % (name[:40], ", ".join(layout.CAPACITIES)))
     if kind not in (ISO, BURNER):
+        if name is not None:
+            raise MediaError("a medium is for iso: and burner: alone, what fits %s: is seen there: leave it out" % kind)
         return None
     usual = _MEDIA.get(chosen.media)
     if usual is None:

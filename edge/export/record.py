@@ -20,8 +20,8 @@ class Records:
     """The records of all exports: dicts, by their number. For one process; the caller has a lock.
 
     number, state, words (what came of it), to, order (as order.Order has it), who, asked, began, ended (s since 1970 or
-    None), tries (how often it began), volumes (list of dicts), objects, octets, left_out, reasons, notes, cause (of a
-    rule: which study by which rule, else None).
+    None), tries (how often it began), volumes (list of dicts), objects, octets, left_out, later (how many objects came
+    after it began), reasons, notes, cause (of a rule: which study by which rule, else None), password_file (or None).
     """
 
     def __init__(self, state_dir):
@@ -46,7 +46,8 @@ class Records:
             except (OSError, ValueError):
                 continue  # of a disk that fails; its number is not used again
         for row in self._rows.values():
-            if row["state"] in OPEN and row["order"].get("has_password") and not row.get("is_burning"):
+            is_kept = not row["order"].get("has_password") or row.get("password_file")
+            if row["state"] in OPEN and not is_kept and not row.get("is_burning"):
                 row.update(state=FAILED, words="FAILED, do not hand it out: the box stopped, and " + NOT_KEPT)
                 self.save(row)
             elif row["state"] == RUNNING:
@@ -63,12 +64,13 @@ class Records:
             row.update(state=WAITING, words="it begins again, as the box had stopped")
         self.save(row)
 
-    def add(self, order, to, who, now, cause=None):
+    def add(self, order, to, who, now, cause=None, password_file=None, notes=()):
         """Make the record of a new export, durably, and return it."""
         row = {
             "number": self._next, "state": WAITING, "words": "", "to": to, "order": order._asdict(), "who": who,
             "asked": now, "began": None, "ended": None, "tries": 0, "volumes": [], "objects": 0, "octets": 0,
-            "left_out": 0, "reasons": [], "notes": [], "cause": cause,
+            "left_out": 0, "later": 0, "reasons": [], "notes": list(notes), "cause": cause,
+            "password_file": password_file,
         }  # fmt: skip
         self._next += 1
         self._rows[row["number"]] = row

@@ -11,7 +11,7 @@ import os
 from edge.access import files
 from edge.box import rules
 from edge.dicom.errors import DicomError
-from edge.export import order
+from edge.export import exports, order
 from edge.export.staging import FOLDER
 from edge.forward import route
 from edge.media.errors import MediaError
@@ -20,6 +20,7 @@ from edge.spool.disk import Disk
 from edge.spool.intake import Source, facts
 
 _NAME = "rules"
+_CERTIFICATE = 1 << 16  # octets; is longer than any
 _SERIES = 50  # of a study that are looked at
 
 
@@ -71,11 +72,10 @@ class Rules:
             if not self._applies(rule, study):
                 return False
             found = studies.get(self._spool.index, study)
-            request = {
-                "to": _place(rule.to, study), "study": [found.uid], "patient": found.patient_id,
-                "profile": rule.profile, "deidentify": rule.deidentify, "viewer": rule.viewer,
-            }  # fmt: skip
-            self._exports.add(order.read(request, settings, True), request["to"], "[[export]] %d" % number, cause)
+            request = _request(rule, _place(rule.to, study), found)
+            made = order.read(request, settings, True)
+            file = rule.password_file
+            self._exports.add(made, request["to"], "[[export]] %d" % number, cause, password_file=file)
         except (MediaError, DicomError, OSError) as error:
             self._tell("[[export]] %d could not begin the export of a study: %s" % (number, error), "error")
             return False
@@ -105,6 +105,26 @@ class Rules:
 def _key(rule):
     """Return what tells a config.Export from others, the same in every run."""
     return hashlib.sha256(repr(rule).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _request(rule, to, study):
+    """Return the request of a config.Export for a studies.Study."""
+    found = {
+        "to": to, "study": [study.uid], "patient": study.patient_id, "profile": rule.profile,
+        "deidentify": rule.deidentify, "viewer": rule.viewer, "sheets": rule.sheets,
+    }  # fmt: skip
+    if rule.password_file is not None:
+        found["password"] = exports.read_password(rule.password_file)
+    if rule.receiver:
+        found["receivers"] = [_certificate(path) for path in rule.receiver]
+    if rule.receiver or rule.password_file is not None and not to.startswith(order.ZIP):
+        found["viewer"] = False  # it would show what is sealed
+    return found
+
+
+def _certificate(path):
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read(_CERTIFICATE)
 
 
 def _place(to, study):

@@ -1,14 +1,13 @@
 """Where volumes go: an image, a disc, a stick, a folder, an archive. What each can hold, and the writing of it."""
 
-import hashlib
 import os
 import time
 from collections import namedtuple
 
 from edge.export.order import BURNER, DIR, ISO, USB, ZIP, is_protected
 from edge.export.progress import BURNING
-from edge.media import devices, layout, manifest, profile
-from edge.media.errors import MediaError
+from edge.media import layout, manifest, profile
+from edge.media.errors import MediaError, NoDisc
 from edge.media.leaf import Leaf
 
 # path: where it lies; octets; sha256: of an image or an archive, "" for others
@@ -33,17 +32,19 @@ def words(order):
 def room(order):
     """Return how many octets a volume can hold, None where nothing says so before."""
     if order.kind == BURNER:
-        from edge.media import burn
-
-        disc = burn.look(order.place)
-        if not disc.is_blank:
-            raise MediaError("the disc in %s is not blank (%s): put in a blank one" % (order.place, disc.kind))
+        disc = blank_disc(order.place)
         return min(disc.octets - layout.BURN_PADDING, layout.CAPACITIES[order.medium])
-    if order.kind == USB:
-        mount = devices.mount_of(order.place)
-        if mount is None or os.path.realpath(mount.folder) != os.path.realpath(order.place):
-            raise MediaError("no stick is mounted at %s: put it in, and name the folder it is mounted at" % order.place)
     return layout.CAPACITIES[order.medium] if order.kind == ISO else None
+
+
+def blank_disc(place):
+    """Return the burn.Disc in a burner; NoDisc where none is, or it is not blank, MediaError where it is no burner."""
+    from edge.media import burn
+
+    disc = burn.look(place)
+    if not disc.is_blank:
+        raise NoDisc("the disc in %s is not blank (%s): put in a blank one" % (place, disc.kind))
+    return disc
 
 
 def has_udf(chosen):
@@ -99,12 +100,10 @@ def write(order, chosen, leaves, staging, identifier, number, of, pace, password
 
 def _next_disc(order, number, of, pace):
     """Wait until another blank disc is in the drive."""
-    from edge.media import burn
-
     while True:
         try:
-            if burn.look(order.place).is_blank:
-                return
+            blank_disc(order.place)
+            return
         except MediaError:
             pass  # the tray is open, or the drive looks at the disc
         yield pace.at("waiting for a blank disc, %d of %d" % (number, of), number - 1, of)
@@ -113,7 +112,9 @@ def _next_disc(order, number, of, pace):
 
 def _read_back(made, pace):
     """Read a file that was written back from its disk; return its Made with its SHA-256, by which a copy is checked."""
-    digest, done = hashlib.sha256(), 0
+    from hashlib import sha256  # which brings OpenSSL
+
+    digest, done = sha256(), 0
     for piece in manifest.pieces(Leaf(made.path, made.path, made.octets), drop=True):
         digest.update(piece)
         done += len(piece)

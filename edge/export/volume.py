@@ -8,9 +8,10 @@ import os
 import time
 
 from edge.export import sheets
+from edge.export.leaves import Leaves
 from edge.export.order import is_sealed
+from edge.export.staging import remove
 from edge.media import directory, fileset, pages, sight, viewer
-from edge.media.errors import MediaError
 from edge.media.leaf import Leaf
 from edge.media.survey import Surveyor
 
@@ -36,7 +37,7 @@ class Volume:
         self.number, self.of = number, of
         self.note = note
         self.locks = locks
-        self.leaves = []
+        self.leaves = None
         self.contents = sheets.Contents() if order.has_sheets else None
         own = settings.media
         named = ("", "") if order.deidentify else (own.institution or "", own.contact or "")  # they say where it was
@@ -50,8 +51,15 @@ class Volume:
     def make(self, pace):
         """Generator of Progress: make all of it."""
         os.mkdir(self.folder)
+        self.leaves = Leaves(self.folder + ".LEAVES")
         for step in STEPS:
             yield from step(self, pace)
+
+    def close(self):
+        """Let go of what was made, and remove it."""
+        if self.leaves is not None:
+            self.leaves.close()
+        remove(self.folder)
 
 
 def objects(volume, pace):
@@ -65,14 +73,14 @@ def objects(volume, pace):
             file_id = names.next(found)
             for words in writer.add(found, file_id):
                 volume.note(words)
-            volume.leaves.append(Leaf("/".join(file_id), each.path, each.size))
+            volume.leaves.add(Leaf("/".join(file_id), each.path, each.size))
             if volume.contents is not None:
                 volume.contents.add(found, each)
             yield pace.at("writing the directory", done, volume.count)
         writer.finish()
     finally:
         writer.close()
-    volume.leaves.append(Leaf(directory.NAME, path, os.path.getsize(path)))
+    volume.leaves.add(Leaf(directory.NAME, path, os.path.getsize(path)))
 
 
 def web(volume, pace):
@@ -80,14 +88,14 @@ def web(volume, pace):
     if is_sealed(volume.order):
         return
     made = pages.make(volume.instances(), volume.count, volume.folder, volume.about)
-    volume.leaves += yield from _watched(volume, made, "making the pages", pace)
+    volume.leaves.extend((yield from _watched(volume, made, "making the pages", pace)))
 
 
 def shown(volume, pace):
     """Make the viewer, where it is wanted."""
     if volume.order.viewer:
         made = viewer.make(volume.instances(), volume.count, volume.folder)
-        volume.leaves += yield from _watched(volume, made, "making the viewer", pace)
+        volume.leaves.extend((yield from _watched(volume, made, "making the viewer", pace)))
 
 
 def sealed(volume, pace):
@@ -96,7 +104,10 @@ def sealed(volume, pace):
         from edge.media import envelope
 
         made = envelope.seal_all(volume.leaves, volume.folder, *volume.locks)
-        volume.leaves = yield from _watched(volume, made, "sealing", pace, 1)
+        found = yield from _watched(volume, made, "sealing", pace, 1)
+        plain, volume.leaves = volume.leaves, Leaves(volume.folder + ".SEALED")
+        with plain:
+            volume.leaves.extend(found)
 
 
 def _watched(volume, made, stage, pace, every=_EVERY):
@@ -112,9 +123,3 @@ def _watched(volume, made, stage, pace, every=_EVERY):
 
 STEPS = (objects, web, shown, sealed)
 
-
-def removed(volume):
-    """Raise MediaError when an object of the volume is not there any more: it was removed to make room."""
-    for each in volume.items():
-        if not os.path.exists(each.path):
-            raise MediaError("an object was removed from the box meanwhile: start the export again")

@@ -5,6 +5,7 @@ import threading
 
 from edge.export.exports import Exports
 from edge.service.part import Part
+from edge.verbs import fetching
 _log = logging.getLogger("edge.service")
 
 _LOOK_S = 20  # between two looks for studies that are finished
@@ -20,7 +21,9 @@ class Exporting(Part):
         super().__init__(running)
         self._stopping = threading.Event()
         self._thread = None
-        running.box.exports = Exports(running.spool, lambda: running.box.config, self._tell)
+        box = running.box
+        fetch = fetching.for_export(box)
+        box.exports = Exports(running.spool, lambda: box.config, self._tell, fetch, is_apart=True)
 
     def _tell(self, words, level):
         if self.running.box.events is not None:
@@ -60,4 +63,4 @@ class Exporting(Part):
                     box.exports.start()
             except Exception:
                 _log.exception("looking for studies to export failed inside this box")
-            self._stopping.wait(_LOOK_S)
+            self._stopping.wait(min(_LOOK_S, box.config.media.quiet_min * 60 / 3))

@@ -85,7 +85,10 @@ def _to(talk, study):
     else:
         name = yield Ask("Its name, in the box's folder for exports: ")
         to = "%s:%s" % (more[at - len(places)][0], name.strip())
-    yield from _followed(talk, talk.told("export", study=[study], to=to)[1]["export"])
+    begun = talk.told("export", study=[study], to=to)[1]
+    for words in begun["notes"]:
+        yield Show(wrapped("Note: " + words))
+    yield from _followed(talk, begun["export"])
 
 
 def _followed(talk, number):

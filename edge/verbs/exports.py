@@ -3,6 +3,7 @@
 import os
 
 from edge.dicom.errors import DicomError
+from edge.verbs import fetching
 from edge.verbs.verb import OPERATOR, OWNER, VIEWER, Argument, Refused, Verb
 
 _PIECE = 1 << 16
@@ -12,16 +13,20 @@ _PATIENCE_S = 5.0  # after which a row is repeated, so that whoever follows know
 
 def export(box, request, who):
     """Take an export on and return what there is to know of it; where no service runs, make it, yielding progress."""
-    from edge.export import choose, hiding, order
+    from edge.export import hiding, order, ready
     from edge.media.errors import MediaError
 
     exports = _exports(box)
     password, request = _protected(request)
+    if request.get("from"):
+        fetching.archive(box, request["from"])
+    if request.get("wait") and not box.is_running:
+        raise Refused("nothing comes in while no box runs: leave wait out, or start the box with `edge serve`")
     try:
         asked = order.read(request, box.config, who.skin == OWNER.skin)
-        choose.numbers(box.spool.index, asked)
+        notes = order.remarks(request, asked) + ready.check(box.spool, box.config, asked)
         hiding.stages_of(box.config, asked)
-        number = exports.add(asked, request["to"], str(who), password=password)
+        number = exports.add(asked, request["to"], str(who), password=password, notes=notes)
     except (MediaError, DicomError) as error:
         raise Refused(str(error)) from None
     except OSError as error:
@@ -76,7 +81,7 @@ def _exports(box):
         from edge.export.exports import Exports
 
         try:
-            box.exports = Exports(box.spool, lambda: box.config)
+            box.exports = Exports(box.spool, lambda: box.config, fetch=fetching.for_export(box))
         except (OSError, DicomError) as error:
             raise Refused("the exports cannot be read: %s" % error) from None
     return box.exports
@@ -189,6 +194,7 @@ def _row(row):
         "objects": row["objects"],
         "bytes": row["octets"],
         "left_out": row["left_out"],
+        "later": row.get("later", 0),
         "reasons": row["reasons"],
         "notes": row["notes"],
         "volumes": [
@@ -219,6 +225,7 @@ _SHAPE = {
     "objects": "number",
     "bytes": "number",
     "left_out": "number",
+    "later": "number",
     "reasons": ["text"],
     "notes": ["text"],
     "volumes": [
@@ -255,6 +262,8 @@ VERBS = (
             Argument("new_password", "truth", "Whether the box makes the password, and says it this once."),
             Argument("receivers", "list", "Certificates (PEM) of those whose private keys open a secure file-set."),
             Argument("sheets", "truth", "Whether a label and a cover sheet are drawn, as PDF."),
+            Argument("wait", "truth", "Begin when nothing of it has come for quiet_min of [media]."),
+            Argument("from", "text", "The destination, of kind dicom, that studies which are not here come from."),
         ),
         _SHAPE,
         {**_SHAPE, "password": "secret?"},

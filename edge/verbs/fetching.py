@@ -2,6 +2,7 @@
 
 from edge.box import config
 from edge.dicom import uid
+from edge.media.errors import MediaError
 from edge.net.outbound import LinkFailure
 from edge.protocol import query
 from edge.verbs.box import must_know
@@ -23,9 +24,9 @@ def ask_archive(box, request, who):
             keys[tag] = value
     if not keys:
         raise Refused("say which: a study, a patient, or an accession number")
-    archive = _archive(box, request["from"])
+    asked = archive(box, request["from"])
     try:
-        found = archive.studies(keys)
+        found = asked.studies(keys)
     except (CannotFetch, LinkFailure) as failure:
         raise Refused(str(failure)) from None
     for each in found:
@@ -51,11 +52,11 @@ def fetch(box, request, who):
             raise Refused("a Study Instance UID is digits and dots, at most 64: this is none")
     if not studies:
         raise Refused("say which study, by its Study Instance UID")
-    archive = _archive(box, request["from"], request.get("route"))
+    asked = archive(box, request["from"], request.get("route"))
     tally = dict.fromkeys(("studies", "taken", "known", "failed", "missing"), 0)
     for study in studies:
         try:
-            progress = archive.fetch(study)
+            progress = asked.fetch(study)
             try:
                 while True:
                     yield _row(study, next(progress), False, None)
@@ -92,7 +93,35 @@ def _row(study, each, is_over, error):
     }
 
 
-def _archive(box, name, is_routed=False):
+def for_export(box):
+    """Return what fetches for exports; see edge.export.exports.Exports."""
+
+    def fetch(name, study):
+        try:
+            asked = archive(box, name)
+            listed = asked.instances(study)
+            if listed and all([box.spool.index.find(each) for each in listed]):
+                yield len(listed), len(listed)
+                return
+            progress = asked.fetch(study)
+            try:
+                while True:
+                    each = next(progress)
+                    yield each.taken + each.known, each.total
+            except StopIteration as end:
+                error = end.value.error
+            finally:
+                progress.close()
+        except (Refused, CannotFetch, LinkFailure) as failure:
+            error = str(failure)
+        if error:
+            raise MediaError("study %s was not fetched whole from %s: %s" % (study, name, error))
+
+    return fetch
+
+
+def archive(box, name, is_routed=False):
+    """Return the Archive of a destination; Refused where it is none."""
     must_know(box, name)
     routes = None
     if is_routed:

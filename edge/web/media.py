@@ -52,7 +52,7 @@ def _state(each):
     if each["stage"] is not None:
         left = "" if each["left_s"] is None else ", %s left" % words.span(each["left_s"])
         return page.progress(each["stage"] + left, each["done"], each["total"])
-    is_short = each["state"] == "done" and each["left_out"]
+    is_short = each["state"] == "done" and (each["left_out"] or each["later"])
     state = page.state("warn" if is_short else _KINDS[each["state"]], each["words"] or each["state"])
     more = [*each["reasons"], *each["notes"]]
     listed = more and page.sure("What to know", el("ul", [el("li", said.words(one)) for one in more]),
@@ -125,6 +125,7 @@ def form(ask, request, key, study):
                    autocomplete="new-password", maxlength=256),
         page.text("Or for a receiver", "receiver", "", "A certificate (PEM), whose private key opens it.", rows=2),
         page.choose("Label and cover sheet", "sheets", [("", "no"), ("yes", "yes, as PDF")]),
+        page.choose("While the study is still coming in", "wait", [("", "begin at once"), ("yes", "wait for it")]),
         page.button("Export"),
         page.button("Export with a new password", "quiet", formaction="/media/protected"),
     )  # fmt: skip
@@ -142,7 +143,7 @@ def render_protected(ask, request):
     asked = _asked({**request.form, "password": ""})
     _, done = ask("export", **asked, new_password=True)
     return join(
-        el("p", "Export %d has begun. This is its password. It is shown this once, and not kept." % done["export"]),
+        el("p", _begun(None, done), " This is its password. It is shown this once, and not kept."),
         el("pre", el("code", done["password"])),
         el("p", "Hand it over by another way than the volume. ", page.link("All media", "/media")),
     )
@@ -161,9 +162,15 @@ def _asked(form):
         found["password"] = form["password"]
     if form.get("receiver", "").strip():
         found["receivers"] = [form["receiver"]]
-    if form.get("sheets"):
-        found["sheets"] = form["sheets"] == "yes"
+    for name in ("sheets", "wait"):
+        if form.get(name):
+            found[name] = form[name] == "yes"
     return found
+
+
+def _begun(form, done):
+    """Return what to say of an export that was taken on: what should be known of it, too."""
+    return " ".join(["Export %d has begun." % done["export"], *["Note: %s." % each for each in done["notes"]]])
 
 
 def _back(form, done):
@@ -212,9 +219,7 @@ PAGES = (
     page.Page("/media/import", "Taken in from media", "operator", render_import, streams=True, posted=True),
 )
 ACTIONS = (
-    page.Action(
-        "/study/export", "export", _asked, lambda form, done: "Export %d has begun." % done["export"], _back
-    ),
+    page.Action("/study/export", "export", _asked, _begun, _back),
     page.Action(
         "/media/cancel",
         "cancel-export",

@@ -11,7 +11,8 @@ _SCHEDULER_CLOCK = 2  # what clock_getcpuclockid(3) makes of a process: its time
 Memory = namedtuple("Memory", "rss_bytes peak_bytes anonymous_bytes")
 
 
-def _descendants(pid):
+def descendants(pid):
+    """The ids of a process and all below it."""
     pids, waiting = [], [pid]
     while waiting:
         parent = waiting.pop()
@@ -27,7 +28,7 @@ def _descendants(pid):
 def cpu_seconds(pid):
     """User and system time of a process with all its threads, and of its children, living and waited for."""
     total = 0.0
-    for each in _descendants(pid):
+    for each in descendants(pid):
         try:
             own = time.clock_gettime(~each << 3 | _SCHEDULER_CLOCK)
             fields = Path(f"/proc/{each}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
@@ -80,7 +81,7 @@ def octets_read(pid):
 def bytes_written(pid):
     """Bytes that a process and its children caused to be sent to the storage layer."""
     total = 0
-    for each in _descendants(pid):
+    for each in descendants(pid):
         for line in Path(f"/proc/{each}/io").read_text().splitlines():
             if line.startswith("write_bytes:"):
                 total += int(line.split()[1])

@@ -1,19 +1,30 @@
-"""What volumes cost: an image of a CD against xorriso on the same tree, and the memory of box and child for a DVD."""
+"""What volumes cost: an image against xorriso on the same tree, and the memory of box and child; alone, and as exports.
+
+An export goes through all of it in the running service: objects chosen and compared with what was received, directory,
+pages, image, and the image read back from its disk.
+"""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
+import edge
 from edge.media import image
 from edge.media.leaf import Leaf
 from tests.bench import material, measure
 from tests.bench.table import Row
+from tests.support import dcmtk
+from tests.support.service import Service
 
 CD_OCTETS, CD_FILES = 700_000_000, 3000
 DVD_FILES, DVD_SIDE = 9400, 512  # CT of 0.5 MB: 4.9 GB
+EXPORT_FILES = 1330  # CT of 0.5 MB: a CD
+_BATCH = 500
+_LOOK_S = 0.02
 _WORST = 1 << 20
 
 # A process with all that a running box has loaded. It writes an image, says what that added, and what the child took.
@@ -126,6 +137,103 @@ def _grown(bench):
     ]
 
 
+class _Exporter:
+    """A running box with so many CT of 0.5 MB in one series, which makes exports of all of them."""
+
+    def __init__(self, bench, count, where):
+        self.count = count
+        self.folder = bench.fresh(where)
+        self.box = Service(self.folder, env=bench.installed)
+        compiled = [sys.executable, "-m", "compileall", "-q", os.path.dirname(edge.__file__)]
+        subprocess.run(compiled, check=True, env=self.box.env)
+        self.box.start()
+        first = material.ct_series(bench.fresh(bench.memory), min(count, _BATCH), DVD_SIDE)
+        left = count
+        while left:
+            batch = bench.fresh(bench.memory)
+            material.ct_fresh(first[:left], batch)
+            dcmtk.finish(dcmtk.start_sender(dcmtk.STORESCU, self.box.port, [batch]))
+            shutil.rmtree(batch)
+            left -= min(left, _BATCH)
+        shutil.rmtree(first[0].parent)
+        self.box.stop()
+        self.box.restart()  # what it took to receive them is not there any more
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.box.kill()
+        shutil.rmtree(self.folder)
+
+    def image(self, **more):
+        """Have an image made; return (its path, the seconds from the order to its end)."""
+        path = self.folder / "volume.iso"
+        path.unlink(missing_ok=True)
+        begun = time.perf_counter()
+        order = {"to": f"iso:{path}", "patient": "BENCH-1", "viewer": False, **more}
+        number = self.box.ask("export", **order)[1]["export"]
+        row = self.box.ask("follow-export", export=number)[1]
+        seconds = time.perf_counter() - begun
+        if row["state"] != "done" or row["objects"] != self.count:
+            raise RuntimeError(f"the export of {self.count} objects: {row['words']}, of {row['objects']}")
+        return path, seconds
+
+
+def _exported(bench):
+    """The same disc twice: as an export of a box, and by xorriso alone of the tree that came of it."""
+    with _Exporter(bench, EXPORT_FILES // bench.share, bench.memory) as exporter:
+        tree, target = bench.fresh(bench.memory), bench.fresh(bench.memory)
+        path, _ = exporter.image()
+        subprocess.run(["7z", "x", "-y", f"-o{tree}", path], check=True, capture_output=True)
+        octets = sum(each.stat().st_size for each in tree.rglob("*") if each.is_file())
+        files = sum(each.is_file() for each in tree.rglob("*"))
+        made = ["-as", "mkisofs", "-quiet", "-iso-level", "1", "-V", "EDGE", "-o", str(target), str(tree)]
+
+        def xorriso():
+            target.unlink(missing_ok=True)
+            took = _seconds(lambda: subprocess.run(["xorriso", "-no_rc", *made], check=True, capture_output=True))
+            return octets / 1e6 / took
+
+        theirs, ours = measure.interleave(bench.rounds, xorriso, lambda: octets / 1e6 / exporter.image()[1])
+    shutil.rmtree(tree)
+    target.unlink()
+    what = f"an export of {octets / 1e6:,.0f} MB in {files:,} files with DICOMDIR and pages, order to end"
+    return Row("media", what, "MB/s", "xorriso", theirs, ours, 0.8, True, "xorriso makes the image alone")
+
+
+def _export_grown(bench):
+    """The memory that an export of thousands of instances adds to the running box, and what its child takes."""
+    with _Exporter(bench, DVD_FILES // bench.share, bench.disk) as exporter:
+        idle = measure.settled_memory(exporter.box.pid)
+        measure.reset_peak(exporter.box.pid)
+        child = 0
+
+        def look():
+            nonlocal child
+            while not over.wait(_LOOK_S):
+                for each in measure.descendants(exporter.box.pid)[1:]:
+                    try:
+                        child = max(child, measure.memory(each).peak_bytes)
+                    except (OSError, KeyError):
+                        continue  # it has ended meanwhile
+
+        over, watching = threading.Event(), threading.Thread(target=look)
+        watching.start()
+        try:
+            path, _ = exporter.image(profile="STD-GEN-DVD-JPEG", medium="dvd-dl")
+        finally:
+            over.set()
+            watching.join()
+        grown = measure.memory(exporter.box.pid).peak_bytes - idle.rss_bytes
+        octets = path.stat().st_size
+    what = f"while it exports {octets / 1e9:.1f} GB in {exporter.count:,} instances of one series to an image"
+    return [
+        Row("media", f"memory, growth of the running box {what}", "MB", "", None, grown / 1e6, 4, False, ""),
+        Row("media", f"memory of the largest child {what}", "MB", "", None, child / 1e6, 64, False, ""),
+    ]
+
+
 def volumes(bench):
-    """Write volumes: an image against xorriso, memory for thousands of instances."""
-    return [_against_xorriso(bench), *_grown(bench)]
+    """Write volumes: an image against xorriso, memory for thousands of instances; both as exports, too."""
+    return [_against_xorriso(bench), *_grown(bench), _exported(bench), *_export_grown(bench)]

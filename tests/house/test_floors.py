@@ -64,15 +64,16 @@ ORDER = {
     " profile fileset written layout inventory child manifest zipped cipher ber envelope opened examine take devices"
     " image lockedzip archive copies stick burn fat span drawing label",
     "ways": "targets stages routes walk lookout known archive",
-    "export": "progress staging order record choose hiding content sheets volume target make exports rules",
-    "verbs": "verb box machine status jobs ways watching objects media exports fetching studies alerts logs trial"
+    "export": "progress staging order record choose hiding leaves content sheets volume target ready make apart maker"
+    " exports rules",
+    "verbs": "verb box machine status jobs ways watching objects media fetching exports studies alerts logs trial"
     " settings carrying access table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs media studies viewer entry people audit contents forms workers server encryption guard live openapi"
     " api app door",
     "terminal": "plain effects line ymodem page session talk shapes state waiting applying tables adjusting peers"
     " moving importing media anything entry menu",
-    "access": "roles files crypto seal selfmade audit claim attempts secret users sessions tokens access",
+    "access": "roles files digest crypto seal selfmade audit claim attempts secret users sessions tokens access",
     "settings": "writing history keeper mask lines catalogue document backup sticks setup taking",
     "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"
     " webhook mail gpio channels alerts bundle watcher",

@@ -209,6 +209,7 @@ def test_a_whole_set_is_sealed_with_its_directory_under_the_same_names(tmp_path,
     (tmp_path / "staging").mkdir()
     seen, made = volume.drained(envelope.seal_all(leaves, str(tmp_path / "staging"), envelope.Receiver(certificate)))
     assert seen[-1].done == seen[-1].total == sum(leaf.size for leaf in leaves)
+    made = list(made)
     assert [leaf.name for leaf in made] == [leaf.name for leaf in leaves]
     own = opened.Key(key, certificate)
     for leaf, plain in zip(made, leaves, strict=True):

@@ -5,10 +5,13 @@ import os
 import subprocess
 
 import pytest
+from pydicom.fileset import FileSet
 
 from edge.demo import phantom
 from edge.media import examine, profile
-from tests.support import process
+from tests.media import sets
+from tests.support import dcmtk, process
+from tests.support.dcmqrscp import Dcmqrscp
 from tests.support.service import Service, destination
 
 
@@ -105,6 +108,62 @@ def test_an_export_is_cancelled_and_made_again_on_demand(box, tmp_path):
     assert over(box, told["export"])["state"] == "cancelled" and os.listdir(tmp_path) == []
     again = json.loads(box.edge("retry-export", told["export"], "--json").stdout)
     assert (again["state"], again["objects"]) == ("done", 4) and again["export"] != told["export"]
+
+
+def test_a_study_that_still_comes_in_is_said_before_it_begins_on_every_way(box, tmp_path):
+    done = box.edge("export", "--patient", "DEMO-00004", "--to", f"zip:{tmp_path}/a", "--no-viewer")
+    first, *_, last = done.stderr.splitlines()
+    assert first == f"note: it is written to {tmp_path}/a.zip" and "is still coming in" in done.stderr
+    assert last.startswith("export ") and f"note: it is written to {tmp_path}/a.zip" in done.stdout
+    _, told = box.ask("export", to=f"dir:{tmp_path}/b", patient="DEMO-00004", wait=True)
+    process.wait_until(lambda: row(box, told["export"])["stage"], 60, "what it waits for")
+    assert row(box, told["export"])["stage"].startswith("waiting: until nothing of it has come for 15 min")
+    box.ask("cancel-export", export=told["export"])
+    assert over(box, told["export"])["words"] == "cancelled before it began"
+
+
+def test_a_study_that_is_not_here_is_fetched_and_exported_also_when_a_kill_comes_between(tmp_path):
+    (tmp_path / "files").mkdir()
+    head = phantom.study("CT", 5)
+    files = [phantom.save(phantom.ct(head, number=number, of=3, size=64), tmp_path / "files") for number in (1, 2, 3)]
+    with (
+        Dcmqrscp(tmp_path / "archive", files) as archive,
+        Service(tmp_path / "box", [destination("archive", archive.port)]) as box,
+    ):
+        with pytest.raises(RuntimeError, match="no study here is what was asked for"):
+            box.ask("export", to=f"dir:{tmp_path}/x", study=[head.uid])
+        asked = {"study": [head.uid], "from": "archive", "viewer": False}
+        number = box.ask("export", to=f"iso:{tmp_path}/a.iso", **asked)[1]["export"]
+        box.kill()
+        box.restart()
+        assert over(box, number)["state"] == "done" and over(box, number)["objects"] == 3
+        done = box.edge("export", "--study", head.uid, "--from", "archive", "--to", f"dir:{tmp_path}/b")
+        assert "fetching from archive" in done.stderr and "3 objects" in done.stdout
+        number = box.ask("export", to=f"dir:{tmp_path}/c", **{**asked, "study": ["1.2.3"]})[1]["export"]
+        assert "study 1.2.3 was not fetched whole from archive" in over(box, number)["words"]
+    assert len(list(sets.loaded(tmp_path / "b" / "DICOMDIR"))) == 3
+
+
+def test_a_rule_makes_a_volume_of_a_study_that_a_modality_sent_once_it_is_quiet(tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "words").write_text("ward 7, bed 12 -- key\n")
+    (tmp_path / "words").chmod(0o600)
+    plain = {"to": f"dir:{tmp_path}/plain", "modality": ["CT"]}
+    locked = {"to": f"zip:{tmp_path}/locked", "password_file": str(tmp_path / "words"), "viewer": False}
+    with Service(tmp_path / "box", media={"quiet_min": 0.05}, export=[plain, locked]) as box:
+        process.wait_until(lambda: (box.state_dir / "export" / "rules").exists(), 20, "the rules")
+        head = phantom.study("CT", 6)
+        for number in range(1, 4):
+            phantom.save(phantom.ct(head, number=number, of=3, size=64), tmp_path / "files")
+        dcmtk.send(dcmtk.STORESCU, box.port, [tmp_path / "files"])
+        process.wait_until(lambda: len(box.ask("exports")[0]) == 2, 60, "both exports")
+        assert [over(box, number)["state"] for number in (1, 2)] == ["done", "done"]
+    (made,) = (tmp_path / "plain").iterdir()
+    found = list(FileSet(made / "DICOMDIR"))
+    assert [each.load().StudyInstanceUID for each in found] == [head.uid] * 3
+    (made,) = (tmp_path / "locked").iterdir()
+    opened = ["7z", "t", "-pward 7, bed 12 -- key", made]
+    assert subprocess.run(opened, capture_output=True).returncode == 0
 
 
 def test_the_log_and_the_events_name_no_patient(box):
