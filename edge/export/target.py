@@ -83,9 +83,8 @@ def write(order, chosen, leaves, staging, identifier, number, of, pace, password
     from edge.media import image
 
     if order.kind == ISO:
-        written = image.write(leaves, path, identifier, has_udf(chosen))
-        made = yield from _told(written, "writing the image", pace)
-        return (yield from _read_back(made, pace))
+        written = image.write(leaves, path, identifier, has_udf(chosen), compare=True)
+        return (yield from _told(written, "writing the image", pace))
     from edge.media import burn
 
     if number > 1:

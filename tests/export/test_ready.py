@@ -10,27 +10,19 @@ from edge.export import apart, make, order, ready, staging
 from edge.export.exports import Exports
 from edge.media.errors import MediaError
 from edge.spool import errors
-from edge.spool.spool import Spool
 from tests.export.test_make import SMALLEST, export, give, settings_of
 from tests.media import sets
-from tests.spool.data import SMALL, Clock
+from tests.spool.data import SMALL
 from tests.support import process
 
 PATIENT = "DEMO-00003"
 
 
 @pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def spool(tmp_path, clock):
-    made = Spool.open(str(tmp_path / "state"), SMALL, clock)
-    take(made, tmp_path, 1)
+def spool(timed, clock, tmp_path):
+    take(timed, tmp_path, 1)
     clock.now += 3600
-    yield made
-    made.close()
+    return timed
 
 
 def take(spool, folder, number, seed=3):

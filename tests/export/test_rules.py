@@ -10,21 +10,12 @@ from edge.demo import phantom
 from edge.export import record
 from edge.export.exports import Exports
 from edge.export.rules import Rules
-from edge.spool.spool import Spool
 from tests.export.test_make import give
-from tests.spool.data import SMALL, Clock
 
 
 @pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def spool(tmp_path, clock):
-    made = Spool.open(str(tmp_path / "state"), SMALL, clock)
-    yield made
-    made.close()
+def spool(timed):
+    return timed
 
 
 def settings_of(tmp_path, more='modality = ["CT"]\n'):

@@ -185,3 +185,15 @@ def test_a_program_that_is_missing_is_named_with_its_package(tmp_path, monkeypat
 def test_no_leaves_make_no_image(tmp_path):
     with pytest.raises(MediaError, match="there is nothing to write"):
         next(image.write([], tmp_path / "volume.iso", "EDGE"))
+
+
+def test_an_image_that_reads_otherwise_than_it_was_written_is_none(tmp_path):
+    made = volume.leaves(tmp_path / "files", [8 * MIB])
+    with pytest.raises(MediaError, match="FAILED: .* does not read as it was written"):
+        for number, each in enumerate(image.write(made, tmp_path / "volume.iso", "EDGE", compare=True), 1):
+            (path,) = tmp_path.glob(".edge-media-*")
+            if each.done == each.total:  # what comes before it is hashed is what was written
+                with open(path, "r+b") as file:
+                    file.seek(-number, os.SEEK_END)
+                    file.write(b"\xff")
+    assert os.listdir(tmp_path) == ["files"]
