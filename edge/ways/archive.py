@@ -62,6 +62,8 @@ class Archive:
         self._awaited = awaited
         self._router = router
         self._ours = destination.calling_ae_title or settings.box.ae_title
+        same = [each.name for each in settings.destinations if _place(each) == _place(destination)]
+        self._names = frozenset(same)  # under which the archive is known here: a route to any leads back to it
         self._link = None
 
     # What there is
@@ -160,7 +162,7 @@ class Archive:
         answer = router(facts)
         if isinstance(answer, str):
             return answer
-        return [each for each in answer if (each if isinstance(each, str) else each[0]) != self._name] + [has]
+        return [each for each in answer if (each if isinstance(each, str) else each[0]) not in self._names] + [has]
 
     def _open_get(self, study, listed):
         destination = self._destination
@@ -293,6 +295,10 @@ class _Open:
 
     def __exit__(self, *exception):
         self._link.cancel()
+
+
+def _place(destination):
+    return destination.kind, destination.host, destination.port, destination.ae_title
 
 
 def _remaining(answer):

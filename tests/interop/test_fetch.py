@@ -1,28 +1,30 @@
-"""`edge fetch` from foreign archives: DCMTK's, and pynetdicom ones that do not keep to their trade."""
+"""`edge fetch` from foreign archives: DCMTK's, Orthanc with TLS, and pynetdicom that takes its time."""
 
+import json
+import signal
+import subprocess
 import threading
+import urllib.request
 
 import pydicom
 import pytest
-from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
 from pynetdicom import status as foreign
-from pynetdicom.dimse_primitives import C_FIND
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FIND
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as GET
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as MOVE
 
 from edge.box import config
-from edge.net.outbound import LinkFailure
 from edge.protocol import query
-from edge.spool.spool import Spool
-from edge.ways.archive import Archive, CannotFetch
+from edge.ways.archive import Archive
 from tests.bench import material
-from tests.support import process
-from tests.support.archive import CT
+from tests.spool.data import open_spool
+from tests.support.certificates import tables
 from tests.support.dcmqrscp import Dcmqrscp
-from tests.support.process import free_port
-from tests.support.service import Service, destination, route
+from tests.support.dcmtk import Storescp
+from tests.support.orthanc import Orthanc
+from tests.support.process import free_port, has_connection, wait_until
+from tests.support.questioned import Questioned, finder
+from tests.support.service import EDGE, Service, destination, route
 
 COUNT = 5
 
@@ -33,24 +35,72 @@ def series(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A second study of the same patient."""
+    return material.ct_series(tmp_path_factory.mktemp("other"), 2, 32)
+
+
+@pytest.fixture(scope="module")
 def study(series):
     return pydicom.dcmread(series[0], stop_before_pixels=True)
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory, series):
-    """A running box, and the DCMTK archive that knows it."""
-    folder, port = tmp_path_factory.mktemp("fetch"), free_port()
-    with Dcmqrscp(folder / "archive", series, {"EDGE": port}) as archive:
-        tables = [
-            destination("archive", archive.port), destination("mover", archive.port, retrieve="move"),
-            destination("stranger", archive.port, retrieve="move", calling_ae_title="NOBODY"),
-            destination("reader", free_port()),
-        ]  # fmt: skip
-        box = Service(folder / "box", tables, [route("reader")], dicom={"port": port})
-        box.port = port
-        with box:
-            yield box
+def orthanc(tmp_path_factory, authority, series, ports):
+    """Debian's Orthanc with the series, which speaks DICOM over TLS alone and wants to see a certificate."""
+    own = authority.issue("orthanc")
+    settings = {
+        "DicomTlsEnabled": True, "DicomTlsCertificate": str(own.certificate), "DicomTlsPrivateKey": str(own.key),
+        "DicomTlsTrustedCertificates": str(authority.certificate), "DicomTlsRemoteCertificateRequired": True,
+        "DicomAlwaysAllowFind": True, "DicomAlwaysAllowGet": True, "DicomAlwaysAllowMove": True,
+        "DicomModalities": {"edge": {"AET": "EDGE", "Host": "127.0.0.1", "Port": ports[1], "UseDicomTls": True}},
+    }  # fmt: skip
+    with Orthanc(tmp_path_factory.mktemp("orthanc"), **settings) as archive:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        for path in series:
+            opener.open(f"http://127.0.0.1:{archive.http_port}/instances", path.read_bytes(), 20).close()
+        yield archive
+
+
+@pytest.fixture(scope="module")
+def ports():
+    """The box's own: DICOM, and DICOM with TLS."""
+    return free_port(), free_port()
+
+
+@pytest.fixture(scope="module")
+def dcmtk(tmp_path_factory, series, other, ports):
+    with Dcmqrscp(tmp_path_factory.mktemp("dcmtk"), [*series, *other], {"EDGE": ports[0]}) as archive:
+        yield archive
+
+
+@pytest.fixture(scope="module")
+def peer():
+    with Questioned() as archive:
+        yield archive
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    with Storescp(tmp_path_factory.mktemp("reader")) as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory, authority, ports, orthanc, dcmtk, peer, reader):
+    """A running box, and the archives that know it. All that comes in is for the reader and for DCMTK's archive."""
+    secure = {"ae_title": "ORTHANC", "host": "localhost", "tls": True}
+    destinations = [
+        destination("archive", dcmtk.port), destination("mover", dcmtk.port, retrieve="move"),
+        destination("stranger", dcmtk.port, retrieve="move", calling_ae_title="NOBODY"),
+        destination("orthanc", orthanc.port, **secure),
+        destination("orthanc-mover", orthanc.port, retrieve="move", **secure),
+        destination("slow", peer.port), destination("reader", reader.port, "ANY"),
+    ]  # fmt: skip
+    made = tables(authority, authority.issue("edge"), ports[1])
+    made["dicom"]["port"] = ports[0]
+    with Service(tmp_path_factory.mktemp("box"), destinations, [route("reader", "archive")], **made) as running:
+        yield running
 
 
 def empty(box):
@@ -64,86 +114,37 @@ def same_pixels(box, series):
     return kept == {each.SOPInstanceUID: each.PixelData for each in map(pydicom.dcmread, series)}
 
 
-@pytest.mark.parametrize("name, way", [("archive", "get"), ("mover", "move")])
-def test_a_study_is_fetched_is_forwarded_nowhere_and_is_here_when_asked_for_again(pair, series, study, name, way):
-    empty(pair)
-    rows, found = pair.ask("fetch", **{"from": name, "study": [study.StudyInstanceUID]})
+@pytest.mark.parametrize(
+    "name, way", [("archive", "get"), ("mover", "move"), ("orthanc", "get"), ("orthanc-mover", "move")]
+)
+def test_a_study_is_fetched_is_forwarded_nowhere_and_is_here_when_asked_for_again(box, series, study, name, way):
+    empty(box)
+    rows, found = box.ask("fetch", **{"from": name, "study": [study.StudyInstanceUID]})
     assert found == {"studies": 1, "taken": COUNT, "known": 0, "failed": 0, "missing": 0}
     assert (rows[-1]["way"], rows[-1]["total"], rows[-1]["error"]) == (way, COUNT, None)
-    assert same_pixels(pair, series)
-    assert all(each["hold"] is None for each in pair.objects())
-    queued = [(each["destination"], each["state"]) for each in pair.queue()]
-    assert [each for each in queued if each[1] != "delivered"] == []
-    again = pair.ask("fetch", **{"from": name, "study": [study.StudyInstanceUID]})[1]
+    assert same_pixels(box, series)
+    assert all(each["hold"] is None for each in box.objects())
+    assert {(each["destination"], each["state"]) for each in box.queue()} <= {(name, "delivered")}
+    again = box.ask("fetch", **{"from": name, "study": [study.StudyInstanceUID]})[1]
     assert again == {"studies": 1, "taken": 0, "known": COUNT, "failed": 0, "missing": 0}
-    assert study.PatientID not in pair.log() and str(study.PatientName) not in pair.log()
+    assert study.PatientID not in box.log() and str(study.PatientName) not in box.log()
 
 
-def test_dcmtk_sends_a_study_that_counts_as_delivered_to_it_and_is_here_the_second_time(spool, tmp_path, series):
-    study = pydicom.dcmread(series[0]).StudyInstanceUID
-    with Dcmqrscp(tmp_path / "archive", series) as peer:
-        first, again = [outcome(reach(spool, peer.port), study) for _ in range(2)]
+def test_dcmtk_sends_a_study_that_counts_as_delivered_to_it_and_is_here_the_second_time(tmp_path, dcmtk, series, study):
+    spool = open_spool(tmp_path / "state")
+    values = {"name": "archive", "ae_title": "ARCHIVE", "host": "127.0.0.1", "port": dcmtk.port}
+    table = config.build(config.DESTINATION, values)
+    archive = Archive(config.defaults()._replace(destinations=(table,)), table, spool)
+    first, again = [outcome(archive.fetch(study.StudyInstanceUID)) for _ in range(2)]
     assert (first.way, first.total, first.taken, first.missing, first.error) == ("get", COUNT, COUNT, 0, None)
     assert (again.taken, again.known, again.error) == (0, COUNT, None)
     for stored in spool.objects():
         assert stored.hold is None
         assert [(job.destination, job.state) for job in spool.jobs.of_object(stored.id)] == [("archive", "delivered")]
-        assert pydicom.dcmread(spool.path_of(stored)).PixelData in [each.PixelData for each in instances(series)]
+    spool.close()
 
 
-def test_statuses_are_those_that_another_implementation_knows():
-    tables = (
-        foreign.QR_FIND_SERVICE_CLASS_STATUS, foreign.QR_GET_SERVICE_CLASS_STATUS, foreign.QR_MOVE_SERVICE_CLASS_STATUS
-    )  # fmt: skip
-    verdicts = {"Success": ("done",), "Pending": ("pending",), "Warning": ("done",), "Cancel": ("later",)}
-    for table in tables:
-        for code, (kind, _) in table.items():
-            assert query.meaning(code).verdict in verdicts.get(kind, ("later", "never")), hex(code)
-    assert (query.FIND, query.GET, query.MOVE) == (FIND, GET, MOVE)
-
-
-# Archives that do not keep to their trade
-
-
-class Hostile:
-    """A pynetdicom archive while the `with` block lasts: find, get: generators as its handlers are."""
-
-    def __init__(self, find=None, get=None):
-        self.port = process.free_port()
-        self._ae = AE(ae_title="ARCHIVE")
-        self.cancelled = threading.Event()
-        self._handlers = []
-        if find is not None:
-            self._ae.add_supported_context(FIND)
-            self._handlers.append((evt.EVT_C_FIND, find))
-        if get is not None:
-            self._ae.add_supported_context(GET)
-            self._ae.add_supported_context(CT, scu_role=True, scp_role=True)
-            self._handlers.append((evt.EVT_C_GET, get))
-
-    def __enter__(self):
-        self._server = self._ae.start_server(("127.0.0.1", self.port), block=False, evt_handlers=self._handlers)
-        return self
-
-    def __exit__(self, *exception):
-        self._server.shutdown()
-
-
-@pytest.fixture
-def spool(tmp_path):
-    opened = Spool.open(str(tmp_path / "state"))
-    yield opened
-    opened.close()
-
-
-def reach(spool, port, **more):
-    values = {"name": "archive", "ae_title": "ARCHIVE", "host": "127.0.0.1", "port": port, **more}
-    table = config.build(config.DESTINATION, values)
-    return Archive(config.defaults()._replace(destinations=(table,)), table, spool)
-
-
-def outcome(archive, study):
-    progress = archive.fetch(study)
+def outcome(progress):
     while True:
         try:
             next(progress)
@@ -151,146 +152,73 @@ def outcome(archive, study):
             return end.value
 
 
-def finder(study, uids, classes=CT):
-    """A handler that finds the instances `uids` in one series."""
-
-    def find(event):
-        level = event.identifier.QueryRetrieveLevel
-        for each in uids if level == "IMAGE" else uids[:1]:
-            match = Dataset()
-            match.QueryRetrieveLevel = level
-            match.StudyInstanceUID = study
-            match.SeriesInstanceUID = "1.2.3.4"
-            if level == "IMAGE":
-                match.SOPInstanceUID, match.SOPClassUID = each, classes
-            yield 0xFF00, match
-
-    return find
+@pytest.mark.parametrize("name", ["archive", "mover"])
+def test_with_route_it_goes_where_routes_say_but_not_back_to_where_it_came_from(box, study, name):
+    empty(box)
+    found = box.ask("fetch", **{"from": name, "study": [study.StudyInstanceUID], "route": True})[1]
+    assert found["taken"] == COUNT
+    wait_until(lambda: all(each["state"] == "delivered" for each in box.queue()), 10, "the reader to have it")
+    assert sorted({each["destination"] for each in box.queue()}) == sorted([name, "reader"])
 
 
-def instances(series):
-    return [pydicom.dcmread(path) for path in series]
+def test_all_studies_of_a_patient_are_listed_and_with_yes_fetched(box, series, other, study):
+    empty(box)
+    asked = ("fetch", "--patient", study.PatientID, "--from", "archive", "--json")
+    listed = json.loads(box.edge(*asked).stdout)
+    uids = {pydicom.dcmread(each[0], stop_before_pixels=True).StudyInstanceUID for each in (series, other)}
+    assert {each["study"] for each in listed} == uids and box.objects() == []
+    assert all(each["patient_id"] == study.PatientID for each in listed)
+    rows = json.loads(box.edge(*asked, "--yes").stdout)
+    last = {each["study"]: each for each in rows if each["done"]}
+    assert sorted(each["taken"] for each in last.values()) == [2, COUNT] and set(last) == uids
+    assert len(box.objects()) == COUNT + 2
 
 
-def test_matches_without_end_are_cancelled(spool):
-    stopped = threading.Event()
-
-    def find(event):
-        while not event.is_cancelled:
-            match = Dataset()
-            match.QueryRetrieveLevel = "STUDY"
-            match.StudyInstanceUID = "1.2.3"
-            match.PatientID = "47"
-            yield 0xFF00, match
-        stopped.set()
-        yield 0xFE00, None
-
-    with Hostile(find) as peer:
-        with pytest.raises(CannotFetch, match="more than 20 matches"):
-            reach(spool, peer.port).studies({query.PATIENT_ID: "47"}, 20)
-        assert stopped.wait(10)
+def test_an_archive_that_does_not_know_the_box_is_told_of_with_what_to_enter_there(box, ports, study):
+    empty(box)
+    done = box.edge("fetch", "--study", study.StudyInstanceUID, "--from", "stranger", check=False)
+    assert done.returncode == 1
+    assert "archive does not know" not in done.stderr
+    words = "stranger does not know where NOBODY is (A801): enter this box there with AE title NOBODY"
+    assert words in done.stderr and f"port {ports[0]}" in done.stderr
 
 
-def test_a_study_of_another_patient_is_no_match(spool):
-    def find(event):
-        match = Dataset()
-        match.QueryRetrieveLevel = "STUDY"
-        match.StudyInstanceUID = "1.2.3"
-        match.PatientID = "OTHER"
-        yield 0xFF00, match
-
-    with Hostile(find) as peer:
-        assert reach(spool, peer.port).studies({query.PATIENT_ID: "47"}) == []
-
-
-def test_what_is_listed_and_not_sent_is_missing_whatever_the_counters_say(spool, series, study):
-    sets = instances(series)
-
-    def get(event):
-        yield 2
-        yield 0xFF00, sets[0]
-        yield 0xFF00, sets[1]
-
-    with Hostile(finder(study.StudyInstanceUID, [each.SOPInstanceUID for each in sets]), get) as peer:
-        found = outcome(reach(spool, peer.port), study.StudyInstanceUID)
-    assert (found.taken, found.missing, found.total) == (2, COUNT - 2, COUNT)
-    assert found.error == "archive said that all were sent, and they were not"
-
-
-def test_an_object_of_another_study_is_refused_and_nothing_of_it_stays(spool, series, study):
-    sets = instances(series)
-    sets[0].StudyInstanceUID = "1.2.3.999"
-
-    def get(event):
-        yield 2
-        yield 0xFF00, sets[0]
-        yield 0xFF00, sets[1]
-
-    with Hostile(finder(study.StudyInstanceUID, [each.SOPInstanceUID for each in sets[:2]]), get) as peer:
-        found = outcome(reach(spool, peer.port), study.StudyInstanceUID)
-    assert (found.taken, found.failed) == (1, 1)
-    assert "another study" in found.error
-    assert [each.uid for each in spool.objects()] == [sets[1].SOPInstanceUID]
-
-
-def test_an_archive_that_aborts_midway_leaves_what_was_durable_and_an_error(spool, series, study):
-    sets = instances(series)
-
-    def get(event):
-        yield 2
-        yield 0xFF00, sets[0]
-        event.assoc.abort()
-
-    with Hostile(finder(study.StudyInstanceUID, [each.SOPInstanceUID for each in sets]), get) as peer:
-        found = outcome(reach(spool, peer.port), study.StudyInstanceUID)
-    assert found.error and found.missing == COUNT - 1
-    assert len(spool.objects()) == 1
-
-
-@pytest.mark.parametrize("code", [0xA701, 0xA900, 0xC001])
-def test_a_status_of_failure_is_said_in_words(spool, study, code):
-    def get(event):
-        yield 1
-        yield code, None
-
-    with Hostile(finder(study.StudyInstanceUID, ["1.2.3.5"]), get) as peer:
-        found = outcome(reach(spool, peer.port), study.StudyInstanceUID)
-    assert query.words(code) in found.error
-
-
-def test_an_answer_to_another_message_ends_the_association(spool):
-    def find(event):
-        answer = C_FIND()
-        answer.MessageIDBeingRespondedTo = event.request.MessageID + 7
-        answer.AffectedSOPClassUID = FIND
-        answer.Status = 0x0000
-        event.assoc.dimse.send_msg(answer, event.context.context_id)
-        yield 0x0000, None
-
-    with Hostile(find) as peer:
-        with pytest.raises(LinkFailure, match="answered a message that was not sent"):
-            reach(spool, peer.port).studies({query.PATIENT_ID: "47"})
-
-
-def test_closing_the_fetch_has_the_archive_stop(spool, series, study):
-    sets = instances(series)
+def test_ctrl_c_has_the_archive_stop_and_keeps_what_has_come(box, peer, series, study):
+    empty(box)
+    sets = [pydicom.dcmread(path) for path in series]
     stopped = threading.Event()
 
     def get(event):
         yield 60000
+        yield 0xFF00, sets[0]
         while not event.is_cancelled:
-            yield 0xFF00, sets[0]
+            yield 0xFF00, sets[1]
         stopped.set()
         yield 0xFE00, None
 
-    with Hostile(finder(study.StudyInstanceUID, [each.SOPInstanceUID for each in sets]), get) as peer:
-        progress = reach(spool, peer.port).fetch(study.StudyInstanceUID)
-        next(progress)
-        progress.close()
-        assert stopped.wait(10)
+    peer.find = finder(study.StudyInstanceUID, [each.SOPInstanceUID for each in sets])
+    peer.get = get
+    asked = [EDGE, "fetch", "--config", box.config_path, "--study", study.StudyInstanceUID, "--from", "slow"]
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+        try:
+            wait_until(lambda: len(box.objects()) == 2, 10, "two objects")
+            command.send_signal(signal.SIGINT)
+            words = command.communicate(timeout=10)[1]
+        finally:
+            command.kill()
+    assert command.returncode == 130 and "interrupted" in words
+    assert stopped.wait(10)
+    wait_until(lambda: not has_connection(peer.port), 10, "the association to end")
+    assert {each["sop_instance"] for each in box.objects()} == {each.SOPInstanceUID for each in sets[:2]}
+    assert box.partial() == []
 
 
-def test_without_a_running_box_an_archive_that_only_moves_is_said_in_words(spool, study):
-    with Hostile(finder(study.StudyInstanceUID, ["1.2.3.5"])) as peer:
-        with pytest.raises(CannotFetch, match="edge serve"):
-            outcome(reach(spool, peer.port), study.StudyInstanceUID)
+def test_statuses_are_those_that_another_implementation_knows():
+    known = (
+        foreign.QR_FIND_SERVICE_CLASS_STATUS, foreign.QR_GET_SERVICE_CLASS_STATUS, foreign.QR_MOVE_SERVICE_CLASS_STATUS
+    )  # fmt: skip
+    verdicts = {"Success": ("done",), "Pending": ("pending",), "Warning": ("done",), "Cancel": ("later",)}
+    for table in known:
+        for code, (kind, _) in table.items():
+            assert query.meaning(code).verdict in verdicts.get(kind, ("later", "never")), hex(code)
+    assert (query.FIND, query.GET, query.MOVE) == (FIND, GET, MOVE)
