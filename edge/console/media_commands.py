@@ -7,23 +7,25 @@ COMMANDS = (
     Command(
         "import",
         "PATH [--to NAME] [--passphrase-file FILE] [--json] [--config FILE]",
-        "take in the objects of a disc, a stick or a folder",
+        "take in the objects of a disc, a stick, a folder, an image or a ZIP archive",
         (
-            "PATH is the folder of a file-set, its DICOMDIR, or any folder or file. Each object is taken in once, in "
-            "the order of the directory, then what lies there and is not in it; nothing on the medium is changed. They "
-            "go by the routes, as if they had been received, or to one destination.",
+            "PATH is the folder of a file-set, its DICOMDIR, an image of a disc (ISO 9660), a ZIP archive, or any "
+            "folder or file. Each object is taken in once, in the order of the directory, then what lies there and is "
+            "not in it; nothing on the medium is changed. They go by the routes, as if they had been received, or to "
+            "one destination.",
             "With the box running it is the box that reads PATH, so its user has to be allowed to.",
-            "The files of a secure file-set (PS3.15 Annex D) are opened by the password that came with it.",
+            "The files of a secure file-set (PS3.15 Annex D), and of a ZIP archive under a password, are opened by the "
+            "password that came with it.",
         ),
         1,
         1,
         (
             Option("--to", "NAME", "Queue them for this destination, whatever the routes say."),
-            Option("--passphrase-file", "FILE", "The file whose first line is the password of a secure file-set."),
+            Option("--passphrase-file", "FILE", "The file whose first line is the password."),
             JSON,
             CONFIG,
         ),
-        ("edge import /media/cdrom", "edge import /mnt/stick --to archive"),
+        ("edge import /media/cdrom", "edge import disc.iso", "edge import /mnt/stick --to archive"),
     ),
     Command(
         "fetch",

@@ -13,10 +13,11 @@ from array import array
 from struct import pack
 
 from edge.media import cipher, zipped
+from edge.media.errors import MediaError
 
 LEAST_LETTERS = 12
 ROUNDS = 1000
-_SALT_BYTES, _KEY_BYTES, _CHECK_BYTES, _TAG_BYTES = 16, 32, 2, 10
+_CHECK_BYTES, TAG_BYTES = 2, 10
 _AE_2, _AES_256, _STORED = 2, 3, 0
 # Its checksum stays 0: that of the plain octets would tell what a short file holds.
 KIND = zipped.Kind(
@@ -24,7 +25,7 @@ KIND = zipped.Kind(
     flags=1,
     method=99,
     extra=pack("<HHH2sBH", 0x9901, 7, _AE_2, b"AE", _AES_256, _STORED),
-    octets=_SALT_BYTES + _CHECK_BYTES + _TAG_BYTES,
+    octets=16 + _CHECK_BYTES + TAG_BYTES,
 )
 
 
@@ -33,24 +34,29 @@ def password(words):
     return cipher.password(words, LEAST_LETTERS, "a protected ZIP archive")
 
 
-class Entry:
-    """The octets of one entry on their way: `head`, what `update` returns, and `tag` at the end."""
+def head_bytes(strength):
+    """Return how many octets stand in front of those of an entry: its salt, and what shows a wrong password."""
+    return 4 * (strength + 1) + _CHECK_BYTES
 
-    def __init__(self, given):
-        """given: what `password` returned."""
+
+class _Keyed:
+    """The keys of one entry: its octets mixed, and the sum over those that are encrypted."""
+
+    def __init__(self, given, strength, salt):
+        """given: the password; strength: 1 to 3, for AES-128, -192, -256."""
         import hashlib
         import hmac
 
-        salt = secrets.token_bytes(_SALT_BYTES)
-        keys = hashlib.pbkdf2_hmac("sha1", given, salt, ROUNDS, 2 * _KEY_BYTES + _CHECK_BYTES)
-        self.head = salt + keys[2 * _KEY_BYTES :]
-        self._blocks = cipher.Stream("AES-256-ECB", keys[:_KEY_BYTES], None, True, pads=False)
-        self._mac = hmac.new(keys[_KEY_BYTES : 2 * _KEY_BYTES], digestmod="sha1")
+        octets = 8 * (strength + 1)
+        keys = hashlib.pbkdf2_hmac("sha1", given, salt, ROUNDS, 2 * octets + _CHECK_BYTES)
+        self._check = keys[2 * octets :]
+        self._blocks = cipher.Stream("AES-%d-ECB" % (8 * octets), keys[:octets], None, True, pads=False)
+        self._mac = hmac.new(keys[octets : 2 * octets], digestmod="sha1")
         self._next = 1  # a counter in its least octet first, which no mode of libcrypto has
         self._rest = b""
 
-    def update(self, octets):
-        """Return these octets, encrypted."""
+    def _mixed(self, octets):
+        """Return these octets, encrypted or decrypted: that is the same."""
         count = len(octets)
         blocks = -(-(count - len(self._rest)) // cipher.BLOCK_BYTES)
         mask = self._rest
@@ -63,10 +69,39 @@ class Entry:
             mask = b"".join((mask, self._blocks.update(memoryview(counters).cast("B"))))
         self._rest = mask[count:]
         mixed = int.from_bytes(octets, "little") ^ int.from_bytes(memoryview(mask)[:count], "little")
-        made = mixed.to_bytes(count, "little")
-        self._mac.update(made)
-        return made
+        return mixed.to_bytes(count, "little")
 
     def tag(self):
         """Return what shows that nothing of it was changed."""
-        return self._mac.digest()[:_TAG_BYTES]
+        return self._mac.digest()[:TAG_BYTES]
+
+
+class Entry(_Keyed):
+    """The octets of one entry on their way: `head`, what `update` returns, and `tag` at the end."""
+
+    def __init__(self, given):
+        """given: what `password` returned."""
+        salt = secrets.token_bytes(head_bytes(_AES_256) - _CHECK_BYTES)
+        super().__init__(given, _AES_256, salt)
+        self.head = salt + self._check
+
+    def update(self, octets):
+        """Return these octets, encrypted."""
+        made = self._mixed(octets)
+        self._mac.update(made)
+        return made
+
+
+class Locked(_Keyed):
+    """The octets of one entry on their way back: what `update` returns, good only if its `tag` is the one behind it."""
+
+    def __init__(self, given, strength, head):
+        """given: the password (bytes); head: the head_bytes in front. MediaError when it is another password."""
+        super().__init__(given, strength, head[:-_CHECK_BYTES])
+        if head[-_CHECK_BYTES:] != self._check:
+            raise MediaError("the password is another one: give the one that came with this volume")
+
+    def update(self, octets):
+        """Return these octets, decrypted."""
+        self._mac.update(octets)
+        return self._mixed(octets)

@@ -78,16 +78,16 @@ def is_sealed_at(fd):
 
 
 class Password:
-    """Opens what was sealed with a password (str)."""
+    """Opens what was sealed with a password (str). given: it, as octets."""
 
     def __init__(self, words):
-        self._given = words.encode("utf-8", "surrogateescape")
+        self.given = words.encode("utf-8", "surrogateescape")
         self._derived = functools.lru_cache(maxsize=4)(self._derive)  # once for a volume
 
     def _derive(self, prf, salt, rounds, octets):
         from hashlib import pbkdf2_hmac
 
-        return pbkdf2_hmac(prf, self._given, salt, rounds, octets)
+        return pbkdf2_hmac(prf, self.given, salt, rounds, octets)
 
     def key(self, recipients):
         """Return the content key that one of the recipients, (tag, contents) each, is for. Raises MediaError."""

@@ -28,8 +28,8 @@ class Sources:
     def came(self, source, at, octets, is_old=False):
         """Count an object. source: its (calling AE title, called, address); is_old: whether it is told of belatedly."""
         calling, _, address = source
-        if not calling and not address:
-            return  # nobody sent it
+        if not _called(source):
+            return
         key = (calling or "", address or "")
         known = self._seen.get(key)
         if known is None:
@@ -41,6 +41,8 @@ class Sources:
 
     def came_again(self, source, at):
         """Take note that one sent what is here already."""
+        if not _called(source):
+            return
         key = (source[0], source[2])
         known = self._seen.get(key)
         self._seen[key] = Seen(*key, at, 0, 0) if known is None else known._replace(last=at)
@@ -59,3 +61,9 @@ class Sources:
     def all(self):
         """Return every Seen, the one heard of last first."""
         return sorted(self._seen.values(), key=lambda seen: seen.last, reverse=True)
+
+
+def _called(source):
+    """Say whether a device sent it: what was taken in otherwise has words, and no address, where it came from."""
+    calling, _, address = source
+    return bool(calling or address) and " " not in (address or "")

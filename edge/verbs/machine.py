@@ -1,7 +1,6 @@
 """What `status` says beside the queue: modalities seen, destinations' rates, clock, machine, certificates."""
 
 from edge.box import encryption
-from edge.spool.adopt import BY_HAND
 from edge.watch.board import Board
 from edge.watch.clock import Timekeeper
 
@@ -38,9 +37,8 @@ def modalities(box):
     """Return a row for each calling AE title and address that was seen, the latest first."""
     found = {}
     for seen in box.spool.index.sources():
-        if seen.address != BY_HAND.address:
-            row = {"calling": seen.calling, "address": seen.address, "last": seen.last, "objects": seen.objects}
-            found[seen.calling, seen.address] = dict(row, bytes=seen.octets, open=0)
+        row = {"calling": seen.calling, "address": seen.address, "last": seen.last, "objects": seen.objects}
+        found[seen.calling, seen.address] = dict(row, bytes=seen.octets, open=0)
     known = box.past.seen() if box.past is not None else {}
     open_now = box.associations() if box.associations is not None else ()
     now = box.spool.now()

@@ -36,7 +36,11 @@ def import_set(box, request, who):
     try:
         key = opened.Password(request["password"]) if request.get("password") else None
         partial = os.path.join(box.spool.path, "partial")
-        for each in take.take(path, lambda fd: box.spool.adopt(fd, destinations, FROM_MEDIA), key, partial):
+
+        def adopt(fd):
+            return box.spool.adopt(fd, destinations, FROM_MEDIA)
+
+        for each in take.take(path, adopt, key, partial, lambda octets: _ask(box, octets)):
             if each.passed:
                 tally["passed_over"] += 1
                 continue
@@ -48,6 +52,14 @@ def import_set(box, request, who):
     if not any(tally.values()):
         raise Refused("no file lies in %s" % path)
     return tally
+
+
+def _ask(box, octets):
+    """Raise MediaError unless a file of so many octets may be opened beside the spool."""
+    if octets > box.config.limits.object_bytes:
+        raise MediaError("it is longer than object_bytes of [limits]")
+    if octets > box.spool.quota.spare():
+        raise MediaError("it takes %d MB to open, and the box has no room to spare: free some" % -(-octets >> 20))
 
 
 def _row(box, each, tally):
@@ -125,12 +137,12 @@ def _allowed(path, who):
     return real
 
 
-_PATH = Argument("path", "text", "The folder of the file-set on the box's disk, its DICOMDIR, or one file.", True)
+_PATH = Argument("path", "text", "A folder on the box, a DICOMDIR, an image (ISO), a ZIP archive, or one file.", True)
 
 VERBS = (
     Verb(
         "import",
-        "take in the objects of a disc, a stick or a folder",
+        "take in the objects of a disc, a stick, a folder, an image or a ZIP archive",
         import_set,
         OPERATOR,
         (

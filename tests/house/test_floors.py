@@ -61,8 +61,8 @@ ORDER = {
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors beside leaf person sight packing viewer xhtml pages records fit survey supply directory walk"
-    " profile fileset written layout inventory child manifest zipped cipher ber envelope opened examine take devices"
-    " image lockedzip archive copies stick burn fat span drawing label",
+    " profile fileset written layout inventory child manifest zipped cipher ber envelope opened examine lockedzip"
+    " unzipped imagefile take devices image archive copies stick burn fat span drawing label",
     "ways": "targets stages routes walk lookout known archive",
     "export": "progress staging order record choose hiding leaves content sheets volume target ready make apart maker"
     " exports rules",

@@ -52,3 +52,12 @@ def test_more_than_a_hospital_has_push_out_who_was_not_heard_of_for_longest(tmp_
     spool = after_crash(spool)
     assert len(seen(spool)) == 5
     spool.close()
+
+
+def test_what_no_device_sent_makes_no_row(tmp_path, clock):
+    spool = open_spool(tmp_path / "state", clock)
+    for number, words in enumerate(("from media", "by hand", "fetched from archive")):
+        receive(spool, "1.2.%d" % number, source=Source("CT1", "EDGE", words))
+        receive(spool, "1.2.%d" % number, source=Source("CT1", "EDGE", words))
+    assert seen(spool) == []
+    spool.close()
