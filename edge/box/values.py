@@ -264,7 +264,7 @@ UID = Kind("UID", "a UID", _read_uid, toml)
 
 def _read_transfer_syntax(value):
     wanted = _text(value)
-    for known in syntax.TABLE.values():
+    for known in syntax.table().values():
         if wanted.lower() == known.name.lower():
             return known.uid
     return _read_uid(wanted)

@@ -12,12 +12,12 @@ the file, whose File Meta Information is another one now, so that they would poi
 
 from collections import namedtuple
 
-from edge.dicom import ascii, element, syntax, uid
+from edge.dicom import element, meta, syntax, uid
 from edge.dicom.errors import LimitError, Notice, PeerError, TruncatedError
-from edge.dicom.octets import get_u32_be, get_u32_le, head_implicit, pad_even, put_u32_le
+from edge.dicom.meta import PREAMBLE_OCTETS, PREFIX
+from edge.dicom.octets import get_u32_be, get_u32_le, head_implicit
 
-PREAMBLE_OCTETS = 128
-PREFIX = b"DICM"
+head = meta.head  # for those who have to do with heads of both kinds
 
 # Every field a str; None where the file has no such element. transfer_syntax: as the file says, right or wrong
 FileMeta = namedtuple(
@@ -27,20 +27,6 @@ FileMeta = namedtuple(
         "sending_ae", "receiving_ae",
     ),
 )  # fmt: skip
-
-_GROUP_LENGTH = 0x00020000
-_VERSION = 0x00020001
-_TAGS = (
-    # tag, VR, in the order of FileMeta
-    (0x00020002, "UI"),
-    (0x00020003, "UI"),
-    (0x00020010, "UI"),
-    (0x00020012, "UI"),
-    (0x00020013, "SH"),
-    (0x00020016, "AE"),
-    (0x00020017, "AE"),
-    (0x00020018, "AE"),
-)
 
 _EXECUTABLE = (
     # how it begins, what it is
@@ -64,31 +50,6 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # What `preamble` of HeadReader may be
 ABSENT, ZERO, TIFF, EXECUTABLE, OTHER = "absent", "zero", "tiff", "executable", "other"
-
-
-def head(sop_class, sop_instance, transfer_syntax, source_ae=None, sending_ae=None, receiving_ae=None):
-    """Return all that stands before the data set of a new file: zero preamble, "DICM", File Meta Information.
-
-    All are str: the UIDs of the object and of the transfer syntax its data set is in, and AE titles: who wrote the
-    file, who sent the object, who received it. LocalError when one of them is not ASCII.
-    """
-    values = (
-        sop_class,
-        sop_instance,
-        transfer_syntax,
-        uid.IMPLEMENTATION_CLASS_UID,
-        uid.IMPLEMENTATION_VERSION_NAME,
-        source_ae,
-        sending_ae,
-        receiving_ae,
-    )
-    group = element.write(_VERSION, "OB", 2) + b"\0\1"
-    for (tag, vr), value in zip(_TAGS, values):
-        if value:
-            octets = pad_even(ascii.strict(value), element.filler(vr))
-            group += element.write(tag, vr, len(octets)) + octets
-    length = element.write(_GROUP_LENGTH, "UL", 4) + put_u32_le(len(group))
-    return bytes(PREAMBLE_OCTETS) + PREFIX + length + group
 
 
 class HeadReader:
@@ -201,7 +162,7 @@ class HeadReader:
             self._note("%s has an odd length" % element.name(tag), at)
         value = bytes(octets[at + size : at + size + length])
         self._at = at + size + length
-        if tag == _GROUP_LENGTH and length == 4:
+        if tag == meta.GROUP_LENGTH and length == 4:
             self._group_end = self._at + (get_u32_le(value, 0) if self._little else get_u32_be(value, 0))
         else:
             self._values[tag] = value
@@ -218,7 +179,7 @@ class HeadReader:
                 % (self._group_end, self._at),
                 self.meta_offset,
             )
-        fields = [self._values.get(tag) for tag, _ in _TAGS]
+        fields = [self._values.get(tag) for tag, _ in meta.TAGS]
         self.meta = FileMeta(*[None if value is None else uid.from_octets(value) for value in fields])
         self._values = {}
         self._step = self._judge_data_set

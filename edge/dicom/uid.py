@@ -56,7 +56,7 @@ def name(uid):
     """Return the name of the SOP Class or transfer syntax `uid`; the UID itself when it is neither or not known."""
     from edge.dicom import syntax  # here, so that a microcontroller which shows no names carries no tables of them
 
-    known = syntax.TABLE.get(uid)
+    known = syntax.table().get(uid)
     if known is not None:
         return known.name
     line = _sop_class(uid)

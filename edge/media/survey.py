@@ -160,7 +160,7 @@ class Surveyor:
 
 
 _plain_syntaxes = {}  # the value of Transfer Syntax UID in a file -> its UID, of those that are plain
-for _known in syntax.TABLE.values():
+for _known in syntax.table().values():
     if _known.little and _known.explicit and not _known.deflated:
         _plain_syntaxes[_known.uid.encode() + b"\0" * (len(_known.uid) & 1)] = _known.uid
 

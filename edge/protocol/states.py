@@ -89,5 +89,6 @@ _ROWS = (
 TABLE = {}
 for _row in _ROWS:
     for _states, _action, _following in _row[1:]:
+        _step = (_action, _following)  # one for all of these states: a microcontroller has no room for many
         for _state in _states:
-            TABLE[(_row[0], _state)] = (_action, _following)
+            TABLE[(_row[0], _state)] = _step

@@ -25,7 +25,7 @@ _SERIES_LIMIT = 5000
 _LINGER_S = 10  # how long objects may come behind the archive's last word
 _ROW_S = 0.5
 
-_OTHER_SYNTAXES = tuple([each for each in syntax.TABLE if each not in query.SYNTAXES])
+_OTHER_SYNTAXES = tuple([each for each in syntax.table() if each not in query.SYNTAXES])
 _COMMON = tuple(["1.2.840.10008.5.1.4.1.1." + each for each in (
     "1 1.1 1.1.1 1.2 1.2.1 1.3 2 2.1 3.1 4 4.1 6.1 6.2 7 7.1 7.2 7.3 7.4 9.1.1 9.1.2 9.1.3 11.1 12.1 12.2 13.1.3 20"
     " 66 66.1 66.4 67 77.1.1 77.1.2 77.1.4 77.1.5.1 88.11 88.22 88.33 88.59 88.67 104.1 128 130 481.1 481.2 481.3 481.5"

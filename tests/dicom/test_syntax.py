@@ -18,7 +18,7 @@ def test_the_table_says_how_each_syntax_is_laid_out():
 
 
 def test_every_uid_in_the_table_is_valid():
-    for known, entry in syntax.TABLE.items():
+    for known, entry in syntax.table().items():
         assert uid.is_valid(known) and entry.uid == known and entry.name
 
 

@@ -1,4 +1,4 @@
-"""Run the tests of edge/dicom and edge/protocol with whichever interpreter this is: run.py [PART OF A NAME...]
+"""Run the tests of the rooms in FOLDERS with whichever interpreter this is: run.py [PART OF A NAME...]
 
 Prints what failed and why, then "N passed, M failed". CPython and MicroPython run the same functions, so both print
 the same number. Only what the two have in common is used here: no pytest, no traceback module.
@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 
-FOLDERS = ("tests/dicom", "tests/protocol")
+FOLDERS = ("tests/dicom", "tests/protocol", "tests/tap")
 
 
 def main(root, wanted):

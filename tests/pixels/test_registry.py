@@ -13,12 +13,12 @@ from tests.pixels import objects
 def test_names_and_uids_are_each_there_once_and_known_to_the_table_of_syntaxes():
     names, uids = [each.name for each in registry.CODECS], [each.uid for each in registry.CODECS]
     assert len(set(names)) == len(set(uids)) == len(names)
-    assert set(uids) <= set(syntax.TABLE)
+    assert set(uids) <= set(syntax.table())
 
 
 def test_the_table_of_syntaxes_and_the_registry_name_the_same_codecs():
     coded = {each.uid for each in registry.CODECS if each.engine != registry.NATIVE}
-    assert coded == {known.uid for known in syntax.TABLE.values() if known.codec is not None}
+    assert coded == {known.uid for known in syntax.table().values() if known.codec is not None}
 
 
 def test_every_codec_has_a_state_that_says_who_does_it_or_why_nobody():
@@ -54,5 +54,5 @@ def test_without_the_extension_compressed_objects_are_offered_as_they_are(withou
 def test_video_is_known_by_its_syntax():
     assert registry.is_video("1.2.840.10008.1.2.4.102.1") and registry.is_video("1.2.840.10008.1.2.7.1")
     assert not registry.is_video("1.2.840.10008.1.2.4.110")
-    films = [known.uid for known in syntax.TABLE.values() if "MPEG" in known.name or "HEVC" in known.name]
+    films = [known.uid for known in syntax.table().values() if "MPEG" in known.name or "HEVC" in known.name]
     assert films and all([registry.is_video(uid) for uid in films])

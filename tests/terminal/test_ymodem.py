@@ -147,7 +147,7 @@ def test_noise_is_no_file_and_costs_no_memory():
         now += chance.choice((0.01, 0.5))
         receiver.feed(chance.randbytes(chance.randrange(1, 400)), now)
         receiver.tick(now)
-        assert len(receiver._buffer) <= 1029
+        assert len(receiver._core._buffer) <= 1029
         if receiver.done:
             break
     assert receiver.files == []
