@@ -109,6 +109,10 @@ def _run(words, rooms):
         print(arguments.page(asked.command))
         return DONE
     name = asked.command.name
+    if name == "steward":  # it knows nothing of the box, nor of its configuration
+        from edge.console import stewarding
+
+        return stewarding.run(asked)
     path = asked.options.get("config") or os.environ.get("EDGE_CONFIG") or _here()
     if name in rooms:
         return _with_config(path, lambda loaded: rooms[name](loaded, asked.options))

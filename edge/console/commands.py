@@ -1,6 +1,6 @@
 """The table of commands: what there is to type, and what the help says about it."""
 
-from edge.console import kept_commands, media_commands, watch_commands
+from edge.console import appliance_commands, kept_commands, media_commands, watch_commands
 from edge.console.arguments import Command, Option
 from edge.console.options import CONFIG, JSON
 
@@ -465,6 +465,7 @@ COMMANDS = (
         (Option("--tty", None, "On this terminal."), CONFIG),
         ("edge console --tty",),
     ),
+    *appliance_commands.COMMANDS,
     Command(
         "demo",
         "[--from FOLDER] [--config FILE]",

@@ -22,7 +22,8 @@ from edge.access import seal
 from edge.box import config, load
 from edge.box.values import FILE
 from edge.net import tls
-from edge.settings import document, writing
+from edge.settings import document
+from edge.spool import writing
 
 SCHEMA = 1
 LIMIT_BYTES = 24 << 20

@@ -8,7 +8,7 @@ import json
 import os
 from collections import namedtuple
 
-from edge.settings import writing
+from edge.spool import writing
 
 LIMIT = 50
 

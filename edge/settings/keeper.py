@@ -28,7 +28,8 @@ import time
 from collections import namedtuple
 
 from edge.box import encryption, load
-from edge.settings import history, writing
+from edge.settings import history
+from edge.spool import writing
 from edge.spool.disk import FILE_MODE, Disk
 
 _log = logging.getLogger("edge.settings")

@@ -18,8 +18,9 @@ from collections import namedtuple
 from edge.access.attempts import Attempts
 from edge.box import load
 from edge.net import web
-from edge.settings import backup, history, keeper, mask, setup, sticks, writing
+from edge.settings import backup, history, keeper, mask, setup, sticks
 from edge.settings.sticks import Refused
+from edge.spool import writing
 from edge.spool.disk import Disk
 
 _log = logging.getLogger("edge.settings")

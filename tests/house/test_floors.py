@@ -15,6 +15,7 @@ FLOOR = {
     "spool": 1,
     "board": 1,
     "net": 2,
+    "steward": 2,
     "forward": 3,
     "media": 3,
     "modality": 3,
@@ -58,12 +59,13 @@ ORDER = {
     " skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment query",
     "tap": "checks rule framing xmodem fields template settings keep send lamp tap wifi microcontroller link running",
-    "spool": "errors disk checksum inflate further health turns retry forecast lines journal sources tables studies"
-    " transaction pledges ledger index age jobs commitments shelf quota files compare compaction intake"
+    "spool": "errors disk writing checksum inflate further health turns retry forecast lines journal sources tables"
+    " studies transaction pledges ledger index age jobs commitments shelf quota files compare compaction intake"
     " examine scrub adopt uploads recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
+    "steward": "errors shapes wire client programs erasing mounts resetting network roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
     " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
     "box": "sameness admission values section tls_keys commitment relaying alerting serials setups console_keys"

@@ -27,10 +27,10 @@ def read(disk, path):
         disk.close(fd)
 
 
-def replace(disk, path, octets):
+def replace(disk, path, octets, mode=FILE_MODE):
     """Make `octets` the content of the file at `path`, durably; OSError, and all as it was, where that cannot be.
 
-    A file that was not there is its owner's alone.
+    mode: of a file that was not there; without it, that is its owner's alone.
     """
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
@@ -39,7 +39,7 @@ def replace(disk, path, octets):
         before = disk.stat(path)
     except FileNotFoundError:
         before = None
-    fd = disk.open(beside, FRESH_FILE, FILE_MODE)
+    fd = disk.open(beside, FRESH_FILE, mode)
     try:
         try:
             if before is not None:
