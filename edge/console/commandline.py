@@ -37,6 +37,8 @@ _MODULES = {
     "fetch": "fetchwork",
     "console": "terminal",
 }
+# The same, of those that know nothing of the box and its configuration
+_WITHOUT_BOX = {"steward": "stewarding", "reset": "resetting"}
 
 
 def main(words, rooms):
@@ -109,10 +111,8 @@ def _run(words, rooms):
         print(arguments.page(asked.command))
         return DONE
     name = asked.command.name
-    if name == "steward":  # it knows nothing of the box, nor of its configuration
-        from edge.console import stewarding
-
-        return stewarding.run(asked)
+    if name in _WITHOUT_BOX:
+        return importlib.import_module("edge.console." + _WITHOUT_BOX[name]).run(asked)
     path = asked.options.get("config") or os.environ.get("EDGE_CONFIG") or _here()
     if name in rooms:
         return _with_config(path, lambda loaded: rooms[name](loaded, asked.options))
