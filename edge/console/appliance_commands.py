@@ -6,7 +6,8 @@ from edge.console.options import CONFIG, JSON
 COMMANDS = (
     Command(
         "steward",
-        "ROLE [--socket PATH] [--for USER]\n       ROLE VERB [NAME=VALUE...] [--socket PATH] [--json] [--config FILE]",
+        "ROLE [--start] [--socket PATH] [--for USER]\n"
+        "       ROLE VERB [NAME=VALUE...] [--socket PATH] [--json] [--config FILE]",
         "do what needs privileges, for the box; or ask the one that does",
         (
             "The box has no privileges. What needs them is done by stewards: small processes with a few fixed verbs, "
@@ -18,11 +19,12 @@ COMMANDS = (
         None,
         (
             Option("--socket", "PATH", "Its socket, without systemd; /run/edge/steward/ROLE.sock without this."),
+            Option("--start", None, "Do only what the role does once when the machine starts, and end."),
             Option("--for", "USER", "Who may ask besides root: the user that the box runs as; edge without this."),
             JSON,
             CONFIG,
         ),
-        ("edge steward network", "edge steward network state"),
+        ("edge steward network", "edge steward network state", "edge steward network --start"),
     ),
     Command(
         "reset",

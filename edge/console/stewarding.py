@@ -19,6 +19,8 @@ def run(asked):
     try:
         if rest:
             return _ask(path, role, rest, "json" in asked.options)
+        if "start" in asked.options:
+            return _start(role)
         return _serve(role, path, asked.options.get("for"))
     except Misused as error:
         return text.complain(str(error), MISUSED)
@@ -34,6 +36,16 @@ def _serve(role, path, user):
     if user is None:
         user = _USER if any([each.pw_name == _USER for each in pwd.getpwall()]) else None
     serve.main(roles.role(role), path, user)
+    return DONE
+
+
+def _start(role):
+    from edge.steward import roles
+
+    found = roles.role(role)
+    if found.start is None:
+        raise Misused("%s has nothing to do when the machine starts" % role)
+    found.start()
     return DONE
 
 

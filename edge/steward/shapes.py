@@ -23,17 +23,14 @@ Argument = namedtuple(
 )
 KINDS = ("text", "number", "truth", "choice", "any")
 # name: as in `edge steward ROLE`; does: a line that begins with a verb; verbs: tuple of Verb; open: function that
-# returns the role's State
-Role = namedtuple("Role", ("name", "does", "verbs", "open"))
+# returns the role's State; start: function that does what the role has to do once when the machine starts, or None
+Role = namedtuple("Role", ("name", "does", "verbs", "open", "start"), defaults=(None,))
 
 _DEPTH = 12
 
 
 class State:
-    """What a role keeps while it runs. This one keeps nothing; a role that does, makes its own of it.
-
-    lock: held while a verb that is alone is done, or `tick`.
-    """
+    """What a role keeps while it runs. This one keeps nothing; a role that does, makes its own of it."""
 
     def due_s(self):
         """Return in how many seconds `tick` wants to be called, None for not at all; the steward stays until then."""

@@ -65,6 +65,7 @@ ORDER = {
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
+    "board": "network networkd firewall wireless",
     "steward": "errors shapes wire client programs erasing mounts resetting network roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
     " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
