@@ -120,14 +120,14 @@ def with_kept(settings, former):
 
 
 def _kept(interface, known):
-    if not isinstance(interface, dict):
+    if not isinstance(interface, dict) or "ssid" not in interface:
         return interface
-    is_kept = "passphrase" in interface and interface["passphrase"] is True  # as `masked` shows it
-    bare = {name: value for name, value in interface.items() if not (is_kept and name == "passphrase")}
-    ssid = interface.get("ssid")
-    if isinstance(ssid, str) and bare.get("passphrase") is None and (is_kept or "passphrase" not in interface):
-        return {**bare, "passphrase": known[ssid]} if ssid in known else bare
-    return bare
+    given, ssid = interface.get("passphrase"), interface["ssid"]
+    if given is False:  # taken out
+        return {name: value for name, value in interface.items() if name != "passphrase"}
+    if given in (None, True) and isinstance(ssid, str) and ssid in known:  # true: as `masked` shows it
+        return {**interface, "passphrase": known[ssid]}
+    return interface
 
 
 def masked(settings):

@@ -13,7 +13,7 @@ SETUP = Section(
         key(
             "stick_dirs",
             several(FOLDER),
-            ("/media", "/run/media"),
+            ("/media", "/run/media", "/run/edge/media"),
             "The folders below which sticks are mounted. Empty: no stick is looked at.",
         ),
         key(

@@ -6,7 +6,7 @@ import threading
 from edge.box import load
 from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
-from edge.service import consoles, exporting, parts, serials, sticks, words
+from edge.service import consoles, exporting, firewall, parts, serials, sticks, words
 from edge.service.settling import Settling
 from edge.service.telling import Telling
 from edge.verbs.box import Box
@@ -35,6 +35,7 @@ TABLE = (
     Settling,
     sticks.Sticks,
     exporting.Exporting,
+    firewall.Firewall,
 )
 
 

@@ -2,7 +2,8 @@
 
 A stick or disc with DICOM objects is told of as an event, since its objects are taken in by hand.
 
-The kernel says when a mount comes or goes. What appears in a folder without a mount is seen within half a minute.
+The kernel says when a mount comes or goes, and when a device does. What appears in a folder without a mount is seen
+within half a minute. Where there is a steward for mounts, as on an appliance, what comes is mounted, to be read.
 """
 
 import logging
@@ -14,12 +15,16 @@ from edge.service.part import Part
 from edge.service.settling import Settling
 from edge.media import devices
 from edge.settings import sticks
+from edge.steward import client
+from edge.steward.errors import StewardError
 from edge.verbs.verb import ENGINEER, Asker
 
 _log = logging.getLogger("edge.service")
 
 _MOUNTS = "/proc/self/mountinfo"
 _LOOK_MS = 30_000
+_UEVENTS = 15  # NETLINK_KOBJECT_UEVENT
+_UEVENT_LIMIT = 8192
 _JOIN_S = 5.0
 _ANSWER_S = 5.0  # for a port of the box itself
 _TROUBLE = "setup"
@@ -38,6 +43,7 @@ class Sticks(Part):
         self._wake = self._waker = None
         self._made = None
         self._sets = frozenset()  # the folders of file-sets that were told of
+        self._parts = frozenset()  # of sticks that are in
         self._lock = threading.Lock()
         running.box.setups = self
 
@@ -82,6 +88,7 @@ class Sticks(Part):
 
     def look(self):
         """Look at the folders of sticks, and have taken what is new there."""
+        self._mount()
         self._tell_of_sets(devices.file_sets())
         there = sticks.find(self.running.box.config.setup.stick_dirs)
         if there or self._made is not None:
@@ -92,6 +99,20 @@ class Sticks(Part):
                 self.running.spool.health.report(_TROUBLE, words)
             else:
                 self.running.spool.health.clear(_TROUBLE)
+
+    def _mount(self):
+        """Have mounted what was put in since the last look, where there is a steward for that."""
+        if not client.is_there(client.folder(), "mounts"):
+            return
+        there = {part: each.mounts for each in devices.sticks() for part in each.parts}
+        fresh, self._parts = there.keys() - self._parts, frozenset(there)
+        for part in sorted(fresh):
+            if there[part]:
+                continue  # a disk of the machine's own, or mounted already
+            try:
+                client.answer(client.folder(), "mounts", "mount", device=os.path.basename(part))
+            except StewardError as error:
+                _log.warning("what was put in is not mounted: %s", error)
 
     def _tell_of_sets(self, folders):
         """Note file-sets that were not here before; not where they are, as a volume may be called by its patient."""
@@ -110,6 +131,9 @@ class Sticks(Part):
             poll.register(mounts, select.POLLPRI)
         except OSError:
             mounts = None  # a machine without /proc: half a minute will do
+        events = _device_events()
+        if events is not None:
+            poll.register(events, select.POLLIN)
         try:
             while True:
                 try:
@@ -120,10 +144,13 @@ class Sticks(Part):
                 if self._waker is None:
                     return
                 self._drain()
+                _drain_events(events)
         finally:
             os.close(self._wake)
             if mounts is not None:
                 os.close(mounts)
+            if events is not None:
+                events.close()
 
     def _drain(self):
         try:
@@ -156,6 +183,26 @@ class Sticks(Part):
             if why is not None:
                 return "nothing answers at port %d: %s" % (port, why)
         return None
+
+
+def _device_events():
+    """Return the socket on which the kernel tells of devices that come and go; None where it may not be had."""
+    import socket
+
+    try:
+        made = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, _UEVENTS)
+        made.bind((0, 1))
+        return made
+    except OSError:
+        return None
+
+
+def _drain_events(events):
+    try:
+        while events is not None and events.recv(_UEVENT_LIMIT):
+            pass
+    except OSError:
+        pass  # there are no more, or more than were kept
 
 
 def _silent(bind, port):

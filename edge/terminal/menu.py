@@ -4,7 +4,7 @@ import logging
 import os
 
 from edge.dicom.errors import DicomError
-from edge.terminal import adjusting, anything, applying, entry, importing, media, page, peers, state, waiting
+from edge.terminal import adjusting, anything, applying, entry, importing, media, network, page, peers, state, waiting
 from edge.terminal.effects import Ask, Back, Known, Page, Show
 from edge.terminal.plain import cut, wrapped
 from edge.terminal.talk import Talk
@@ -19,7 +19,7 @@ _ITEMS = (
     ("3", "Associations: who came, accept who was refused", "status", peers.associations),
     ("4", "Destinations, and a test of each", "status", peers.destinations),
     ("5", "Settings", "settings", adjusting.settings),
-    ("6", "Addresses, and the console's fingerprint", "status", None),
+    ("6", "Network: addresses, settings, the console's fingerprint", "status", None),
     ("7", "Events, alerts, log", "status", state.happened),
     ("8", "Import: configuration, certificate", "change", importing.inward),
     ("9", "Export: support bundle, backup", "status", importing.outward),
@@ -100,7 +100,8 @@ def _once(talk, place):
     if typed == "0":
         return False
     if typed == "6":
-        yield from page.turn("Addresses", (), place(), lambda each: [each], enter="Enter or q: back")
+        keys = [("s", "settings of the network", lambda: network.network_of(talk))]
+        yield from page.turn("Addresses", (), place(), lambda each: [each], keys=keys, enter="Enter or q: back")
     elif typed in screens or typed in extra:
         yield from (screens.get(typed) or extra[typed])(talk)
     elif typed:

@@ -12,7 +12,7 @@ from edge.verbs.box import must_know
 from edge.verbs.verb import OPERATOR, VIEWER, Argument, Refused, Verb
 
 FROM_MEDIA = Source("", "", "from media")
-MOUNTS = ("/media", "/mnt", "/run/media")  # where whoever is not at the command line may look
+MOUNTS = ("/media", "/mnt", "/run/media", "/run/edge/media")  # where whoever is not at the command line may look
 FAT = ("vfat", "msdos")  # of a stick that any reader of media takes
 _DISCS = ("iso9660", "udf")
 _FINDINGS = 10000  # more say nothing that these do not

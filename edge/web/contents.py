@@ -18,6 +18,7 @@ MODULES = (
     "settings",
     "versions",
     "backup",
+    "network",
     "alerts",
     "storage",
     "logs",

@@ -80,10 +80,10 @@ ORDER = {
     "export": "progress staging order record choose hiding leaves content sheets volume target ready make apart maker"
     " exports rules",
     "verbs": "verb box machine status jobs ways watching objects media fetching exports studies alerts logs trial"
-    " settings carrying access table",
+    " settings carrying access network appliance table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
-    " alerts logs media studies viewer entry people audit contents forms workers server encryption guard live openapi"
-    " api app door",
+    " alerts logs media studies viewer entry people audit network contents forms workers server encryption guard live"
+    " openapi api app door",
     "terminal": "plain effects line ymodem page session talk shapes state waiting applying tables adjusting peers"
     " moving importing media anything entry menu",
     "access": "roles files digest crypto seal selfmade audit claim attempts secret users sessions tokens access",

@@ -163,7 +163,7 @@ def test_the_first_menu_says_how_the_box_does(box):
           3  Associations: who came, accept who was refused
           4  Destinations, and a test of each
           5  Settings
-          6  Addresses, and the console's fingerprint
+          6  Network: addresses, settings, the console's fingerprint
           7  Events, alerts, log
           8  Import: configuration, certificate
           9  Export: support bundle, backup
