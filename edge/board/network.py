@@ -130,6 +130,11 @@ def _kept(interface, known):
     return interface
 
 
+def has_secret(settings):
+    """Say whether there is a secret in settings, None for none."""
+    return any([isinstance(each, dict) and each.get("passphrase") for each in (settings or {}).get("interface", ())])
+
+
 def masked(settings):
     """Return settings without their secrets: true stands where there is one, and is taken for "as it was"."""
     interfaces = [

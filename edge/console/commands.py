@@ -397,7 +397,7 @@ COMMANDS = (
     Command(
         "setup-file",
         "OUT (--claim-code CODE | --passphrase-file FILE |\n"
-        "       --key FILE [--seal-file FILE]) [--for NAME] [--serial N] [--config FILE]",
+        "       --key FILE [--seal-file FILE]) [--network FILE] [--for NAME] [--serial N] [--config FILE]",
         "write a configuration with its files for a USB stick",
         (
             "Makes a setup file of the configuration, on any machine. Under the name edge-setup on a stick it is taken "
@@ -414,6 +414,7 @@ COMMANDS = (
             Option("--passphrase-file", "FILE", "The file whose first line is the passphrase."),
             Option("--key", "FILE", "The private key that signs it, in PEM: Ed25519, or EC on P-256."),
             Option("--seal-file", "FILE", "With --key: the file whose first line seals keys and passwords."),
+            Option("--network", "FILE", "Settings of an appliance's network, in TOML: tried and kept with the rest."),
             Option("--for", "NAME", "The AE title or host name of the only box that may take it; any without it."),
             Option("--serial", "N", "Its number, above that of the one before; without it, the seconds since 1970."),
             CONFIG,

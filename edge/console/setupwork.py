@@ -52,8 +52,14 @@ def _make(asked, loaded):
         raise UsageError("--serial: expected a whole number, found %s" % shown(serial))
     whose = options.get("for", setup.ANY)
     try:
+        settings = _network_of(options["network"]) if "network" in options else None
         parcel, notes = setup.make(
-            loaded.text, os.path.abspath(loaded.path), Disk(), whose, None if serial is None else int(serial)
+            loaded.text,
+            os.path.abspath(loaded.path),
+            Disk(),
+            whose,
+            None if serial is None else int(serial),
+            settings=settings,
         )
         if "key" in options:
             with open(options["key"], "rb") as file:
@@ -76,6 +82,20 @@ def _make(asked, loaded):
         % (path, count(len(parcel["setup"]["files"]), "file"),
            "any box" if whose == setup.ANY else whose, parcel["serial"], setup.NAME))  # fmt: skip
     return DONE
+
+
+def _network_of(path):
+    """Return the settings of the network in a TOML file: its table [network], or all of it."""
+    import tomllib
+
+    from edge.settings import setup
+
+    try:
+        with open(path, "rb") as file:
+            found = tomllib.load(file)
+    except ValueError as error:
+        raise setup.Refused("%s is no TOML: %s" % (shown(path), error)) from None
+    return found.get("network", found)
 
 
 def _line_of(path):

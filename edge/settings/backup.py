@@ -31,8 +31,8 @@ _PASSPHRASE = 8  # letters at least
 _FILE_LIMIT = 4 << 20
 
 # What a backup has in it. made: s since 1970; text: of the configuration; users: text, or None; files: {(section,
-# number from 1 or None, key): octets}
-Setup = namedtuple("Setup", ("made", "text", "users", "files"))
+# number from 1 or None, key): octets}; network: settings of the network, or None
+Setup = namedtuple("Setup", ("made", "text", "users", "files", "network"), defaults=(None,))
 # What restoring comes to. text: of the configuration, with the paths of this box; files: [(path, octets)] to be
 # written; notes: what a person should know, each a sentence
 Plan = namedtuple("Plan", ("text", "files", "notes"))

@@ -7,7 +7,7 @@
 That is the first line; the body follows. What the seal holds, or what is signed, octet for octet, is JSON:
 
     {"edge-setup": 1, "edge": VERSION, "made": s since 1970, "serial": N, "for": "any" or a name of the box,
-     "setup": {"text": "...", "files": [...]}}
+     "setup": {"text": "...", "files": [...], "network": settings of the network or null}}
 
 with files as in a backup. In a signed file that carries a key or a password, `setup` is sealed by a passphrase that the
 box has, too, and stands there as "sealed", in base64. A box takes no serial below or at the last one that it took.
@@ -21,6 +21,7 @@ from collections import namedtuple
 
 from edge import VERSION
 from edge.access import claim, crypto, seal
+from edge.board import network
 from edge.settings import backup
 from edge.settings.sticks import LIMIT_BYTES, NAME, Refused
 
@@ -35,6 +36,11 @@ _PUBLIC = ("certificate", "authorities", "signers")  # keys of files that are no
 _BEGIN, _END = b"-----BEGIN PUBLIC KEY-----", b"-----END PUBLIC KEY-----"
 _DAMAGED = "it is damaged, or not all of it is there; write it anew with `edge setup-file`"
 
+_SECRET = (
+    "%s of %s is a secret, which a signature does not hide: give the file of a passphrase that the box has, too "
+    "(`passphrase_file` under [setup])"
+)
+
 # What a file says. serial: int; made: s since 1970; whose: the name it is for, or ANY; setup: backup.Setup
 Parcel = namedtuple("Parcel", ("serial", "made", "whose", "setup"))
 
@@ -46,11 +52,15 @@ class Wrong(Refused):
 # Making one
 
 
-def make(text, path, disk, whose=ANY, serial=None, now=time.time):
+def make(text, path, disk, whose=ANY, serial=None, now=time.time, settings=None):
     """Return (what goes into a setup file, notes) of the text of a configuration at `path`. Raises Refused.
 
-    serial: without it, `now`.
+    serial: without it, `now`; settings: of the network, where it is to set that up, too.
     """
+    if settings is not None:
+        mistakes = network.read(settings)[1]
+        if mistakes:
+            raise Refused("\n".join(["%s: %s" % each for each in mistakes]))
     try:
         files, notes = backup.gathered(text, path, disk)
     except backup.Unusable as error:
@@ -60,7 +70,7 @@ def make(text, path, disk, whose=ANY, serial=None, now=time.time):
     if not 0 < serial < _SERIAL_MOST:
         raise Refused("the serial is a whole number from 1 on, below 2 to the power of 53")
     head = {NAME: _VERSION, "edge": VERSION, "made": made, "serial": serial, "for": whose}
-    return {**head, "setup": {"text": text, "files": files}}, notes
+    return {**head, "setup": {"text": text, "files": files, "network": settings}}, notes
 
 
 def sealed(parcel, kind, secret):
@@ -78,13 +88,11 @@ def signed(parcel, private, passphrase=None):
         parcel = dict(parcel)
         parcel["sealed"] = base64.b64encode(_seal(parcel.pop("setup"), passphrase)).decode()
     else:
+        if network.has_secret(parcel["setup"]["network"]):
+            raise Refused(_SECRET % ("passphrase", "[network.interface]"))
         for each in parcel["setup"]["files"]:
             if each["key"] not in _PUBLIC or b"PRIVATE KEY-----" in base64.b64decode(each["octets"]):
-                words = (
-                    "%s of [%s] is a secret, which a signature does not hide: give the file of a passphrase that the "
-                    "box has, too (`passphrase_file` under [setup])"
-                )
-                raise Refused(words % (each["key"], each["section"]))
+                raise Refused(_SECRET % (each["key"], "[%s]" % each["section"]))
     body = json.dumps(parcel).encode()
     try:
         signature = crypto.sign(private, body)
@@ -179,14 +187,16 @@ def _parcel(octets, passphrase=None):
             if passphrase is None:
                 raise Refused("what it carries is sealed, and passphrase_file under [setup] is not set here")
             found["setup"] = json.loads(_unseal(inside, passphrase))
-        text, rows = found["setup"]["text"], found["setup"]["files"]
+        text, rows, settings = found["setup"]["text"], found["setup"]["files"], found["setup"].get("network")
         if not isinstance(text, str) or not all([set(row) == _FIELDS for row in rows]):
             raise ValueError
         files = backup.files_of(rows)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise Refused(_DAMAGED) from None
     _check_places(text, files)
-    return Parcel(serial, int(made), whose, backup.Setup(int(made), text, None, files))
+    if settings is not None and (mistakes := network.read(settings)[1]):
+        raise Refused("\n".join(["[network] %s: %s" % each for each in mistakes]))
+    return Parcel(serial, int(made), whose, backup.Setup(int(made), text, None, files, settings))
 
 
 _FIELDS = {"section", "number", "key", "octets"}

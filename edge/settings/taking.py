@@ -22,6 +22,8 @@ from edge.settings import backup, history, keeper, mask, setup, sticks
 from edge.settings.sticks import Refused
 from edge.spool import writing
 from edge.spool.disk import Disk
+from edge.steward import client
+from edge.steward.errors import StewardError, Unreachable
 
 _log = logging.getLogger("edge.settings")
 
@@ -87,7 +89,14 @@ class Taker:
                 raise Refused("it is signed, and no passphrase makes it believed; %s" % known.words)
             parcel = self._opened(octets, passphrase, where)
             self._check(parcel)
-            trial, notes, changes, _ = self._begin(parcel, octets, who, within_s)
+            network_trial = _try_network(parcel, within_s)
+            try:
+                trial, notes, changes, _ = self._begin(parcel, octets, who, within_s)
+            except Refused:
+                _end_network("revert", network_trial)
+                raise
+            if network_trial is not None:
+                notes = [*notes, "the network is on trial, too: keep it on the page Network"]
             state = TAKEN if trial is None else ON_TRIAL
             words = "on trial until %s confirms it" % who if trial else "it was taken by %s" % who
             version = trial and trial.id
@@ -157,18 +166,22 @@ class Taker:
 
     def _taken(self, parcel, octets, who):
         """Apply a Parcel and see that the box works by it; return (notes, version). Raises Refused, and all is back."""
-        trial, notes, _, remove = self._begin(parcel, octets, who, _WITHIN_S)
-        if trial is None:
-            return notes, None
+        network_trial = _try_network(parcel, _WITHIN_S)
+        is_taken = False
         try:
-            why = self._fault() or self._misread()
+            trial, notes, _, remove = self._begin(parcel, octets, who, _WITHIN_S)
+            why = trial and (self._fault() or self._misread())
             if why is None:
-                self._kept.confirm(trial.id, who)
-                return notes, trial.id
+                if trial is not None:
+                    self._kept.confirm(trial.id, who)
+                is_taken = True
+                return notes, trial and trial.id
             self._kept.revert("the box does not work by a setup file: %s" % why, trial.id)
             remove()
         except (keeper.Refusal, OSError) as error:
             raise Refused("it was on trial, and could not be confirmed: %s" % error) from None
+        finally:
+            _end_network("confirm" if is_taken else "revert", network_trial)
         raise Refused("the box did not work by it, so all is as it was: %s" % why)
 
     def _misread(self):
@@ -287,6 +300,29 @@ class Taker:
         octets = json.dumps({**self._record(), **changed}).encode()
         self._disk.make_parents(self._path)
         writing.replace(self._disk, self._path, octets)
+
+
+def _try_network(parcel, within_s):
+    """Have the network of a Parcel tried; return the trial's id, None where it has none. Raises Refused."""
+    if parcel.setup.network is None:
+        return None
+    try:
+        return client.answer(
+            client.folder(), "network", "apply", settings=parcel.setup.network, within_s=within_s
+        )["trial"]  # fmt: skip
+    except Unreachable as error:
+        raise Refused("it sets the network up, which the box does not do here: %s" % error) from None
+    except StewardError as error:
+        raise Refused("the network in it: %s" % error) from None
+
+
+def _end_network(verb, trial):
+    if trial is None:
+        return
+    try:
+        client.answer(client.folder(), "network", verb, trial=trial)
+    except StewardError as error:
+        _log.error("the network of a setup file is left to its trial: %s", error)
 
 
 def _name(octets):

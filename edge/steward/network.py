@@ -18,7 +18,7 @@ import time
 from edge.board import firewall, network, networkd, wireless
 from edge.spool import writing
 from edge.spool.disk import Disk
-from edge.steward import programs
+from edge.steward import programs, provisioning
 from edge.steward.errors import Refused
 from edge.steward.shapes import Argument, Role, State, Verb
 
@@ -61,10 +61,32 @@ class Network(State):
         """Apply what was confirmed, or what a box is like that nobody has set up, before networkd runs."""
         if self.trial is not None:
             self._forget("the box started anew before the change was confirmed")
+        self._provision(*provisioning.place())
         wanted = self._network_of(self.confirmed)
         self._write(wanted)
         self._load_rules(wanted)
         self._rename(wanted)
+
+    def _provision(self, path, state_dir):
+        """Take in what whoever wrote the card left there for a box that has nothing of its own yet."""
+        is_new = provisioning.is_new(state_dir)
+        if self.confirmed is not None and not is_new:
+            return
+        settings, text, why = provisioning.read(path)
+        if settings is not None and self.confirmed is None:
+            mistakes = network.read(settings)[1]
+            if mistakes:
+                why = "; ".join(["%s: %s" % each for each in mistakes])
+            else:
+                self._save("network.json", settings)
+                self.confirmed = settings
+                _log.info("the network is set up as %s says", path)
+        if text is not None and is_new:
+            why = "; ".join([each for each in (why, provisioning.configure(state_dir, text)) if each]) or None
+        if why is not None:
+            words = "%s was not taken: %s" % (os.path.basename(path), why)
+            self._save("went-back.json", {"why": words, "at": int(time.time())})
+            _log.error("%s", words)
 
     # What there is
 

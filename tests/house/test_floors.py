@@ -66,7 +66,7 @@ ORDER = {
     " fetch shades render",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "board": "network networkd firewall wireless",
-    "steward": "errors shapes wire client programs erasing mounts resetting network roles serve",
+    "steward": "errors shapes wire client programs erasing provisioning mounts resetting network roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
     " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
     "box": "sameness admission values section tls_keys commitment relaying alerting serials setups console_keys"
