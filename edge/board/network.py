@@ -24,8 +24,7 @@ SERVICES = ("dicom", "console", "metrics", "relay", "ssh")  # what may be open, 
 # or None; proxy_except: tuple of text
 Network = namedtuple("Network", ("name", "interfaces", "dns", "ntp", "proxy", "proxy_except"))
 # device: the kernel's name; side: one of SIDES; vlan: 1 to 4094 or None; addresses, service: of ipaddress's interfaces;
-# gateway: tuple of addresses; opens: names of SERVICES, None for all that the box listens on; wifi: Wifi or None; apn:
-# of a modem, or None
+# gateway: tuple of addresses; opens: names of SERVICES, None for all that the box listens on; wifi: Wifi or None
 Interface = namedtuple(
     "Interface",
     (
@@ -41,7 +40,6 @@ Interface = namedtuple(
         "mtu",
         "opens",
         "wifi",
-        "apn",
     ),
 )
 # ssid, passphrase: text (the latter secret; None for an open network); hidden: truth; country: two letters or None
@@ -55,11 +53,11 @@ KEYS = (
     Key("name", "text", "The name of the box, NAME.local on its networks; edge-XXXX by its serial number without it."),
     Key("dns", "list", "Name servers by their addresses; what DHCP on the uplink gives without any."),
     Key("ntp", "list", "Time servers, names or addresses; what DHCP on the uplink gives without any."),
-    Key("proxy", "text", "The HTTP proxy for what the box itself fetches and sends, http://HOST:PORT."),
+    Key("proxy", "text", "The HTTP proxy for what the system's programs fetch, updates above all: http://HOST:PORT."),
     Key("proxy_except", "list", "Names and networks that are reached without the proxy."),
 )
 INTERFACE_KEYS = (
-    Key("device", "text", "The interface by the kernel's name: eth0, wlan0, wwan0; * alone for all with a cable."),
+    Key("device", "text", "The interface by the kernel's name: eth0, wlan0, usb0; * alone for all with a cable."),
     Key("side", "text", "modality, uplink, or both where the box has one interface only."),
     Key("vlan", "number", "The VLAN's number, 1 to 4094, where it comes tagged."),
     Key("dhcp", "truth", "Whether the address comes by DHCP; true where no address is given."),
@@ -74,14 +72,12 @@ INTERFACE_KEYS = (
     Key("passphrase", "secret", "Its passphrase, 8 to 63 characters, or the key in 64 hexadecimal digits."),
     Key("hidden", "truth", "Whether the Wi-Fi hides its name."),
     Key("country", "text", "Where the radio is, two letters: DE, JP."),
-    Key("apn", "text", "The access point of a 4G modem."),
 )
 
 _DEVICE = re.compile(r"[A-Za-z0-9_-]{1,15}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I)
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _PROXY = re.compile(r"http://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})/?")
-_APN = re.compile(r"[A-Za-z0-9.-]{1,100}")
 _NAME_LIMIT = 15  # IFNAMSIZ without its end
 _MOST_INTERFACES, _MOST_ITEMS = 16, 16
 _CARRIER_SHARED = ipaddress.ip_network("169.254.0.0/16")
@@ -254,7 +250,6 @@ class _Reading:
             self._number(found, where, "mtu", 576, 9216),
             opens,
             self._wifi(found, where),
-            self._like(found, where, "apn", _APN, "letters, digits, dots and hyphens"),
         )
 
     def _wifi(self, found, where):
@@ -371,7 +366,7 @@ def _faults(network):
 
 
 def _of_one(where, each):
-    if each.device == ANY and (each.vlan is not None or each.wifi or each.apn or each.addresses or each.service):
+    if each.device == ANY and (each.vlan is not None or each.wifi or each.addresses or each.service):
         yield Mistake(where + "device", "* is for DHCP alone; name the interface, such as eth0")
     for name, addresses in (("addresses", each.addresses), ("service", (each.service,) if each.service else ())):
         for one in addresses:
@@ -388,8 +383,6 @@ def _of_one(where, each):
             yield Mistake(where + "gateway", "%s is not in the subnet of this interface (%s)" % (gateway, subnets))
         elif any([gateway == one.ip for one in _all(each)]):
             yield Mistake(where + "gateway", "%s is the box's own address" % gateway)
-    if each.apn is not None and (each.wifi or each.vlan is not None):
-        yield Mistake(where + "apn", "a modem has no Wi-Fi and no VLAN")
     if each.wifi and each.vlan is not None:
         yield Mistake(where + "vlan", "Wi-Fi carries no VLAN")
 

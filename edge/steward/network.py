@@ -32,7 +32,7 @@ _NFT, _NETWORKCTL, _SYSTEMCTL = "/usr/sbin/nft", "/usr/bin/networkctl", "/usr/bi
 _IP, _HOSTNAME = "/usr/bin/ip", "/usr/bin/hostname"
 _PROGRAM_S = 30
 _RETRY_S = 5
-_READABLE, _PRIVATE = 0o644, 0o600
+_READABLE, _PRIVATE, _OPEN_FOLDER = 0o644, 0o600, 0o755
 _NETS = "/sys/class/net"
 
 
@@ -237,9 +237,9 @@ class Network(State):
         changed = [path for path, (text, _) in files.items() if before.get(path) != text.encode()]
         for path in changed:
             text, mode = files[path]
-            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+            _make_folder(os.path.dirname(path))
             writing.replace(self._disk, path, text.encode(), mode)
-            os.chmod(path, mode)  # whatever the mask of who started this
+            os.chmod(path, mode)  # whatever the mask of who started this: networkd is no root
         gone = [path for path in before if path not in files]
         for path in gone:
             writing.remove(self._disk, path)
@@ -264,7 +264,7 @@ class Network(State):
     def _load_rules(self, wanted):
         rules = firewall.ruleset(wanted, self._listens()).encode()
         self._run([_NFT, "-f", "-"], _PROGRAM_S, rules)
-        os.makedirs(os.path.dirname(self._rules()), 0o755, exist_ok=True)
+        _make_folder(os.path.dirname(self._rules()))
         writing.replace(self._disk, self._rules(), rules)
 
     def _rules(self):
@@ -319,6 +319,13 @@ class Network(State):
 
     def _remove(self, name):
         writing.remove(self._disk, os.path.join(self._state, name))
+
+
+def _make_folder(path):
+    """Have a folder that everybody may look into, whatever the mask of who started this."""
+    if not os.path.isdir(path):
+        os.makedirs(path)
+        os.chmod(path, _OPEN_FOLDER)
 
 
 def _services(changed, gone):

@@ -62,7 +62,6 @@ def test_two_sides_with_a_fixed_service_address_are_right():
         ({"ssid": "w", "passphrase": "secret\n  psk"}, "passphrase: expected 8 to 63 ASCII characters"),
         ({"passphrase": "long enough"}, "passphrase: is for Wi-Fi, which needs ssid"),
         ({"ssid": "w", "vlan": 7}, "vlan: Wi-Fi carries no VLAN"),
-        ({"apn": "a b"}, "apn: expected letters"),
         ({"adresses": []}, "adresses: is no key; there are: device, side"),
     ],
 )

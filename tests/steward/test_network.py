@@ -1,5 +1,7 @@
 """The network is set up on trial by the real systemd-networkd and the kernel's own rules, and goes back by itself."""
 
+import os
+
 import pytest
 
 from edge.board import network, networkd
@@ -106,7 +108,6 @@ def test_systemd_networkd_reads_every_line_of_what_is_written(settled):
         {"device": "eth1", "side": "uplink", "vlan": 7, "addresses": ["10.7.0.2/24", "fd00:7::2/64"], "mtu": 1400},
         {"device": "eth2", "side": "uplink", "vlan": 4094, "service": "192.168.100.1/24"},
         {"device": "wlan0", "side": "uplink", "ssid": "Ward 3", "passphrase": "not to be told", "country": "DE"},
-        {"device": "wwan0", "side": "uplink", "apn": "internet"},
     ]
     wanted = {**SIDES, "dns": ["10.1.0.1"], "ntp": ["10.1.0.1"], "interface": [*SIDES["interface"], *more]}
     try:
@@ -328,3 +329,14 @@ def test_every_program_is_named_by_its_full_path_and_given_fixed_words(tmp_path)
         "/usr/bin/systemctl try-restart systemd-resolved.service",
         "/usr/bin/systemctl try-restart systemd-timesyncd.service",
     }
+
+
+def test_systemd_networkd_may_read_its_files_whatever_mask_the_steward_was_started_with(tmp_path):
+    before = os.umask(0o077)
+    try:
+        opened(tmp_path).start()
+    finally:
+        os.umask(before)
+    folder = tmp_path / "run/systemd/network"
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert {each.stat().st_mode & 0o777 for each in folder.iterdir()} == {0o644}
