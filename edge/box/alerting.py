@@ -1,25 +1,11 @@
 """What the configuration says of alerts: who is told of troubles, and how."""
 
 from edge.box import tls_keys
-from edge.box.section import REQUIRED, Kind, Section, key
-from edge.box.values import (
-    FILE,
-    HOST,
-    HOURS,
-    NAME,
-    PATTERN,
-    TEXT,
-    TRUTH,
-    URL,
-    WEEKDAYS,
-    choice,
-    seconds,
-    several,
-    toml,
-    whole,
-)
-from edge.box.values import Kind as ValueKind
+from edge.box.values import HOST, HOURS, URL, WEEKDAYS
 from edge.net import tls
+from edge.toml.kinds import FILE, NAME, PATTERN, TEXT, TRUTH, choice, seconds, several, toml, whole
+from edge.toml.kinds import Kind as ValueKind
+from edge.toml.section import REQUIRED, Kind, Section, key
 
 EMAIL, WEBHOOK, SYSLOG, GPIO = "email", "webhook", "syslog", "gpio"
 STARTTLS, TLS, PLAIN = "starttls", "tls", "none"  # the encryption of mail

@@ -2,8 +2,9 @@
 
 from collections import namedtuple
 
-from edge.box.section import key
-from edge.box.values import AE_TITLE, HOST, TRUTH, seconds, whole
+from edge.box.values import AE_TITLE, HOST
+from edge.toml.kinds import TRUTH, seconds, whole
+from edge.toml.section import key
 
 # A night, for archives that write their tapes then; asked for twice, that is a day until an object is sent again
 _WAIT_S = 12 * 3600

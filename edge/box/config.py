@@ -8,34 +8,12 @@ from collections import namedtuple
 
 from edge.box import alerting, commitment, console_keys, encryption, media_keys, relaying, serials, setups
 from edge.box.rule_keys import CHANGE, DEIDENTIFY, ROUTE
-from edge.box.section import REQUIRED, Kind, Section, is_for, kind_of
-from edge.box.section import key as _key
-from edge.box.values import (
-    ADDRESS,
-    AE_TITLE,
-    CALLER,
-    FILE,
-    FOLDER,
-    HOST,
-    HOURS,
-    LAYOUT,
-    NAME,
-    NETWORK,
-    PATTERN,
-    TEXT,
-    TRANSFER_SYNTAX,
-    TRUTH,
-    UID,
-    URL,
-    WEEKDAYS,
-    choice,
-    seconds,
-    several,
-    size,
-    whole,
-)
+from edge.box.values import ADDRESS, AE_TITLE, CALLER, HOST, HOURS, LAYOUT, NETWORK, TRANSFER_SYNTAX, UID, URL, WEEKDAYS
 from edge.morph import layout
 from edge.pixels import registry
+from edge.toml.kinds import FILE, FOLDER, NAME, PATTERN, TEXT, TRUTH, choice, seconds, several, size, whole
+from edge.toml.section import REQUIRED, Kind, Section, filled
+from edge.toml.section import key as _key
 
 _KIB = 1 << 10
 _MIB = 1 << 20
@@ -454,14 +432,8 @@ _SHAPES = dict(
 
 
 def build(section, values):
-    """Return the named tuple of `section`, of `values` ({field: value}), with defaults for those it does not have.
-
-    What is for other kinds than its own is None.
-    """
-    kind = kind_of(section, values)
-    return _SHAPES[section.name](
-        *[values.get(each.field, each.default) if is_for(each, kind) else None for each in section.keys]
-    )
+    """Return the named tuple of `section`, of `values` ({field: value}), with defaults for those it does not have."""
+    return _SHAPES[section.name](*filled(section, values))
 
 
 def defaults():

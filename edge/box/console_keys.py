@@ -2,9 +2,10 @@
 
 import os
 
-from edge.box.section import Section, key
-from edge.box.values import ADDRESS, FILE, HOST, TRUTH, choice, several, whole
+from edge.box.values import ADDRESS, HOST
 from edge.net import tls
+from edge.toml.kinds import FILE, TRUTH, choice, several, whole
+from edge.toml.section import Section, key
 
 FOLDER = "console"  # below the state folder: users, tokens, the certificate that the box makes for itself
 

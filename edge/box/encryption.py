@@ -4,21 +4,12 @@ import functools
 import time
 
 from edge.box import alerting, console_keys, relaying, tls_keys
-from edge.box.section import Section, key
-from edge.box.values import (
-    AE_TITLE,
-    FILE,
-    FINGERPRINT,
-    PATTERN,
-    TRUTH,
-    choice,
-    has_certificate,
-    several,
-    table,
-)
+from edge.box.values import AE_TITLE, FINGERPRINT, has_certificate
 from edge.morph import match
 from edge.net import certificate, tls
 from edge.spool.health import Trouble
+from edge.toml.kinds import FILE, PATTERN, TRUTH, choice, several, table
+from edge.toml.section import Section, key
 
 _TITLE = table(
     "table",

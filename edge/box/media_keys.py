@@ -3,8 +3,8 @@
 import os
 
 from edge.box.rule_keys import CONDITIONS
-from edge.box.section import REQUIRED, Section, key
-from edge.box.values import FILE, FOLDER, NAME, TRUTH, Kind, choice, several, toml
+from edge.toml.kinds import FILE, FOLDER, NAME, TRUTH, Kind, choice, several, toml
+from edge.toml.section import REQUIRED, Section, key
 
 # As edge/media/profile.py has them, which nothing on this floor may read
 PROFILES = (

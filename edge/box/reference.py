@@ -8,13 +8,13 @@ import sys
 import textwrap
 
 from edge.box import config
-from edge.box.section import REQUIRED, is_for
+from edge.toml import markdown
+from edge.toml.section import absence, has_default, is_for
 
 BEGIN = "<!-- configuration: written by python -m edge.box.reference README.md -->"
 END = "<!-- configuration: end -->"
 
 _WIDTH = 100
-_README_WIDTH = 120
 
 
 def file():
@@ -45,48 +45,17 @@ def _example(section, kind):
             yield key.name, _shown(key), _about(key)
 
 
-def tables():
-    """Return the same as Markdown, one table for each section."""
-    parts = []
-    for section in config.SECTIONS:
-        header = ("`[[%s]]`" if section.repeated else "`[%s]`") % section.name
-        meaning = "\n".join(textwrap.wrap("%s %s" % (header, section.meaning), _README_WIDTH))
-        columns = ("key", "default", "kind", "meaning") if section.kinds else ("key", "default", "meaning")
-        parts.append("%s\n\n| %s |\n%s|\n" % (meaning, " | ".join(columns), "|---" * len(columns)))
-        for key in section.keys:
-            default = "`%s`" % key.kind.show(key.default) if _has_default(key) else _absence(key)
-            meaning = "%s (%s)" % (key.meaning, key.kind.brief)
-            cells = ["`%s`" % key.name, default, meaning.replace("|", "\\|")]
-            if section.kinds:
-                cells.insert(2, ", ".join(key.only) if key.only else "any")
-            parts.append("| %s |\n" % " | ".join(cells))
-        parts.append("\n")
-    return "".join(parts)
-
-
 def inserted(readme):
     """Return the text `readme` with the tables between the two marks; ValueError when they are not there."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError("the marks are missing: %s and %s" % (BEGIN, END))
-    return "%s%s\n\n%s%s%s" % (before, BEGIN, tables(), END, after)
-
-
-def _has_default(key):
-    return key.default is not REQUIRED and key.default not in (None, ())
-
-
-def _absence(key):
-    return "must be given" if key.default is REQUIRED else "none"
+    return markdown.inserted(readme, BEGIN, END, markdown.tables(config.SECTIONS))
 
 
 def _shown(key):
-    return key.kind.show(key.default) if _has_default(key) else key.example
+    return key.kind.show(key.default) if has_default(key) else key.example
 
 
 def _about(key):
-    standing = "" if _has_default(key) else "; %s" % ("must be given" if _absence(key) != "none" else "an example")
+    standing = "" if has_default(key) else "; %s" % ("must be given" if absence(key) != "none" else "an example")
     return "%s (%s%s)" % (key.meaning, key.kind.brief, standing)
 
 
@@ -95,8 +64,4 @@ def _comment(words):
 
 
 if __name__ == "__main__":
-    with open(sys.argv[1], "r+", encoding="utf-8") as _readme:
-        _text = inserted(_readme.read())
-        _readme.seek(0)
-        _readme.truncate()
-        _readme.write(_text)
+    markdown.renew(sys.argv[1], inserted)

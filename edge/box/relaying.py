@@ -1,9 +1,10 @@
 """What the configuration says of the relay: its keys, and which box a certificate stands for."""
 
-from edge.box.section import Section, key
-from edge.box.values import ADDRESS, BOX, several, whole
+from edge.box.values import ADDRESS, BOX
 from edge.morph import match
 from edge.net import tls
+from edge.toml.kinds import several, whole
+from edge.toml.section import Section, key
 
 RELAY = Section(
     "relay",

@@ -1,25 +1,9 @@
 """The keys of the tables that are rules: [[route]], [[change]] and [[deidentify]], and of their conditions."""
 
-from edge.box.section import REQUIRED, Section, key
-from edge.box.values import (
-    AE_TITLE,
-    FILE,
-    HOURS,
-    NAME,
-    NETWORK,
-    PATH,
-    PATTERN,
-    PRIVATE,
-    SCALAR,
-    SOP_CLASS,
-    TRUTH,
-    VR,
-    WEEKDAYS,
-    WHERE,
-    choice,
-    several,
-)
+from edge.box.values import AE_TITLE, HOURS, NETWORK, PATH, PRIVATE, SOP_CLASS, VR, WEEKDAYS, WHERE
 from edge.morph import profile
+from edge.toml.kinds import FILE, NAME, PATTERN, SCALAR, TRUTH, choice, several
+from edge.toml.section import REQUIRED, Section, key
 
 # What an object has to be for a rule to apply; `rules` makes conditions of them
 CONDITIONS = (

@@ -1,8 +1,8 @@
 """What the rules of the configuration come to: the conditions of routes and changes, and the changes, as morph's."""
 
 from edge.box import rule_keys
-from edge.box.values import toml
 from edge.morph import match, path
+from edge.toml.kinds import toml
 
 _MODALITY = path.read("Modality")
 _BODY_PART = path.read("BodyPartExamined")

@@ -1,7 +1,7 @@
 """What the configuration says of the serial line: its port, its rate, and how long somebody may be silent there."""
 
-from edge.box.section import Section, key
-from edge.box.values import FILE, choice, whole
+from edge.toml.kinds import FILE, choice, whole
+from edge.toml.section import Section, key
 
 RATES = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 

@@ -1,7 +1,7 @@
 """What the configuration says of setup files on USB sticks: where they are looked for, and which are believed."""
 
-from edge.box.section import Section, key
-from edge.box.values import FILE, FOLDER, several
+from edge.toml.kinds import FILE, FOLDER, several
+from edge.toml.section import Section, key
 
 SETUP = Section(
     "setup",

@@ -1,8 +1,9 @@
 """The keys of TLS that one table has beside [tls], which they override, and the tls.Terms that both come to."""
 
-from edge.box.section import key
-from edge.box.values import FILE, HOST
+from edge.box.values import HOST
 from edge.net import tls
+from edge.toml.kinds import FILE
+from edge.toml.section import key
 
 
 def keys(showing, believing, host, files, name):

@@ -7,6 +7,7 @@ from edge.box import config, encryption, load, rules
 from edge.console import text
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED, MISCONFIGURED
+from edge.toml import reading
 
 _CHUNK_BYTES = 1 << 18
 
@@ -27,11 +28,11 @@ def check_config(asked, path):
             text.warn(*error.lines(), "%s: %s" % (path, text.count(len(error.mistakes), "mistake")))
         return MISCONFIGURED
     files = encryption.troubles(loaded.config, time.time())
-    warnings = [*loaded.warnings, *[load.Mistake(None, "[tls]", each.words) for each in files]]
+    warnings = [*loaded.warnings, *[reading.Mistake(None, "[tls]", each.words) for each in files]]
     if "json" in asked.options:
         text.print_json({"path": path, "good": True, "mistakes": [], "warnings": _mistakes(warnings)})
         return DONE
-    text.say(*["warning: " + load.say(path, warning) for warning in warnings])
+    text.say(*["warning: " + reading.say(path, warning) for warning in warnings])
     but = ", but see %s above" % text.count(len(warnings), "warning") if warnings else ""
     text.say("%s: good%s" % (path or "the built-in defaults", but))
     text.say(*["  " + line for line in summary(loaded.config)])

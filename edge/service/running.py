@@ -3,12 +3,12 @@
 import logging
 import threading
 
-from edge.box import load
 from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
 from edge.service import consoles, exporting, firewall, parts, serials, sticks, words
 from edge.service.settling import Settling
 from edge.service.telling import Telling
+from edge.toml import reading
 from edge.verbs.box import Box
 
 _log = logging.getLogger("edge.service")
@@ -119,7 +119,7 @@ class Running:
             known, self.box.config, self.box.loaded = self.box.loaded.warnings, new, loaded
         for warning in loaded.warnings:
             if warning[1:] not in [each[1:] for each in known]:  # whatever line it stands on
-                _log.warning("%s", load.say(loaded.path, warning))
+                _log.warning("%s", reading.say(loaded.path, warning))
         names = ", ".join([each.name for each in changed])
         _log.info("the box goes by another configuration; changed: %s", names or "nothing")
 

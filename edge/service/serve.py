@@ -15,6 +15,7 @@ from edge.service.running import Running
 from edge.service.settling import Settling
 from edge.settings import keeper
 from edge.spool import errors
+from edge.toml import reading
 from edge.verbs.box import limits_of, open_spool
 
 _log = logging.getLogger("edge.service")
@@ -31,7 +32,7 @@ def run(loaded):
     _log_to_stderr(loaded.config.box.log_level)
     if loaded.path is not None:  # what there is to say of the built-in defaults stands in the greeting
         for warning in loaded.warnings:
-            _log.warning("%s", load.say(loaded.path, warning))
+            _log.warning("%s", reading.say(loaded.path, warning))
     try:
         return _Service(loaded).run()
     except _Stopped:

@@ -20,10 +20,10 @@ from collections import namedtuple
 from edge import VERSION
 from edge.access import seal
 from edge.box import config, load
-from edge.box.values import FILE
 from edge.net import tls
 from edge.settings import document
 from edge.spool import writing
+from edge.toml.kinds import FILE
 
 SCHEMA = 1
 LIMIT_BYTES = 24 << 20

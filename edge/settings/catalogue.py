@@ -3,9 +3,10 @@
 All of it comes from the one table in `edge.box.config`.
 """
 
-from edge.box import config, load
-from edge.box.section import REQUIRED, is_for, kind_of
+from edge.box import config
 from edge.settings import mask
+from edge.toml import reading
+from edge.toml.section import REQUIRED, is_for, kind_of
 
 
 def section(name):
@@ -26,9 +27,9 @@ def typed(key, text):
     text = text.strip()
     meant = _readings(text)
     for each in meant:
-        if not load.misfits(key.kind, each):
+        if not reading.misfits(key.kind, each):
             return each
-    is_text = not load.misfits(key.kind, "a") or len(meant) == 1
+    is_text = not reading.misfits(key.kind, "a") or len(meant) == 1
     return text if is_text else meant[0]
 
 
@@ -122,7 +123,7 @@ def mistake(section, name, value):
     found = key(section, name)
     if found is None:
         return None
-    return "; ".join(load.misfits(found.kind, value)) or None
+    return "; ".join(reading.misfits(found.kind, value)) or None
 
 
 def changes(before, after):
@@ -185,6 +186,6 @@ def _whole(where, old, new):
 
 
 def _brief(value):
-    from edge.box.values import toml
+    from edge.toml.kinds import toml
 
     return None if value is None else toml(mask.value(value))

@@ -18,8 +18,8 @@ Edits are made one after the other: one may name the table that another has adde
 import json
 
 from edge.box import config
-from edge.box.values import toml
 from edge.settings import catalogue, lines
+from edge.toml.kinds import toml
 
 _FIELDS = ("section", "number", "name", "key", "value", "text", "add", "remove", "move")
 _EDITS_LIMIT = 1000

@@ -31,6 +31,7 @@ from edge.box import encryption, load
 from edge.settings import history
 from edge.spool import writing
 from edge.spool.disk import FILE_MODE, Disk
+from edge.toml import reading
 
 _log = logging.getLogger("edge.settings")
 
@@ -298,7 +299,7 @@ class Keeper:
                 known = encryption.faults(known.config, self._now())
             except load.ConfigError:
                 known = {}
-            mistakes = [load.Mistake(None, what, fault) for fault, what in wrong.items() if fault not in known]
+            mistakes = [reading.Mistake(None, what, fault) for fault, what in wrong.items() if fault not in known]
             if mistakes:
                 raise load.ConfigError(self.path, mistakes)
 

@@ -8,7 +8,7 @@ A comment right above a header belongs to its table, and goes where it goes. Eve
 
 import re
 
-from edge.box import positions
+from edge.toml import positions
 
 _WIDE = 100
 _BARE = re.compile("[A-Za-z0-9_-]+", re.ASCII)

@@ -1,11 +1,11 @@
 """A configuration file becomes a Config, or all of its mistakes at once, each with line, key and what was expected."""
 
 import os
-import tomllib
 
 import pytest
 
-from edge.box import config, load, positions, reference
+from edge.box import config, load, reference
+from edge.toml import markdown, reading
 
 GOOD = """
 [box]
@@ -222,7 +222,7 @@ def test_a_file_that_cannot_be_read_is_one_mistake(tmp_path):
 
 
 def test_what_is_dangerous_or_of_no_effect_is_warned_of():
-    warnings = [load.say("edge.toml", each) for each in load.parse(destination(), "edge.toml").warnings]
+    warnings = [reading.say("edge.toml", each) for each in load.parse(destination(), "edge.toml").warnings]
     assert warnings == [
         "edge.toml: [dicom] accept_calling: it is empty, so anyone who reaches the port may send; name those who "
         "should",
@@ -245,48 +245,6 @@ def test_a_good_file_warns_of_nothing():
 def test_the_same_route_twice_is_warned_of():
     text = '[dicom]\naccept_calling = ["CT1"]\n' + destination() + '[[route]]\nto = "archive"\n' * 2
     assert [each.words for each in load.parse(text, "edge.toml").warnings] == ["it says the same as the one on line 7"]
-
-
-def test_positions_are_found_through_every_kind_of_string_and_bracket():
-    text = """# [no.table]
-a = "# no comment \\" [" # comment ]
-'b c'."d" = '''
-[not a table]
-x = 1'''''
-[t.u] # comment
-e = [
-  "]", # ]
-  { f = 1 }, ["g = 1"],
-]
-h = \"\"\"\\\\\"\"\"
-[[v]]
-i = { j = "}" }
-[[v.w]]
-k = 1
-[[v]]
-[v.x]
-l = 2
-"""
-    tomllib.loads(text)
-    assert positions.find(text) == {
-        ("a",): 2,
-        ("b c",): 3,
-        ("b c", "d"): 3,
-        ("t", "u"): 6,
-        ("t", "u", "e"): 7,
-        ("t", "u", "h"): 11,
-        ("v", 0): 12,
-        ("v", 0, "i"): 13,
-        ("v", 0, "w", 0): 14,
-        ("v", 0, "w", 0, "k"): 15,
-        ("v", 1): 16,
-        ("v", 1, "x"): 17,
-        ("v", 1, "x", "l"): 18,
-    }
-
-
-def test_positions_survive_a_file_without_a_last_line_end_and_windows_line_ends():
-    assert positions.find("a = 1\r\n[b]\r\nc = 2") == {("a",): 1, ("b",): 2, ("b", "c"): 3}
 
 
 FOLDER = '[[destination]]\nname = "share"\nkind = "folder"\n'
@@ -406,7 +364,7 @@ def test_the_reference_file_is_valid_with_its_comments_taken_away():
 
 
 def test_the_tables_of_the_reference_name_every_key():
-    tables = reference.tables()
+    tables = markdown.tables(config.SECTIONS)
     for section in config.SECTIONS:
         for key in section.keys:
             assert "| `%s` |" % key.name in tables

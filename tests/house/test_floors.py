@@ -13,6 +13,7 @@ FLOOR = {
     "pixels": 1,
     "morph": 1,
     "spool": 1,
+    "toml": 1,
     "board": 1,
     "net": 2,
     "forward": 3,
@@ -40,7 +41,8 @@ LOW_ROOMS = {
     "spool": (("dicom",), None),
     "pixels": (("dicom",), None),
     "morph": (("dicom",), None),
-    "board": ((), None),
+    "toml": ((), None),
+    "board": (("toml",), None),
 }
 # The files of the tap that touch the machine: what runs it on a board, and its socket. The others are handed all I/O.
 TAP_IO = {
@@ -64,13 +66,14 @@ ORDER = {
     " examine scrub adopt uploads recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
+    "toml": "section kinds positions reading markdown",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "board": "network networkd firewall wireless",
+    "board": "profile network networkd firewall wireless",
     "steward": "errors shapes wire client programs erasing provisioning mounts resetting network roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
     " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
-    "box": "sameness admission values section tls_keys commitment relaying alerting serials setups console_keys"
-    " encryption rule_keys media_keys config rules positions load reference troubles",
+    "box": "sameness admission values tls_keys commitment relaying alerting serials setups console_keys"
+    " encryption rule_keys media_keys config rules load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors beside leaf person sight packing viewer xhtml pages records fit survey supply directory walk"
