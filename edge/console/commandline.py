@@ -124,6 +124,10 @@ def _run(words, rooms):
         from edge.console import pixels
 
         return pixels.run(asked) if name == "transcode" else pixels.codecs(asked)
+    if name == "board" and "check" in asked.options:
+        from edge.console import boardwork
+
+        return boardwork.check(asked)
     if name == "check-config":
         return actions.check_config(asked, asked.arguments[0] if asked.arguments else path)
     if name in _MODULES:

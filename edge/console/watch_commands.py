@@ -97,6 +97,19 @@ COMMANDS = (
         ("edge log --level warning",),
     ),
     Command(
+        "board",
+        "--check FOLDER [--json] [--config FILE]",
+        "check the profile of a board, and say every mistake in it",
+        (
+            "A board is a folder with a profile.toml, which says what the machine is and has. Every mistake is "
+            "reported with its line, key, and cure.",
+        ),
+        0,
+        0,
+        (Option("--check", "FOLDER", "Check the profile in this folder."), JSON, CONFIG),
+        ("edge board --check boards/pi-4",),
+    ),
+    Command(
         "bundle",
         "FILE [--config FILE]",
         "write the support bundle: how the box is and was, without patients and secrets",

@@ -176,6 +176,15 @@ def _read_line(value):
 TEXT = Kind("text", "text without a colon", _read_line, toml)
 
 
+def _read_words(value):
+    if not read_text(value) or len(value) > 512 or not value.isprintable():
+        raise ValueError
+    return value
+
+
+WORDS = Kind("text", "a line of text", _read_words, toml)
+
+
 def _read_pattern(value):
     if not read_text(value):
         raise ValueError("it is empty")

@@ -67,8 +67,8 @@ ORDER = {
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
     "toml": "section kinds positions reading markdown",
+    "board": "keys profile network networkd firewall wireless",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "board": "profile network networkd firewall wireless",
     "steward": "errors shapes wire client programs erasing provisioning mounts resetting network roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
     " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
@@ -201,3 +201,10 @@ def test_the_readme_shows_the_configuration_as_the_code_has_it():
 
     readme = (source.PROJECT / "README.md").read_text(encoding="utf-8")
     assert reference.inserted(readme) == readme, "out of date: python -m edge.box.reference README.md"
+
+
+def test_the_boards_readme_shows_the_fields_as_the_code_has_them():
+    from edge.board import profile
+
+    readme = (source.PROJECT / "boards/README.md").read_text(encoding="utf-8")
+    assert profile.inserted(readme) == readme, "out of date: python -m edge.board.profile boards/README.md"
