@@ -6,7 +6,7 @@ mistakes from it, `reference` prints it, and the named tuples below take their f
 
 from collections import namedtuple
 
-from edge.box import alerting, commitment, console_keys, encryption, media_keys, relaying, serials, setups
+from edge.box import alerting, board_keys, commitment, console_keys, encryption, media_keys, relaying, serials, setups
 from edge.box.rule_keys import CHANGE, DEIDENTIFY, ROUTE
 from edge.box.values import ADDRESS, AE_TITLE, CALLER, HOST, HOURS, LAYOUT, NETWORK, TRANSFER_SYNTAX, UID, URL, WEEKDAYS
 from edge.morph import layout
@@ -386,7 +386,7 @@ MODALITY = Section(
 SECTIONS = (
     BOX, DICOM, encryption.TLS, relaying.RELAY, LIMITS, DESTINATION, ROUTE, CHANGE, DEIDENTIFY, MODALITY,
     alerting.ALERT, console_keys.CONSOLE, serials.SERIAL, setups.SETUP,
-    media_keys.MEDIA, media_keys.EXPORT,
+    media_keys.MEDIA, media_keys.EXPORT, board_keys.BOARD,
 )  # fmt: skip
 
 
@@ -410,13 +410,14 @@ Serial = namedtuple("Serial", _fields(serials.SERIAL))
 Setup = namedtuple("Setup", _fields(setups.SETUP))
 Media = namedtuple("Media", _fields(media_keys.MEDIA))
 Export = namedtuple("Export", _fields(media_keys.EXPORT))
+Board = namedtuple("Board", _fields(board_keys.BOARD))
 # destinations, routes, changes, identities, modalities, alerts, exports: tuples of Destination, Route, Change,
 # Deidentify, Modality, Alert and Export
 Config = namedtuple(
     "Config",
     (
         "box", "dicom", "tls", "relay", "limits", "destinations", "routes", "changes", "identities", "modalities",
-        "alerts", "console", "serial", "setup", "media", "exports",
+        "alerts", "console", "serial", "setup", "media", "exports", "board",
     ),
 )  # fmt: skip
 
@@ -425,7 +426,7 @@ _SHAPES = dict(
         [section.name for section in SECTIONS],
         (
             Box, Dicom, Tls, Relay, Limits, Destination, Route, Change, Deidentify, Modality, Alert, Console, Serial,
-            Setup, Media, Export,
+            Setup, Media, Export, Board,
         ),
     )
 )  # fmt: skip

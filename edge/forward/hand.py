@@ -44,6 +44,7 @@ class Hand:
         self._now = worker.now
         self._desk = Desk()
         self._thread = None
+        self._path = None
         self._taken = {}  # object number -> Parcel, of those that the target has taken and not accounted for
         self._since = (0.0, 0)  # when the first of those became the first (monotonic), and the octets sent by then
         self._allowed = ()  # numbers of the objects that what is open serves; None for any
@@ -95,6 +96,14 @@ class Hand:
 
     def _run(self):
         worker = self._worker
+        name, sent = self._name, self._target.octets_sent
+        self._path = worker.paths.path("to " + name, lambda: self._jobs.poke(name), sent)
+        try:
+            self._work(worker)
+        finally:
+            worker.paths.leave(self._path)
+
+    def _work(self, worker):
         while not worker.stopping:
             try:
                 if self._round():
@@ -123,6 +132,7 @@ class Hand:
             self._worker.stopped.wait(_BLIND_S)
 
     def _close(self):
+        self._path.here(self._worker.patience_s)
         was_open, self.is_open = self.is_open, False  # from now on: a peer that is gone may let the end wait
         self._target.close()
         if was_open:
@@ -131,6 +141,7 @@ class Hand:
 
     def _round(self):
         """Deliver what is due, or sleep until something is; say whether this hand is not needed any more."""
+        self._path.here()
         seen = self._jobs.seen(self._name)
         if not self._tray.is_empty() and (self.is_open or not self._jobs.rests_s(self._name, self._now())):
             if self.is_open or self._worker.may_open(self):
@@ -178,6 +189,7 @@ class Hand:
         self._failures = self._worker.failures
         try:
             while self._going_on() and not self._tray.is_empty():
+                self._path.here(self._worker.patience_s)
                 self._serve()
             if self._pause is not None:
                 self._close()
@@ -233,6 +245,7 @@ class Hand:
             worker.call()
         self._allowed = {job.object_id for job in following[:served]}
         for job, outcome in self._target.deliver(itertools.chain(begun, parcels)):
+            self._path.here(self._worker.patience_s)
             seconds, recoded = time.monotonic() - self._since[0], self._taken[job.object_id].recoded
             self._account(job.object_id)
             is_delivered = isinstance(outcome, Delivered)

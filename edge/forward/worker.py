@@ -24,6 +24,7 @@ import logging
 import threading
 import time
 
+from edge.board import progress
 from edge.forward.hand import Hand
 from edge.forward.news import News
 from edge.forward.tray import Tray
@@ -52,15 +53,18 @@ class Worker:
     spool: where jobs and objects are; object_schedule, link_schedule: see schedules(); window: window.Window, when
     anything may be begun; linger_s: how long what is open waits for the next object; now: function, the time in s;
     commits: whether the destination has to commit to what it has, before that counts as delivered; tell: function of an
-    event of edge.net.witness.
+    event of edge.net.witness; paths: progress.Progress that the hands are paths of; patience_s: how long one of them
+    may be at something of the destination while nothing moves.
     """
 
     def __init__(
         self, spool, name, targets, object_schedule, link_schedule, window=Window(), linger_s=LINGER_S, now=time.time,
-        commits=False, tell=witness.nobody,
+        commits=False, tell=witness.nobody, paths=progress.UNASKED, patience_s=progress.FOREVER,
     ):  # fmt: skip
         self.spool = spool
         self.tell = tell
+        self.paths = paths
+        self.patience_s = patience_s
         self.jobs = spool.jobs
         self.name = name
         self.schedule = object_schedule

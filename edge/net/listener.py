@@ -19,6 +19,7 @@ import selectors
 import socket
 import threading
 
+from edge.board import progress
 from edge.dicom import uid
 from edge.net import channel, doors, inbound, manners, tls, transport, witness
 from edge.net.half import Half, Mistaken
@@ -45,10 +46,12 @@ class Listener:
     settings: manners.Settings; intake: the spool's; has_room: function, whether the spool takes new objects; source_of:
     function of an inbound.Peer, what the spool keeps as the source; routes: function that returns what Arrival.commit
     asks; reports: report.Reports, or None; tell: function of an event of `witness`, which keeps count;
-    awaited: awaited.Awaited, what archives were asked to send here, or None.
+    awaited: awaited.Awaited, what archives were asked to send here, or None; paths: progress.Progress that `run` is a
+    path of.
     """
 
-    def __init__(self, settings, intake, has_room, source_of, routes, reports=None, tell=witness.nobody, awaited=None):
+    def __init__(self, settings, intake, has_room, source_of, routes, reports=None, tell=witness.nobody, awaited=None,
+                 paths=progress.UNASKED):  # fmt: skip
         self._settings = settings
         self._intake = intake
         self._has_room = has_room
@@ -57,6 +60,7 @@ class Listener:
         self._reports = reports
         self._tell = tell
         self._awaited = awaited
+        self._paths = paths
         self._selector = selectors.DefaultSelector()
         self._half = {}
         self._lock = threading.Condition()
@@ -161,7 +165,9 @@ class Listener:
 
     def run(self):
         """Serve until `stop` is called, then until the associations have ended or the drain's time is over."""
+        path = self._paths.path("listener", self._look_up)
         while not self._stopping:
+            path.here()
             for key, _ in self._selector.select(self._patience_s()):
                 if isinstance(key.data, doors.Door):
                     self._accept(key.data)
@@ -172,6 +178,7 @@ class Listener:
             self._expire()
             self._end_rest()
             self._renew()
+        self._paths.leave(path)
         self._drain()
 
     def close(self):

@@ -10,6 +10,7 @@ from edge.access.audit import FOLDER, Trail
 from edge.box import console_keys
 from edge.net.doors import CannotListen
 from edge.service import greeting, words
+from edge.service.beating import Beating
 from edge.service.part import Part
 from edge.web import door, encryption
 
@@ -59,6 +60,7 @@ class Console(Part):
         self._made = None
         self._lock = threading.Lock()
         self._again = None
+        self._path = None  # its progress.Path
         self._has_ended = False
 
     @property
@@ -95,14 +97,24 @@ class Console(Part):
 
     def _take(self, made, settings):
         self.door = made
+        self._watch(made)
         made.start()
         self.running.spool.health.clear(_TROUBLE)
         _log.info("the console listens on port %d", made.port)
         for line in _greeting(self.running.box, made.port):
             print(line, flush=True)
 
+    def _watch(self, made):
+        """Have the loop of the console asked whether it moves, in place of the one before it."""
+        paths = self.running[Beating].progress
+        if self._path is not None:
+            paths.leave(self._path)
+        if made is not None:
+            path = self._path = paths.path("console", lambda: made.come_round(path.here))
+
     def stop(self):
         """Listen no more, and cut who is connected."""
+        self._watch(None)
         with self._lock:
             self._has_ended = True
             if self._again is not None:
@@ -140,6 +152,7 @@ class Console(Part):
                 if made is not None:
                     self._take(made, new)
                 else:
+                    self._watch(None)
                     self.running.spool.health.clear(_TROUBLE)
                 if before is not None:
                     threading.Thread(target=before.stop, args=(_DRAIN_S,), name="old console", daemon=True).start()

@@ -9,6 +9,7 @@ from edge.box import config, relaying
 from edge.net import tls
 from edge.net.awaited import Awaited
 from edge.service import control, wiring
+from edge.service.beating import Beating
 from edge.service.housekeeping import Housekeeping
 from edge.service.part import Part
 from edge.verbs.box import limits_of
@@ -147,7 +148,7 @@ class Listening(Part):
         running.box.awaited = Awaited()
         self.listener = wiring.make_listener(
             running.box.config, running.spool, routes, self._reports, running[Watching].watcher.tell,
-            running.box.awaited,
+            running.box.awaited, running[Beating].progress,
         )  # fmt: skip
         self._settings = self.listener.settings
 
@@ -294,7 +295,8 @@ class Forwarding(Part):
     def _make(self, new, kind, name):
         destination = config.destination(new, name)
         if kind == _OBJECTS:
-            return wiring.make_worker(new, self.running.spool, destination, self.running[Watching].watcher.tell)
+            return wiring.make_worker(new, self.running.spool, destination, self.running[Watching].watcher.tell,
+                                      self.running[Beating].progress)  # fmt: skip
         return None  # it makes itself known as the one who asks: only once the one before it has left
 
     def forget(self):
@@ -350,6 +352,7 @@ class House(Part):
             spool,
             lambda: bool(running.associations()) or spool.quota.pressed.is_set(),
             running.box.wrong,
+            running[Beating].progress,
         )
 
     def start(self):

@@ -5,7 +5,7 @@ import threading
 
 from edge.dicom.errors import DicomError
 from edge.net.listener import Ended
-from edge.service import consoles, exporting, firewall, parts, serials, sticks, words
+from edge.service import beating, consoles, exporting, firewall, parts, serials, sticks, words
 from edge.service.settling import Settling
 from edge.service.telling import Telling
 from edge.toml import reading
@@ -17,6 +17,7 @@ _log = logging.getLogger("edge.service")
 # its class: running[parts.Listening]
 TABLE = (
     parts.Log,
+    beating.Beating,
     consoles.Admission,
     parts.Descriptors,
     parts.Room,

@@ -11,6 +11,7 @@ from edge.box import encryption, load
 from edge.console.commands import DONE, FAILED, IN_USE, MISCONFIGURED
 from edge.console.text import complain
 from edge.service import greeting, parts, telling, words
+from edge.service.beating import Beating
 from edge.service.running import Running
 from edge.service.settling import Settling
 from edge.settings import keeper
@@ -95,6 +96,7 @@ class _Service:
             signal.signal(each, signal.SIG_DFL)
         if self._running is None:
             raise _Stopped
+        self._running[Beating].notifier.stopping()
         self._running.listener.stop()
 
     def _told_to_reload(self, number, frame):
@@ -144,3 +146,4 @@ class _Service:
         if relay.port is not None:
             ports += ", the relay on port %d" % relay.port
         print("ready: DICOM on %s after %.2f s, process %d" % (ports, took_s, os.getpid()), flush=True)
+        running[Beating].notifier.ready("DICOM on %s" % ports)

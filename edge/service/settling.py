@@ -9,6 +9,7 @@ import threading
 from _queue import Empty, SimpleQueue  # without the rest of queue, which costs memory
 
 from edge.box import load
+from edge.service.beating import Beating
 from edge.service.part import Part
 from edge.settings.keeper import Keeper, Refusal
 
@@ -72,6 +73,14 @@ class Settling(Part):
                 _log.exception("looking after the configuration file failed inside this box")
 
     def _reload(self):
+        notifier = self.running[Beating].notifier
+        notifier.reloading()
+        try:
+            self._take_in()
+        finally:
+            notifier.ready("the configuration was taken in again")
+
+    def _take_in(self):
         keeper = self.keeper
         try:
             if keeper.is_edited():

@@ -1,5 +1,6 @@
 """Every room's settings made from the one configuration, and the box put together from its rooms."""
 
+from edge.board import progress
 from edge.box import admission, commitment, encryption, relaying, rules
 from edge.dicom import uid
 from edge.forward import worker
@@ -16,6 +17,9 @@ from edge.ways.targets import milliseconds
 _ASSOCIATION_FILES = 4  # its socket, the object, the folder that is synced, and one to compare with
 _UPLOAD_FILES = 4  # its connection, the upload and its notes, and the object that it becomes
 _DESTINATION_FILES = 4  # its connection, the object under way, the next one, and a look-up of its name
+# How long a delivery may go on without an octet that moves before this box is held to stand still. What goes over a
+# network ends by its own times; a folder of another machine's may wait for as long as that is away.
+_PATIENCE_S = {"dicom": 7200.0, "stow": 7200.0, "relay": 7200.0}
 _OTHER_FILES = 128  # journal, index, folders, the control socket with its conversations, the log
 
 
@@ -38,11 +42,12 @@ class Routes:
         return self._router
 
 
-def make_listener(settings, spool, routes, reports=None, tell=witness.nobody, awaited=None):
+def make_listener(settings, spool, routes, reports=None, tell=witness.nobody, awaited=None,
+                  paths=progress.UNASKED):  # fmt: skip
     """Return the bound Listener of a config.Config; doors.CannotListen when its address or port cannot be had.
 
     routes: Routes; reports: report.Reports, or None; tell: function of an event of edge.net.witness;
-    awaited: awaited.Awaited, or None.
+    awaited: awaited.Awaited, or None; paths: progress.Progress.
     """
     return listener.Listener(
         listener_settings(settings),
@@ -53,6 +58,7 @@ def make_listener(settings, spool, routes, reports=None, tell=witness.nobody, aw
         reports,
         tell,
         awaited,
+        paths,
     )
 
 
@@ -185,14 +191,14 @@ def worker_terms(settings, destination):
     )
 
 
-def make_worker(settings, spool, destination, tell=witness.nobody):
-    """Return the Worker of one config.Destination."""
+def make_worker(settings, spool, destination, tell=witness.nobody, paths=progress.UNASKED):
+    """Return the Worker of one config.Destination. paths: progress.Progress."""
     ways = targets.make(settings, destination, stages.make(settings, destination))
     schedules = worker.schedules(destination.retry_first_s, destination.retry_cap_s, destination.attempts)
     opening = Window(destination.hours, destination.weekdays)
     return worker.Worker(
         spool, destination.name, ways, *schedules, opening, destination.linger_s, commits=destination.commitment,
-        tell=tell,
+        tell=tell, paths=paths, patience_s=_PATIENCE_S.get(destination.kind, progress.FOREVER),
     )  # fmt: skip
 
 

@@ -101,6 +101,10 @@ class Journal:
         if self.synced_sequence < self.sequence or self._owed:
             self._commit(_Entry(None, True, None))
 
+    def pass_by(self):
+        """Return once those who were here before have been served: who asks whether the spool moves, passes by here."""
+        self._commit(_Entry(None, False, None))
+
     def compose(self, make):
         """Write the lines that `make()` returns, pairs of kind and record, while nobody else can write any.
 

@@ -67,6 +67,17 @@ class Door:
             self._thread.join(drain_s + limit_s)
         self._socket.close()
 
+    def come_round(self, here):
+        """Have `here` called by the thread behind the door, where there is anything yet; from any thread."""
+        server = self._server
+        try:
+            if server is not None:
+                server.loop.call_soon_threadsafe(here)
+                return
+        except RuntimeError:
+            pass  # it has ended
+        here()
+
     def _run(self):
         knocks = select.poll()
         knocks.register(self._socket, select.POLLIN)

@@ -67,12 +67,12 @@ ORDER = {
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
     "toml": "section kinds positions reading markdown",
-    "board": "keys profile network networkd firewall wireless",
+    "board": "keys profile progress notify watchdog network networkd firewall wireless",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "steward": "errors shapes wire client programs erasing provisioning mounts resetting network roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
     " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
-    "box": "sameness admission values tls_keys commitment relaying alerting serials setups console_keys"
+    "box": "sameness admission values board_keys tls_keys commitment relaying alerting serials setups console_keys"
     " encryption rule_keys media_keys config rules load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
