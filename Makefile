@@ -1,6 +1,7 @@
 # make run     start the box with its defaults: DICOM on port 11112, objects under ./var; Ctrl-C stops it
 # make setup   only install: .venv/bin/edge
 # make test    install what the tests need, and run them
+# make program    package the program for PROCESSOR (amd64, arm64) into build/program; needs root
 # make bench   measure against other DICOM software, and print the table
 # make bench-codecs  the same for the codecs
 # make bench-link    the same for long and thin lines; needs root, takes half an hour
@@ -10,6 +11,8 @@
 PYTHON ?= python3
 PIP_FLAGS ?= -q
 MINUTES ?= 60
+# What make program and make deb are for: amd64, arm64.
+PROCESSOR ?= $(shell dpkg --print-architecture)
 # Tests at a time: one more than processors, as most of them wait now and then.
 WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
@@ -22,7 +25,7 @@ NATIVE := setup.py native/build.py native/bound/build.py \
     $(wildcard native/include/*.h native/src/*.[ch] native/bound/*.[ch] native/bound/*.cpp)
 # The interpreter's own headers: without them the C extension is left out, which the last line of the set-up says.
 HEADERS = $$($(PY) -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
-.PHONY: run setup test bench bench-codecs bench-link torture clean
+.PHONY: run setup test program bench bench-codecs bench-link torture clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/setup.stamp
@@ -36,6 +39,10 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/test.stamp
 	@$(PY) -m compileall -q edge
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+program: $(VENV)/setup.stamp
+	@sh .ci/debian "make program" $$(sed -e 's/ .*//' -e '/^#/d' image-build/debian-packages)
+	@image-build/program/build $(PROCESSOR) build/program
 
 bench: $(VENV)/test.stamp
 	@$(PY) -m tests.bench

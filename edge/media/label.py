@@ -49,7 +49,7 @@ def write(volume, label=None, cover=None):
         if os.path.lexists(path):
             raise MediaError(f"{path} is there already: remove it, or choose another name")
     request = json.dumps([volume, label, cover]).encode("ascii")
-    command = [sys.executable, "-c", "from edge.media import label; label.draw_what_is_asked()"]
+    command = [sys.executable, "-m", __name__]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "LC_ALL": "C.UTF-8"}
     is_made = False
     try:
@@ -271,3 +271,7 @@ def _how(volume):
     if volume.has_pages:
         return "Any computer shows it: open INDEX.HTM. What it shows is not for diagnosis."
     return "Programs that read DICOM media find everything through the file DICOMDIR."
+
+
+if __name__ == "__main__":
+    draw_what_is_asked()

@@ -9,6 +9,7 @@ import mmap
 import os
 import resource
 import socket
+import sys
 import time
 
 from edge.pixels import wire
@@ -135,3 +136,7 @@ def main(descriptor, memory_octets):
     line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=descriptor)
     Server(line, modules, confine()).run()
     os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

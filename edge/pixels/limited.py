@@ -85,8 +85,11 @@ def versions():
 def command(descriptor, memory_octets):
     """Return the command line of a child that serves on a socket's descriptor: only this knows how to start one.
 
-    Without site and environment (-I -S) it starts in half the time; it is told where edge and cffi are.
+    Without site and environment (-I -S) it starts in half the time; it is told where edge and cffi are. The packaged
+    program knows that by itself.
     """
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "-m", "edge.pixels.child", str(descriptor), str(memory_octets)]
     folders = [os.path.dirname(importlib.util.find_spec(name).origin) for name in ("edge", "_cffi_backend")]
     folders[0] = os.path.dirname(folders[0])
     begin = (

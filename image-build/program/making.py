@@ -1,0 +1,131 @@
+"""Make the packaged program for one processor: a folder that runs on Debian 13 with nothing else installed.
+
+OUT/edge/          the folder: it goes to /usr/lib/edge, and `edge` in it is the command
+OUT/edge.tar       the same as a file that is equal whenever its inputs are, with its SHA-256 in OUT/edge.tar.sha256
+
+The C is compiled by this machine's compilers, also for another processor; only PyInstaller runs in the build root.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import extensions
+import packing
+import roots
+
+PROJECT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+RELEASE = "trixie"
+PYTHON = "3.13"
+# What the program binds, and what PyInstaller reads libraries with. Headers are for the compilers of this machine.
+PACKAGES = (
+    f"libpython{PYTHON}", f"libpython{PYTHON}-dev", f"libpython{PYTHON}-stdlib", "python3-minimal", "binutils", "bash", "libc-bin",
+    "libopenjp2-7-dev", "libopenjph-dev", "libjpeg62-turbo-dev",
+)  # fmt: skip
+
+
+def main(arguments):
+    """Make what the command line asks for; return the exit code."""
+    parser = argparse.ArgumentParser(prog="image-build/program/build", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("processor", nargs="?", choices=sorted(roots.PROCESSORS), default=roots.native())
+    parser.add_argument("out", type=Path, help="the folder to make; it is replaced")
+    options = parser.parse_args(arguments)
+    try:
+        if os.geteuid() != 0:
+            raise roots.Failed("a build root is unpacked as root: run this as root")
+        options.out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=options.out) as work:
+            _make(roots.PROCESSORS[options.processor], options.out, Path(work))
+    except (roots.Failed, OSError) as failure:
+        print(f"the program was not made: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _make(processor, out, work):
+    begun = time.monotonic()
+
+    def say(what):
+        print(f"{time.monotonic() - begun:5.1f} s  {processor.debian}: {what}", flush=True)
+
+    say(f"unpacking Debian {RELEASE}")
+    root = work / "root"
+    roots.make(root, RELEASE, processor, PACKAGES)
+    place = root / "build"
+    _lay_source(place / "source")
+    say("getting the wheels")
+    _install_wheels(processor, place / "packages")
+    say("compiling the C")
+    extensions.build(root, processor, place / "source" / "edge", work / "c")
+    say("putting it together")
+    made = _freeze(root, processor)
+    say("writing it down")
+    folder = out / "edge"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(made, folder, symlinks=True)
+    packing.tidy(folder, source_date())
+    digest = packing.pack(folder, out / "edge.tar", source_date())
+    (out / "edge.tar.sha256").write_text(f"{digest}  edge.tar\n", encoding="ascii")
+    size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    say(f"{out}/edge: {size / 1e6:.1f} MB, SHA-256 of edge.tar {digest}")
+
+
+def source_date():
+    """Return the time (s since 1970) that all files get: SOURCE_DATE_EPOCH, or that of the last commit."""
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if given:
+        return int(given)
+    last = subprocess.run(["git", "-C", PROJECT, "log", "-1", "--format=%ct"], capture_output=True, text=True)
+    if last.returncode:
+        raise roots.Failed("the source is no clone of a repository: set SOURCE_DATE_EPOCH to its date (s since 1970)")
+    return int(last.stdout)
+
+
+def _lay_source(target):
+    """Copy what is to be packaged: no tests, and nothing that was compiled for this machine."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.so", "*.pyc")
+    shutil.copytree(PROJECT / "edge", target / "edge", ignore=ignored)
+    shutil.copytree(HERE, target / "image-build" / "program", ignore=ignored)
+
+
+def _install_wheels(processor, target):
+    platforms = [f"--platform={kind}_{processor.wheel}" for kind in ("manylinux2014", "manylinux_2_17")]
+    roots.run(
+        [
+            sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile",
+            "--no-deps", "--require-hashes", "--only-binary=:all:", f"--python-version={PYTHON}", *platforms,
+            "--target", target, "-r", HERE / "requirements.txt",
+        ],
+        "getting the wheels",
+    )  # fmt: skip
+
+
+def _freeze(root, processor):
+    """Run PyInstaller in the root; return the folder it made."""
+    environment = {
+        "EDGE_SOURCE": "/build/source",
+        "HOME": "/tmp",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": "/build/source:/build/packages",
+        "SOURCE_DATE_EPOCH": str(source_date()),
+    }
+    command = [
+        f"/usr/bin/python{PYTHON}", "-m", "PyInstaller", "--noconfirm", "--log-level=WARN", "--distpath=/build/dist",
+        "--workpath=/build/work", "/build/source/image-build/program/edge.spec",
+    ]  # fmt: skip
+    said = roots.enter(root, processor, command, environment, "putting the program together")
+    if said.strip():
+        print(said.strip(), file=sys.stderr)
+    return root / "build" / "dist" / "edge"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
