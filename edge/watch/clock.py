@@ -24,6 +24,7 @@ _PATIENCE_S = 900  # of a service that sets the clock, from its start on
 _UNSET_S = 3600  # how long nothing may set it
 _RTC = "sys/class/rtc"
 _UNSYNC, _NANO = 0x0040, 0x2000
+_TIMESYNC = "/run/systemd/timesync"
 
 _ADRIFT = (
     "nothing sets it, and this machine has no clock that goes on while it is off: run chrony or systemd-timesyncd with "
@@ -137,9 +138,19 @@ def kernel_state():
     found = Timex()
     try:
         if ctypes.CDLL(None).adjtimex(ctypes.byref(found)) < 0:
-            return None, None
+            return timesyncd_state(), None
     except (OSError, AttributeError):
-        return None, None
+        return timesyncd_state(), None
     if found.status & _UNSYNC:
         return False, None
     return True, found.offset / (1e9 if found.status & _NANO else 1e6)
+
+
+def timesyncd_state(folder=_TIMESYNC):
+    """Return whether systemd-timesyncd has set the clock, None where it does not run.
+
+    It is asked by whom the kernel does not answer: a service that systemd keeps from the clock.
+    """
+    if not os.path.isdir(folder):
+        return None
+    return os.path.exists(os.path.join(folder, "synchronized"))

@@ -6,6 +6,7 @@ of interpreters stays as it was.
 """
 
 import os
+import shlex
 import subprocess
 from collections import namedtuple
 from pathlib import Path
@@ -99,12 +100,7 @@ def make(root, release, processor, packages):
 
 def enter(root, processor, command, environment, what):
     """Run a command in the root, with this environment only. Returns its output (str); raises Failed."""
-    register = ""
-    if processor.debian != native():
-        qemu = f"/usr/bin/{processor.qemu}"
-        if not os.access(qemu, os.X_OK):
-            raise Failed(f"{what}: {qemu} is not here: apt-get install qemu-user-static")
-        register = f":edge-{processor.debian}:M::{processor.magic}:{processor.mask}:{qemu}:OCF"
+    register = _register(processor)
     return run(
         [
             "unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--net",
@@ -113,6 +109,40 @@ def enter(root, processor, command, environment, what):
         what,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **EMULATED, **environment},
     )
+
+
+def _register(processor):
+    """Return what the kernel has to be told to run programs of a processor; "" for this machine's own."""
+    if processor.debian == native():
+        return ""
+    qemu = f"/usr/bin/{processor.qemu}"
+    if not os.access(qemu, os.X_OK):
+        raise Failed(f"{qemu} is not here: apt-get install qemu-user-static")
+    return f":edge-{processor.debian}:M::{processor.magic}:{processor.mask}:{qemu}:OCF"
+
+
+def write_entry(path, root, processor, program, shown):
+    """Write the command `path`, which runs `program` in the root as the same process, on this machine's network.
+
+    shown: folders of this machine that are to be seen in the root by the same names, the program's among them.
+    """
+    register = _register(processor)
+    lines = ["#!/bin/sh", "# Run a program where nothing is installed but what it needs.", "exec unshare --mount \\"]
+    if register:
+        lines[-1] = "exec unshare --user --map-root-user --mount \\"
+    inside = ["set -e"]
+    if register:
+        inside += [
+            "mount -t binfmt_misc none /proc/sys/fs/binfmt_misc",
+            f"printf %s {shlex.quote(register)} > /proc/sys/fs/binfmt_misc/register",
+        ]
+    for each in ("/proc", "/dev", *map(str, shown)):
+        Path(root, each.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        inside.append(f"mount --rbind {shlex.quote(each)} {shlex.quote(str(root) + each)}")
+    inside.append(f'exec chroot {shlex.quote(str(root))} {shlex.quote(str(program))} "$@"')
+    lines.append("    sh -c " + shlex.quote("\n".join(inside)) + ' edge "$@"')
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.chmod(0o755)
 
 
 def packages(root):

@@ -21,7 +21,8 @@ import threading
 import time
 from pathlib import Path
 
-EDGE = str(Path(sys.executable).parent / "edge")
+# The program under test: from source, or a packaged one (image-build/program/smoke)
+EDGE = os.environ.get("EDGE_PROGRAM") or str(Path(sys.executable).parent / "edge")
 
 _LOADED = """
     edge.service.__main__ edge.console.commandline edge.service.serve edge.service.wiring edge.console.actions
@@ -143,7 +144,7 @@ def _can_be_warm(env):
     """Say whether this is the nursery's network, and nothing of `env` that is read before the first line is another."""
     here = os.environ
     same = all(env.get(name) == here.get(name) for name in {*env, *here} if name.startswith(_READ_AT_START))
-    return same and _nursery.network == _network()
+    return same and "EDGE_PROGRAM" not in env and _nursery.network == _network()
 
 
 def popen(args, stdin=subprocess.DEVNULL, stdout=None, stderr=None, env=None, cwd=None):

@@ -110,3 +110,10 @@ def test_the_kernel_says_whether_the_clock_is_set(tmp_path):
     assert is_set in (True, False, None) and (offset_s is None or abs(offset_s) < 1)
     assert clock.Timekeeper(root=str(tmp_path)).state().why is None
     assert time.time() > clock.MADE
+
+
+def test_where_the_kernel_may_not_be_asked_timesyncd_says_whether_the_clock_is_set(tmp_path):
+    assert clock.timesyncd_state(str(tmp_path / "not there")) is None
+    assert clock.timesyncd_state(str(tmp_path)) is False
+    (tmp_path / "synchronized").touch()
+    assert clock.timesyncd_state(str(tmp_path)) is True
