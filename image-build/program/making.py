@@ -1,12 +1,15 @@
-"""Make the packaged program for one processor: a folder that runs on Debian 13 with nothing else installed.
+"""Make the packaged program for one processor: a folder that runs on Debian 13 with nothing installed but NEEDED.
 
 OUT/edge/          the folder: it goes to /usr/lib/edge, and `edge` in it is the command
 OUT/edge.tar       the same as a file that is equal whenever its inputs are, with its SHA-256 in OUT/edge.tar.sha256
+OUT/edge.cdx.json  what it is made of (CycloneDX)
+OUT/edge.needs     the Debian packages that it needs of the system, one a line
 
 The C is compiled by this machine's compilers, also for another processor; only PyInstaller runs in the build root.
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -15,9 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import bill
 import extensions
 import packing
 import roots
+from edge import VERSION
 
 PROJECT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -28,6 +33,11 @@ PACKAGES = (
     f"libpython{PYTHON}", f"libpython{PYTHON}-dev", f"libpython{PYTHON}-stdlib", "python3-minimal", "binutils", "bash", "libc-bin",
     "libopenjp2-7-dev", "libopenjph-dev", "libjpeg62-turbo-dev",
 )  # fmt: skip
+# Wheels of which nothing ends in the program. PyInstaller's own does: its first steps are the file `edge`.
+MAKERS = ("altgraph", "packaging", "pyinstaller-hooks-contrib", "setuptools")
+# Of the system, and not in the folder: every Debian system has them, they are kept up to date with it, and other
+# programs share their memory. edge.spec names their libraries.
+NEEDED = ("libc6", "libexpat1", "libgcc-s1", "libssl3t64", "libzstd1", "zlib1g")
 
 
 def main(arguments):
@@ -60,7 +70,7 @@ def _make(processor, out, work):
     place = root / "build"
     _lay_source(place / "source")
     say("getting the wheels")
-    _install_wheels(processor, place / "packages")
+    wheels = _install_wheels(processor, place / "packages", work / "wheels.json")
     say("compiling the C")
     extensions.build(root, processor, place / "source" / "edge", work / "c")
     say("putting it together")
@@ -71,9 +81,13 @@ def _make(processor, out, work):
     shutil.copytree(made, folder, symlinks=True)
     packing.tidy(folder, source_date())
     digest = packing.pack(folder, out / "edge.tar", source_date())
+    listed = bill.write(
+        out / "edge.cdx.json", VERSION, folder, digest, root, processor, wheels, NEEDED, source_date()
+    )
+    (out / "edge.needs").write_text("".join(f"{each}\n" for each in NEEDED), encoding="ascii")
     (out / "edge.tar.sha256").write_text(f"{digest}  edge.tar\n", encoding="ascii")
     size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    say(f"{out}/edge: {size / 1e6:.1f} MB, SHA-256 of edge.tar {digest}")
+    say(f"{out}/edge: {size / 1e6:.1f} MB of {listed} components, SHA-256 of edge.tar {digest}")
 
 
 def source_date():
@@ -94,16 +108,22 @@ def _lay_source(target):
     shutil.copytree(HERE, target / "image-build" / "program", ignore=ignored)
 
 
-def _install_wheels(processor, target):
+def _install_wheels(processor, target, report):
+    """Install the wheels into `target`; return [(name, version, SHA-256)] of those that end in the program."""
     platforms = [f"--platform={kind}_{processor.wheel}" for kind in ("manylinux2014", "manylinux_2_17")]
     roots.run(
         [
             sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile",
             "--no-deps", "--require-hashes", "--only-binary=:all:", f"--python-version={PYTHON}", *platforms,
-            "--target", target, "-r", HERE / "requirements.txt",
+            "--target", target, "--report", report, "-r", HERE / "requirements.txt",
         ],
         "getting the wheels",
     )  # fmt: skip
+    found = []
+    for each in json.loads(report.read_text(encoding="utf-8"))["install"]:
+        digest = each["download_info"]["archive_info"]["hashes"]["sha256"]
+        found.append((each["metadata"]["name"], each["metadata"]["version"], digest))
+    return sorted(each for each in found if each[0].lower() not in MAKERS)
 
 
 def _freeze(root, processor):

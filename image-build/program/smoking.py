@@ -12,8 +12,6 @@ from pathlib import Path
 import making
 import roots
 
-# What the program needs of the system it runs on: the C library, and zlib for its first steps.
-NEEDED = ("libc6", "zlib1g")
 TRIES = 5
 # what: (unit, target)
 TARGETS = {"folder": ("MB", 25), "edge --version": ("s", 0.25), "ready": ("s", 0.6)}
@@ -45,7 +43,7 @@ def processor_of(program):
 
 def _try(folder, work):
     processor = processor_of(folder / "edge" / "edge")
-    roots.make(work / "root", making.RELEASE, processor, NEEDED)
+    roots.make(work / "root", making.RELEASE, processor, making.NEEDED)
     command = work / "edge"
     shown = [making.PROJECT, Path(tempfile.gettempdir()), folder]
     roots.write_entry(command, work / "root", processor, folder / "edge" / "edge", shown)
