@@ -2,6 +2,7 @@
 # make setup   only install: .venv/bin/edge
 # make test    install what the tests need, and run them
 # make program    package the program for PROCESSOR (amd64, arm64) into build/program; needs root
+# make deb        the Debian package for PROCESSOR and RELEASE (bookworm, trixie) into build/deb; needs root
 # make bench   measure against other DICOM software, and print the table
 # make bench-codecs  the same for the codecs
 # make bench-link    the same for long and thin lines; needs root, takes half an hour
@@ -13,6 +14,7 @@ PIP_FLAGS ?= -q
 MINUTES ?= 60
 # What make program and make deb are for: amd64, arm64.
 PROCESSOR ?= $(shell dpkg --print-architecture)
+RELEASE ?= trixie
 # Tests at a time: one more than processors, as most of them wait now and then.
 WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
@@ -25,7 +27,7 @@ NATIVE := setup.py native/build.py native/bound/build.py \
     $(wildcard native/include/*.h native/src/*.[ch] native/bound/*.[ch] native/bound/*.cpp)
 # The interpreter's own headers: without them the C extension is left out, which the last line of the set-up says.
 HEADERS = $$($(PY) -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
-.PHONY: run setup test program bench bench-codecs bench-link torture clean
+.PHONY: run setup test program deb bench bench-codecs bench-link torture clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/setup.stamp
@@ -43,6 +45,10 @@ test: $(VENV)/test.stamp
 program: $(VENV)/setup.stamp
 	@sh .ci/debian "make program" $$(sed -e 's/ .*//' -e '/^#/d' image-build/debian-packages)
 	@image-build/program/build $(PROCESSOR) build/program
+
+deb: $(VENV)/setup.stamp
+	@sh .ci/debian "make deb" $$(sed -e 's/ .*//' -e '/^#/d' image-build/debian-packages)
+	@image-build/deb/build $(PROCESSOR) $(RELEASE) build/deb
 
 bench: $(VENV)/test.stamp
 	@$(PY) -m tests.bench

@@ -67,7 +67,7 @@ def _command(name, builder, root, processor, include, folder, work):
         builder.emit_c_code(str(code))
     compiler = f"{processor.triplet}-{'g++' if is_cpp else 'gcc'}"
     common = [
-        "-fPIC", "-shared", "-g0", f"-ffile-prefix-map={work}=.", f"-ffile-prefix-map={PROJECT}=.",
+        "-fPIC", "-shared", "-g0", f"-ffile-prefix-map={PROJECT}/=", f"-ffile-prefix-map={work}/=",
         "-Wl,--build-id=none", "-Wl,-s", "-Wl,-z,relro,-z,now",
     ]  # fmt: skip
     folders = [PROJECT / each for each in options.get("include_dirs", ()) if not Path(each).is_absolute()]

@@ -11,6 +11,7 @@ The C is compiled by this machine's compilers, also for another processor; only 
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,9 +50,10 @@ def main(arguments):
     try:
         if os.geteuid() != 0:
             raise roots.Failed("a build root is unpacked as root: run this as root")
-        options.out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=options.out) as work:
-            _make(roots.PROCESSORS[options.processor], options.out, Path(work))
+        out = options.out.absolute()
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=out) as work:
+            _make(roots.PROCESSORS[options.processor], out, Path(work))
     except (roots.Failed, OSError) as failure:
         print(f"the program was not made: {failure}", file=sys.stderr)
         return 1
@@ -60,6 +62,7 @@ def main(arguments):
 
 def _make(processor, out, work):
     begun = time.monotonic()
+    date = source_date()
 
     def say(what):
         print(f"{time.monotonic() - begun:5.1f} s  {processor.debian}: {what}", flush=True)
@@ -70,19 +73,19 @@ def _make(processor, out, work):
     place = root / "build"
     _lay_source(place / "source")
     say("getting the wheels")
-    wheels = _install_wheels(processor, place / "packages", work / "wheels.json")
+    wheels = install_wheels(processor, place / "packages", work / "wheels.json")
     say("compiling the C")
     extensions.build(root, processor, place / "source" / "edge", work / "c")
     say("putting it together")
-    made = _freeze(root, processor)
+    made = _freeze(root, processor, date)
     say("writing it down")
     folder = out / "edge"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(made, folder, symlinks=True)
-    packing.tidy(folder, source_date())
-    digest = packing.pack(folder, out / "edge.tar", source_date())
+    packing.tidy(folder, date)
+    digest = packing.pack(folder, out / "edge.tar", date)
     listed = bill.write(
-        out / "edge.cdx.json", VERSION, folder, digest, root, processor, wheels, NEEDED, source_date()
+        out / "edge.cdx.json", VERSION, folder, digest, root, processor, wheels, NEEDED, date
     )
     (out / "edge.needs").write_text("".join(f"{each}\n" for each in NEEDED), encoding="ascii")
     (out / "edge.tar.sha256").write_text(f"{digest}  edge.tar\n", encoding="ascii")
@@ -108,14 +111,23 @@ def _lay_source(target):
     shutil.copytree(HERE, target / "image-build" / "program", ignore=ignored)
 
 
-def _install_wheels(processor, target, report):
-    """Install the wheels into `target`; return [(name, version, SHA-256)] of those that end in the program."""
+def install_wheels(processor, target, report, python=PYTHON, only=()):
+    """Install the wheels into `target`; return [(name, version, SHA-256)] of those that end in the program.
+
+    report: a file for pip's report; only: names of the wheels wanted, all without it.
+    """
+    wanted = report.with_suffix(".txt")
+    text = (HERE / "requirements.txt").read_text(encoding="ascii")
+    blocks = [each for each in re.split(r"\n(?=[a-z])", text) if "==" in each]
+    wanted.write_text(
+        "\n".join(each.split("\n#")[0] for each in blocks if not only or each.split("==")[0] in only), encoding="ascii"
+    )
     platforms = [f"--platform={kind}_{processor.wheel}" for kind in ("manylinux2014", "manylinux_2_17")]
     roots.run(
         [
             sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile",
-            "--no-deps", "--require-hashes", "--only-binary=:all:", f"--python-version={PYTHON}", *platforms,
-            "--target", target, "--report", report, "-r", HERE / "requirements.txt",
+            "--no-deps", "--require-hashes", "--only-binary=:all:", f"--python-version={python}", *platforms,
+            "--target", target, "--report", report, "-r", wanted,
         ],
         "getting the wheels",
     )  # fmt: skip
@@ -126,7 +138,7 @@ def _install_wheels(processor, target, report):
     return sorted(each for each in found if each[0].lower() not in MAKERS)
 
 
-def _freeze(root, processor):
+def _freeze(root, processor, date):
     """Run PyInstaller in the root; return the folder it made."""
     environment = {
         "EDGE_SOURCE": "/build/source",
@@ -135,7 +147,7 @@ def _freeze(root, processor):
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": "/build/source:/build/packages",
-        "SOURCE_DATE_EPOCH": str(source_date()),
+        "SOURCE_DATE_EPOCH": str(date),
     }
     command = [
         f"/usr/bin/python{PYTHON}", "-m", "PyInstaller", "--noconfirm", "--log-level=WARN", "--distpath=/build/dist",

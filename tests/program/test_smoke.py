@@ -1,4 +1,4 @@
-"""The program does what it is for, from one end to the other; image-build/program/smoke asks the same of a packaged one."""
+"""The program does what it is for, end to end; image-build/program/smoke asks the same of a packaged one."""
 
 import subprocess
 
