@@ -1,6 +1,7 @@
 """See that the package installs, starts, is upgraded with its data, and is removed without them, in a fresh Debian.
 
-The system is a real one, with systemd as its first process and a network of its own: the unit runs as it would anywhere.
+The system is a real one, with systemd as its first process and a network of its own: the unit runs as
+it would anywhere.
 """
 
 import argparse
@@ -59,7 +60,8 @@ class System:
     def boot(self):
         """Let the system start, with a network of its own."""
         self._booted = subprocess.Popen(
-            ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--boot", "-D", self.root],
+            ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--boot",
+             "-D", self.root],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._children = Path(f"/proc/{self._booted.pid}/task/{self._booted.pid}/children")
@@ -87,7 +89,8 @@ class System:
         """Wait until systemd says that the service is active: it has said so itself."""
         try:
             process.wait_until(
-                lambda: self.enter("systemctl", "is-active", "edge").stdout.strip() == "active", READY_S, "edge.service", 0.3
+                lambda: self.enter("systemctl", "is-active", "edge").stdout.strip() == "active",
+                READY_S, "edge.service", 0.3,
             )
         except TimeoutError as error:
             words = self.enter("systemctl", "status", "--no-pager", "--full", "edge").stdout
@@ -125,8 +128,9 @@ def _check(system, old, new):
     system.install(old)
     system.boot()
     system.await_box()
-    user = system.enter("ps", "-o", "user=", "-C", "edge").stdout or system.enter("stat", "-c", "%U", "/" + STATE).stdout
-    _must(user.split()[:1] == ["edge"], f"the box runs as {user}")
+    main = system.enter("systemctl", "show", "--property=MainPID", "--value", "edge").stdout.strip()
+    user = system.enter("stat", "-c", "%U", f"/proc/{main}").stdout.strip()
+    _must(user == "edge", f"the box runs as {user}")
     say("installed; the service is active")
     system.on_its_network("/usr/bin/echoscu", "-aec", "EDGE", "127.0.0.1", "11112")
     system.on_its_network("/usr/bin/storescu", "-aec", "EDGE", "127.0.0.1", "11112", image)

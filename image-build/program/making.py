@@ -31,7 +31,8 @@ RELEASE = "trixie"
 PYTHON = "3.13"
 # What the program binds, and what PyInstaller reads libraries with. Headers are for the compilers of this machine.
 PACKAGES = (
-    f"libpython{PYTHON}", f"libpython{PYTHON}-dev", f"libpython{PYTHON}-stdlib", "python3-minimal", "binutils", "bash", "libc-bin",
+    f"libpython{PYTHON}", f"libpython{PYTHON}-dev", f"libpython{PYTHON}-stdlib", "python3-minimal",
+    "binutils", "bash", "libc-bin",
     "libopenjp2-7-dev", "libopenjph-dev", "libjpeg62-turbo-dev",
 )  # fmt: skip
 # Wheels of which nothing ends in the program. PyInstaller's own does: its first steps are the file `edge`.
