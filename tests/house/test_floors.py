@@ -57,8 +57,8 @@ FOREIGN_IN = {"pixels/child"}
 
 # The order of the files in a room: each imports only those before it.
 ORDER = {
-    "dicom": "errors octets ascii text syntax_table syntax uid tags keywords element reader rewriter writer meta part10"
-    " skim seek",
+    "dicom": "errors octets ascii text syntax_table syntax uid tags keywords element reader rewriter writer meta"
+    " part10 skim seek",
     "protocol": "framing items pdu contexts states association command status dimse echo store commitment query",
     "tap": "checks rule framing xmodem fields template settings keep send lamp tap wifi microcontroller link running",
     "spool": "errors disk writing checksum inflate further health turns retry forecast lines journal sources tables"
@@ -67,7 +67,7 @@ ORDER = {
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
     "toml": "section kinds positions reading markdown",
-    "board": "keys profile progress notify watchdog network networkd firewall wireless",
+    "board": "bootstate keys profile progress notify watchdog network networkd firewall wireless",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "steward": "errors shapes wire client programs erasing provisioning mounts resetting network roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
