@@ -6,8 +6,8 @@ then to this one: at any instant one of both is whole. The boot loader (image-bu
 writes the same octets in the same order.
 
 A slot that was just written is on trial: it has a few tries, which the boot loader counts down, and which run out
-unless the slot is found good; then the other one boots. Nothing is counted while nothing is on trial, so that a box whose
-plug is pulled ten times in a row boots what it booted before.
+unless the slot is found good; then the other one boots. Nothing is counted while nothing is on trial, so that a box
+whose plug is pulled ten times in a row boots what it booted before.
 
 Little-endian words of 32 bits, since a boot loader's script can read nothing else:
 
@@ -165,8 +165,8 @@ def command(arguments, path=PLACE):
             write(judged(read(path), slot, word == "good"), path)
             return ""
     raise BootstateError(
-        "the boot state understands get-primary, set-primary A|B, get-state A|B, set-state A|B good|bad, show and init; "
-        "not: %s" % " ".join(arguments)
+        "the boot state understands get-primary, set-primary A|B, get-state A|B, set-state A|B good|bad, show and "
+        "init; not: %s" % " ".join(arguments)
     )
 
 
