@@ -34,6 +34,13 @@ class Half:
         self._is_new = True  # nothing has come yet
         self._ends_ms = None  # when it is closed at last, once there is no talking to it
 
+    def own_address(self):
+        """Return the address of this box that was connected to, as `address` has the other's."""
+        try:
+            return self.socket.getsockname()[0].removeprefix("::ffff:")
+        except OSError:
+            return ""
+
     @property
     def is_over(self):
         """Whether there is no talking to the peer, who is left the time to read why."""

@@ -21,7 +21,7 @@ import threading
 
 from edge.board import progress
 from edge.dicom import uid
-from edge.net import channel, doors, inbound, manners, tls, transport, witness
+from edge.net import channel, doors, inbound, manners, rehearsal, tls, transport, witness
 from edge.net.half import Half, Mistaken
 from edge.protocol import association, commitment, items, pdu
 
@@ -61,10 +61,11 @@ class Listener:
         self._tell = tell
         self._awaited = awaited
         self._paths = paths
+        self.rehearsals = rehearsal.Rehearsals()
         self._selector = selectors.DefaultSelector()
         self._half = {}
         self._lock = threading.Condition()
-        self._running = {}  # inbound.Inbound -> address
+        self._running = {}  # inbound.Inbound -> address, None for a rehearsal
         self._stopping = False
         self._rests_until_ms = None  # while the listening socket is not looked at
         self._is_short = False  # whether descriptors were short when somebody last came
@@ -161,7 +162,7 @@ class Listener:
     def associations(self):
         """Return the inbound.Summary of each association that is open."""
         with self._lock:
-            return [each.summary for each in self._running]
+            return [each.summary for each, address in self._running.items() if address is not None]
 
     def run(self):
         """Serve until `stop` is called, then until the associations have ended or the drain's time is over."""
@@ -361,6 +362,9 @@ class Listener:
 
     def _decide(self, half, request):
         """Accept or refuse `request`; return True when the connection now belongs to a thread."""
+        expected = self.rehearsals.claim(request.calling, half.address, half.own_address())
+        if expected is not None:
+            return self._start(half, request, expected)
         refusal = self._refusal(half, request)
         if refusal is not None:
             self._refuse(half, request, refusal)
@@ -395,9 +399,17 @@ class Listener:
             return witness.NO_ROOM
         return None
 
-    def _start(self, half, request):
-        """Give the connection to a thread that accepts `request`; refuse it, and return False, if there is none."""
+    def _start(self, half, request, expected=None):
+        """Give the connection to a thread that accepts `request`; refuse it, and return False, if there is none.
+
+        expected: rehearsal.Expected where it is a rehearsal.
+        """
         settings, reports = self._settings, self._reports
+        intake, routes, tell, awaited = self._intake, self._routes, self._tell, self._awaited
+        manner = settings.manner_of(request.calling, half.address)
+        if expected is not None:
+            intake, routes, tell = rehearsal.terms(intake, expected)
+            reports, awaited, manner = None, None, rehearsal.MANNER
         self._half.pop(half.socket.fileno(), None)
         self._selector.unregister(half.socket)
         half.engine.widen(inbound.WINDOW_BYTES)  # here: what a thread of its own allocates, libc is slow to give back
@@ -407,13 +419,13 @@ class Listener:
         else:
             wire = channel.Wire(half.socket, _SEND_TIMEOUT_MS, half.channel)
         served = inbound.Inbound(
-            wire, half.engine, peer, self._intake, self._source_of(peer), self._routes, settings.object_limit,
-            reports, self._tell, request.proposals, self._awaited,
+            wire, half.engine, peer, intake, self._source_of(peer), routes, settings.object_limit,
+            reports, tell, request.proposals, awaited,
         )  # fmt: skip
-        work = (served, half.engine, request, settings, reports, settings.manner_of(request.calling, half.address))
+        work = (served, half.engine, request, settings, reports, manner)
         thread = threading.Thread(target=self._run, args=work, name="association", daemon=True)
         with self._lock:
-            self._running[served] = half.address
+            self._running[served] = half.address if expected is None else None
         try:
             thread.start()
         except RuntimeError as error:

@@ -151,6 +151,7 @@ class Listening(Part):
             running.box.awaited, running[Beating].progress,
         )  # fmt: skip
         self._settings = self.listener.settings
+        running.box.rehearsals = self.listener.rehearsals
 
     def stop(self):
         """Let go of what is left when `run` has returned."""

@@ -131,6 +131,11 @@ class Intake:
         head = self._head(sop_class, sop_instance, transfer_syntax, source)
         return Arrival(self, head, sop_class, sop_instance, transfer_syntax, source, priority)
 
+    def rehearse(self, sop_class, sop_instance, transfer_syntax, source):
+        """Return the Arrival of an object that nobody is to keep: for `Arrival.rehearse`, room or no room."""
+        head = self._head(sop_class, sop_instance, transfer_syntax, source)
+        return Arrival(self, head, sop_class, sop_instance, transfer_syntax, source, NORMAL)
+
     def keep_up(self):
         """Do what commits leave to be done, when there is enough of it: for when the answer is out. Never raises."""
         self.index.keep_up()
@@ -259,6 +264,17 @@ class Arrival:
                 raise errors.from_os(error, "looking at the objects that are here already")
             finally:
                 turns.leave(self.sop_instance)
+        finally:
+            self.abandon()
+
+    def rehearse(self):
+        """Do what `commit` does as far as nobody learns of the object: judge it, sync it; then drop it. Raises alike."""
+        try:
+            self._judge()
+            try:
+                self._intake.disk.fsync(self._fd)
+            except OSError as error:
+                raise errors.from_os(error, "making an object durable")
         finally:
             self.abandon()
 

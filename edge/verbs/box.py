@@ -37,6 +37,7 @@ class Box:
         "events": "what happened, in words: an events.Events",
         "log": "the last lines of the log: a ring.Ring",
         "awaited": "what archives were asked to send here: an awaited.Awaited",
+        "rehearsals": "lets the box test its own way in: a rehearsal.Rehearsals",
         "wrong": "function, every health.Trouble there is",
     }
 

@@ -23,6 +23,7 @@ FLOOR = {
     "steward": 3.2,
     "ways": 3.5,
     "settings": 3.5,
+    "update": 3,
     "access": 3,
     "watch": 3.5,
     "export": 3.7,
@@ -72,8 +73,8 @@ ORDER = {
     "steward": "errors shapes wire client programs erasing provisioning mounts resetting network roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
     " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
-    "box": "sameness admission values board_keys tls_keys commitment relaying alerting serials setups console_keys"
-    " encryption rule_keys media_keys config rules load reference troubles",
+    "box": "sameness admission values section board_keys tls_keys commitment relaying alerting serials setups"
+    " console_keys encryption rule_keys media_keys config rules positions load reference troubles",
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors beside leaf person sight packing viewer xhtml pages records fit survey supply directory walk"
@@ -83,7 +84,7 @@ ORDER = {
     "export": "progress staging order record choose hiding leaves content sheets volume target ready make apart maker"
     " exports rules",
     "verbs": "verb box machine status jobs ways watching objects media fetching exports studies alerts logs trial"
-    " settings carrying access network appliance table",
+    " settings carrying access updating network appliance table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs media studies viewer entry people audit network contents forms workers server encryption guard live"
     " openapi api app door",
@@ -93,6 +94,7 @@ ORDER = {
     "settings": "writing history keeper mask lines catalogue document backup sticks setup taking",
     "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"
     " webhook mail gpio channels alerts bundle watcher",
+    "update": "gate",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 
