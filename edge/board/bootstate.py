@@ -5,8 +5,8 @@ sequence number among those that are whole is the state. What is written goes to
 then to this one: at any instant one of both is whole. The boot loader (image-build/uboot, image-build/efi) reads and
 writes the same octets in the same order.
 
-A slot that was just written is on trial: it has a few tries, which the boot loader counts down, and which run out
-unless the slot is found good; then the other one boots. Nothing is counted while nothing is on trial, so that a box
+A slot that was just written is on trial: the boot loader counts its one try down and tells the kernel `edge.trial`;
+unless the slot is found good, the other one boots next. Nothing is counted while nothing is on trial, so that a box
 whose plug is pulled ten times in a row boots what it booted before.
 
 Little-endian words of 32 bits, since a boot loader's script can read nothing else:
@@ -23,7 +23,7 @@ from collections import namedtuple
 
 SLOTS = ("A", "B")
 COPY_BYTES = 4096
-TRIES = 2  # of a new slot: one may be lost to a power cut that has nothing to do with it
+TRIES = 1  # of a new slot: a power cut on trial leads back, too, and no more than one bad boot has to be waited for
 PLACE = "/dev/disk/by-partlabel/bootstate"
 
 _WORDS = struct.Struct("<4s7I")

@@ -268,7 +268,7 @@ class Arrival:
             self.abandon()
 
     def rehearse(self):
-        """Do what `commit` does as far as nobody learns of the object: judge it, sync it; then drop it. Raises alike."""
+        """Do what `commit` does before anybody learns of the object: judge it, sync it; then drop it. Raises alike."""
         try:
             self._judge()
             try:

@@ -208,8 +208,8 @@ static void count_down(EFI_BLOCK_IO *block, State *state, UINTN kept)
         say(L"edge: the boot state cannot be written\r\n");
 }
 
-/* Return the slot to boot first, 0 for A and 1 for B, and count it down where it is on trial. */
-static UINT32 first_slot(EFI_HANDLE home)
+/* Return the slot to boot first, 0 for A and 1 for B; where it is on trial, count it down and say so. */
+static UINT32 first_slot(EFI_HANDLE home, BOOLEAN *on_trial)
 {
     EFI_BLOCK_IO *block = protocol(partition_named(home, L"bootstate"), &of_block);
     State *copies = pages(COPIES), *state = NULL;
@@ -224,6 +224,7 @@ static UINT32 first_slot(EFI_HANDLE home)
     } else {
         first = state->first;
         if (!state->good[first] && state->on_trial && state->tries) {
+            *on_trial = TRUE;
             count_down(block, state, (UINTN)(state - copies));
             say_slot(L"edge: on trial is slot ", first, state->tries ? L", with another try" : L", for the last time");
         } else if (!state->good[first] && state->good[1 - first]) {
@@ -315,7 +316,7 @@ static EFI_DEVICE_PATH *kernel_path(EFI_HANDLE handle)
 }
 
 /* Boot a slot; it returns only where that cannot be done. */
-static void start(EFI_HANDLE self, EFI_HANDLE home, UINT32 slot)
+static void start(EFI_HANDLE self, EFI_HANDLE home, UINT32 slot, BOOLEAN on_trial)
 {
     static CHAR16 line[ARGUMENTS];
     EFI_HANDLE volume = partition_named(home, slot ? L"boot_b" : L"boot_a"), kernel = NULL;
@@ -328,6 +329,7 @@ static void start(EFI_HANDLE self, EFI_HANDLE home, UINT32 slot)
         at = put_argument(line, at, home, L"firmware.env", "boardargs=", 10);
         at = put_argument(line, at, volume, L"slot.env", "slotargs=", 9);
         at = put_text(line, at, slot ? L"rauc.slot=B " : L"rauc.slot=A ");
+        at = put_text(line, at, on_trial ? L"edge.trial " : L"");
         at = put_text(line, at, L"initrd=\\initrd");
         image->LoadOptions = line;
         image->LoadOptionsSize = (UINT32)((at + 1) * sizeof(CHAR16));
@@ -342,15 +344,16 @@ static void start(EFI_HANDLE self, EFI_HANDLE home, UINT32 slot)
 EFI_STATUS EFIAPI efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
     EFI_LOADED_IMAGE *image;
+    BOOLEAN on_trial = FALSE;
     UINT32 first;
     table = system;
     boot = system->BootServices;
     image = protocol(self, &of_image);
     if (!image)
         return EFI_LOAD_ERROR;
-    first = first_slot(image->DeviceHandle);
-    start(self, image->DeviceHandle, first);
-    start(self, image->DeviceHandle, 1 - first);
+    first = first_slot(image->DeviceHandle, &on_trial);
+    start(self, image->DeviceHandle, first, on_trial);
+    start(self, image->DeviceHandle, 1 - first, FALSE);
     say(L"edge: no slot can be loaded; starting over\r\n");
     boot->Stall(5000000);
     table->RuntimeServices->ResetSystem(EfiResetCold, EFI_SUCCESS, 0, NULL);

@@ -5,14 +5,15 @@
 #   vmlinuz, initrd    its kernel and first file system
 #   slot.env           lines NAME=VALUE; `slotargs` goes onto the kernel's command line (verity's root hash stands there)
 #   board.dtb          a device tree, where the board's own is not to be used; overlays are merged before
-# and the kernel is told rauc.slot=A or B, as RAUC reads it. firmware.env beside this script may set `boardargs`
-# (console and the like).
+# and the kernel is told rauc.slot=A or B, as RAUC reads it, and edge.trial where that slot is on trial. firmware.env
+# beside this script may set `boardargs` (console and the like).
 # Only a slot on trial is counted, and only here. What came of a trial that ran out is written by the box, from the
 # other slot. Numbers are hexadecimal.
 
 setenv edge_first A
 setenv edge_then B
 setenv edge_kept
+setenv edge_trial
 ${devtype} dev ${devnum}
 setexpr edge_one ${kernel_addr_r} + 0
 setexpr edge_two ${edge_one} + 1000
@@ -63,6 +64,7 @@ if test -n "${edge_kept}"; then
         if itest ${edge_on_trial} != 0 && itest ${edge_tries} != 0; then
             setexpr edge_tries ${edge_tries} - 1
             setenv edge_take trial
+            setenv edge_trial edge.trial
         elif itest ${edge_other_good} != 0; then
             setenv edge_take then
         fi
@@ -109,12 +111,13 @@ for edge_slot in ${edge_first} ${edge_then}; do
         if test -z "${edge_tree}"; then setenv edge_tree ${fdtcontroladdr}; fi
         if load ${devtype} ${devnum}:${edge_part} ${kernel_addr_r} vmlinuz; then
             if load ${devtype} ${devnum}:${edge_part} ${ramdisk_addr_r} initrd; then
-                setenv bootargs "${boardargs} ${slotargs} rauc.slot=${edge_slot}"
+                setenv bootargs "${boardargs} ${slotargs} rauc.slot=${edge_slot} ${edge_trial}"
                 booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${edge_tree}
             fi
         fi
     fi
     echo "edge: slot ${edge_slot} cannot be loaded"
+    setenv edge_trial
 done
 if test -z "${edge_stay}"; then
     echo "edge: no slot can be loaded; starting over"

@@ -111,6 +111,7 @@ def test_the_script_boots_the_slot_that_the_rule_says_and_counts_only_on_trial(u
         counted = state.on_trial and state.tries and not bootstate.is_good(state, state.first)
         want = state._replace(sequence=8, tries=state.tries - 1) if counted else state
         assert after == bootstate.pack(want) * 2, (state, said)
+        assert ("is on trial" in said) == bool(counted)
 
 
 def test_the_script_takes_the_newest_copy_that_is_whole(uboot):
