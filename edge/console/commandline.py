@@ -36,9 +36,10 @@ _MODULES = {
     "retry-export": "exporting",
     "fetch": "fetchwork",
     "console": "terminal",
+    "update": "updatework",
 }
 # The same, of those that know nothing of the box and its configuration
-_WITHOUT_BOX = {"steward": "stewarding", "reset": "resetting"}
+_WITHOUT_BOX = {"steward": "stewarding.run", "reset": "resetting.run", "bootstate": "updatework.bootstate"}
 
 
 def main(words, rooms):
@@ -112,7 +113,8 @@ def _run(words, rooms):
         return DONE
     name = asked.command.name
     if name in _WITHOUT_BOX:
-        return importlib.import_module("edge.console." + _WITHOUT_BOX[name]).run(asked)
+        module, function = _WITHOUT_BOX[name].split(".")
+        return getattr(importlib.import_module("edge.console." + module), function)(asked)
     path = asked.options.get("config") or os.environ.get("EDGE_CONFIG") or _here()
     if name in rooms:
         return _with_config(path, lambda loaded: rooms[name](loaded, asked.options))

@@ -1,6 +1,6 @@
 """The table of commands: what there is to type, and what the help says about it."""
 
-from edge.console import appliance_commands, kept_commands, media_commands, watch_commands
+from edge.console import appliance_commands, kept_commands, media_commands, update_commands, watch_commands
 from edge.console.arguments import Command, Option
 from edge.console.options import CONFIG, JSON
 
@@ -467,6 +467,7 @@ COMMANDS = (
         ("edge console --tty",),
     ),
     *appliance_commands.COMMANDS,
+    *update_commands.COMMANDS,
     Command(
         "demo",
         "[--from FOLDER] [--config FILE]",

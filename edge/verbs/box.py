@@ -38,6 +38,7 @@ class Box:
         "log": "the last lines of the log: a ring.Ring",
         "awaited": "what archives were asked to send here: an awaited.Awaited",
         "rehearsals": "lets the box test its own way in: a rehearsal.Rehearsals",
+        "updates": "takes updates in: an updates.Updates, made when it is needed",
         "wrong": "function, every health.Trouble there is",
     }
 

@@ -94,7 +94,7 @@ ORDER = {
     "settings": "writing history keeper mask lines catalogue document backup sticks setup taking",
     "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"
     " webhook mail gpio channels alerts bundle watcher",
-    "update": "gate",
+    "update": "errors release bundle stream updates gate",
     "demo": "canvas pictures phantom link archive modality proof view box day",
 }
 

@@ -7,7 +7,7 @@ from edge.net import outbound, rehearsal
 from edge.spool.errors import Degraded
 from edge.spool.spool import Spool
 from edge.update import gate
-from tests.support.process import free_port
+from tests.support.process import free_port, is_listening, wait_until
 from tests.support.service import Service, destination, route
 
 
@@ -19,6 +19,7 @@ def box(tmp_path_factory):
     dicom = {"accept_calling": ["CT1"], "storage_sop_classes": ["1.2.840.10008.5.1.4.1.1.2"]}
     away = [destination("archive", free_port())]
     with Service(folder, away, [route("archive")], dicom, console=console) as running:
+        wait_until(lambda: is_listening(console["port"]), 20, "the console, which starts late")
         yield running
 
 
