@@ -77,7 +77,8 @@ def more(found):
     """Return lines on what is under way and what came of the last update, of the summary of `versions`."""
     lines = []
     if found["stage"] == "installing":
-        lines.append("version is being installed: %d %%, %s" % (found["percent"], found["words"]))
+        said = "version %s is being installed: %d %%, %s"
+        lines.append(said % (found["version_wanted"], found["percent"], found["words"]))
     elif found["stage"] == "failed":
         lines.append("the last update failed: %s" % found["words"])
     if found["staged"]:

@@ -66,20 +66,28 @@ class Updates:
         except (OSError, Unfit):
             return None
 
-    def stage(self, file, length=None, allow_older=False):
+    def stage(self, file, length=None, allow_older=False, offset=0):
         """Copy what `file` reads and check all of it; yield (octets done, of all or None); return its bundle.Bundle.
 
-        length: where it is known before. Raises Unfit.
+        length: of all of it, where that is known before; offset: of this piece, where it comes in several: then None
+        is returned until it is whole. Raises Unfit, and nothing of it is kept then.
         """
         if not self._staging.acquire(blocking=False):
             raise Unfit("another update is being taken in; wait for its end")
-        partial = os.path.join(self._folder, _PARTIAL)
+        partial, is_over = self._partial, True
         try:
             if self.progress().stage == "installing":
                 raise Unfit("an update is being installed; wait for its end")
-            self.forget()
-            self._must_fit(length or 0)
-            yield from self._copy(file, partial, length)
+            if offset == 0:
+                self.forget()
+                _remove(partial)
+                self._must_fit(length or 0)
+            elif offset != self.brought():
+                raise Unfit("the piece is not the next one: begin again")
+            yield from self._copy(file, partial, offset, length)
+            if length is not None and self.brought() < length:
+                is_over = False
+                return None
             fd = os.open(partial, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 source = bundle.File(fd)
@@ -93,8 +101,20 @@ class Updates:
         except OSError as error:
             raise Unfit("the update cannot be kept for now: %s" % (error.strerror or str(error)).lower()) from None
         finally:
-            _remove(partial)
+            if is_over:
+                _remove(partial)
             self._staging.release()
+
+    @property
+    def _partial(self):
+        return os.path.join(self._folder, _PARTIAL)
+
+    def brought(self):
+        """Return how many octets of an update that comes in pieces are here."""
+        try:
+            return os.stat(self._partial).st_size
+        except FileNotFoundError:
+            return 0
 
     def _must_fit(self, length):
         room = self.room()
@@ -102,9 +122,8 @@ class Updates:
             words = "there is no room for the update on the data partition: it needs %d MB, and %d MB may be used"
             raise Unfit(words % (-(-length // 1_000_000), room // 1_000_000))
 
-    def _copy(self, file, partial, length):
-        done = 0
-        with open(partial, "wb") as into:
+    def _copy(self, file, partial, done, length):
+        with open(partial, "ab") as into:
             while piece := file.read(_PIECE):
                 done += len(piece)
                 if done > bundle.MOST_BYTES:

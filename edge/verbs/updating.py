@@ -41,21 +41,25 @@ def versions(box, request, who):
         "staged": staged and staged.version,
         "room_bytes": kept.room(),
         "last": state["last"],
-        **progress._asdict(),
+        "stage": progress.stage,
+        "percent": progress.percent,
+        "words": progress.words,
+        "version_wanted": progress.version,
     }
 
 
 def stage(box, request, who):
-    """Take an update in, to be installed later, and check all of it; yield how far it is; return its version."""
+    """Take an update in and check all of it; yield how far it is; return its version, once it is whole."""
     kept = _updates(box)
     try:
-        taking = kept.stage(request["file"], request.get("bytes"), request.get("allow_older", False))
-        told = -1
+        length, offset = request.get("bytes"), request.get("offset", 0)
+        taking = kept.stage(request["file"], length, request.get("allow_older", False), offset)
+        told, done = -1, offset
         while True:
             try:
                 done, of = next(taking)
             except StopIteration as end:
-                return {"version": end.value.version, "bytes": end.value.payload_bytes}
+                return {"version": end.value and end.value.version, "bytes": kept.brought() or length or done}
             if done * 20 // (of or done) != told:
                 told = done * 20 // (of or done)
                 yield {"done": done, "of": of}
@@ -127,7 +131,7 @@ VERBS = (
             "stage": "text",
             "percent": "number",
             "words": "text",
-            "slot": "text?",
+            "version_wanted": "text",
         },
         slow=True,
     ),
@@ -136,9 +140,13 @@ VERBS = (
         "take an update in and check it, to be installed later",
         stage,
         ENGINEER,
-        (Argument("bytes", "number", "How long it is, where that is known before."), _OLDER),
+        (
+            Argument("bytes", "number", "How long all of it is, where that is known before."),
+            Argument("offset", "number", "Where this piece belongs, where it comes in several, each after the other."),
+            _OLDER,
+        ),
         {"done": "number", "of": "number?"},
-        {"version": "text", "bytes": "number"},
+        {"version": "text?", "bytes": "number"},
         changes=True,
         file="in",
         slow=True,

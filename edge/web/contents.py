@@ -19,6 +19,7 @@ MODULES = (
     "versions",
     "backup",
     "network",
+    "update",
     "alerts",
     "storage",
     "logs",

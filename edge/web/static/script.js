@@ -79,6 +79,37 @@
     });
   }
 
+  // --- a large file: sent piece by piece, each after the box has the one before
+  const bring = async (form) => {
+    const file = form.querySelector("input[type=file]").files[0];
+    const bar = form.querySelector("progress");
+    const said = form.querySelector("[role=status]");
+    bar.hidden = false;
+    for (let at = 0; at < file.size || !at; at += 4 << 20) {
+      const body = new FormData();
+      body.append("file", file.slice(at, at + (4 << 20)));
+      body.append("bytes", file.size);
+      body.append("offset", at);
+      if (form.querySelector("[name=allow_older]").checked) body.append("allow_older", "true");
+      const headers = { "X-CSRF-Token": document.body.dataset.csrf };
+      const { failed } = await (await fetch(form.dataset.pieces, { method: "POST", headers, body })).json();
+      if (failed) throw new Error(failed);
+      bar.value = (100 * Math.min(file.size, at + (4 << 20))) / file.size;
+      said.textContent = Math.round(bar.value) + " % is there";
+    }
+    location.reload();
+  };
+  for (const form of document.querySelectorAll("form[data-pieces]"))
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const button = form.querySelector("button");
+      button.disabled = true;
+      bring(form).catch((error) => {
+        button.disabled = false;
+        form.querySelector("[role=status]").textContent = error.message;
+      });
+    });
+
   // --- a picture: dragging changes its window, the wheel its frame; the form says what is shown
   const picture = $("picture");
   if (picture) {
