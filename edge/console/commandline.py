@@ -117,7 +117,7 @@ def _run(words, rooms):
         return getattr(importlib.import_module("edge.console." + module), function)(asked)
     path = asked.options.get("config") or os.environ.get("EDGE_CONFIG") or _here()
     if name in rooms:
-        return _with_config(path, lambda loaded: rooms[name](loaded, asked.options))
+        return _with_config(path, lambda loaded: rooms[name](loaded, asked.options), name == "serve")
     from edge.console import actions, boxwork  # not before they are needed: `serve` is not to carry them
 
     if name == "dump":
@@ -155,7 +155,7 @@ def _help(words):
     return arguments.overview(commands.INTRO, COMMANDS, commands.OUTRO)
 
 
-def _with_config(path, action):
+def _with_config(path, action, serves=False):
     """Return what `action` returns for the loaded configuration, or the exit code of one that cannot be used."""
     from edge.box import load
 
@@ -163,5 +163,16 @@ def _with_config(path, action):
         loaded = load.load(path)
     except load.ConfigError as error:
         text.warn(*error.lines())
-        return MISCONFIGURED
+        loaded = None
+        if serves and path is not None:
+            from edge.settings import older  # a box that went back to an older version works all the same
+
+            loaded = older.understood(path)
+        if loaded is None:
+            return MISCONFIGURED
+        return action(loaded)
+    if serves and loaded.path is not None:
+        from edge.settings import older
+
+        older.remember(loaded)
     return action(loaded)

@@ -91,7 +91,7 @@ ORDER = {
     "terminal": "plain effects line ymodem page session talk shapes state waiting applying tables adjusting peers"
     " moving importing media anything entry menu",
     "access": "roles files digest crypto seal selfmade audit claim attempts secret users sessions tokens access",
-    "settings": "writing history keeper mask lines catalogue document backup sticks setup taking",
+    "settings": "writing history older keeper mask lines catalogue document backup sticks setup taking",
     "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"
     " webhook mail gpio channels alerts bundle watcher",
     "update": "errors release bundle stream updates gate",
