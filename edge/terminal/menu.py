@@ -4,7 +4,8 @@ import logging
 import os
 
 from edge.dicom.errors import DicomError
-from edge.terminal import adjusting, anything, applying, entry, importing, media, network, page, peers, state, waiting
+from edge.terminal import adjusting, anything, applying, entry, importing, media, network, page, peers, state
+from edge.terminal import updating, waiting
 from edge.terminal.effects import Ask, Back, Known, Page, Show
 from edge.terminal.plain import cut, wrapped
 from edge.terminal.talk import Talk
@@ -25,6 +26,7 @@ _ITEMS = (
     ("9", "Export: support bundle, backup", "status", importing.outward),
     ("a", "All other actions, by name", "status", anything.every),
     ("b", "Media: exports, a study to a disc, take in a stick", "exports", media.media),
+    ("u", "Update: versions, a new one", "versions", updating.updates),
 )
 
 

@@ -95,7 +95,7 @@ def _under_way(found):
         said = el("p", "Version %s is here, checked." % found["staged"])
         press = page.press("Install, and restart", "/update/install", role="engineer", kind="")
         return page.card("Ready to install", failed or None, said, press)
-    room = el("p", "%s may be taken for an update." % words.size(found["room_bytes"]), class_="soft")
+    room = el("p", "%s may be taken for an update." % words.octets(found["room_bytes"]), class_="soft")
     return page.card(None, failed or None, room)
 
 

@@ -169,6 +169,7 @@ def test_the_first_menu_says_how_the_box_does(box):
           9  Export: support bundle, backup
           a  All other actions, by name
           b  Media: exports, a study to a disc, take in a stick
+          u  Update: versions, a new one
           p  Change your password
           0  Log out
         {RULE}
