@@ -25,6 +25,10 @@ _INSTALL_S = 3600  # over a thin line
 _SOON_S = 30
 _OTHER = 2000  # characters kept of what is neither progress nor an error
 
+_ATTEMPTS = 4
+# A stream's block device now and then has no size yet when RAUC lays verity over it (seen with RAUC 1.13, Linux 6.12).
+_TOO_EARLY = "Failed to load dm table"
+
 _PERCENT = re.compile(r"(\d{1,3})% (.*)")
 _LAST = "LastError: "
 # What RAUC says, the first that is found in it, and what that means
@@ -42,6 +46,7 @@ _WORDS = (
     ("too large", "the update is larger than a slot of this box: it needs an image made anew"),
     ("No space left", "there is no room for the update"),
     ("Input/output error", "the update cannot be read to its end: it was tampered with, or its medium or line fails"),
+    (_TOO_EARLY, "the system could not look into the update; try again"),
     ("/dev/mapper", "this system cannot look into an update: its kernel has no device mapper"),
     ("streaming", "the update cannot be fetched from there: the server must allow parts of it (ranges)"),
     ("nbd", "the update cannot be fetched from there: check the address, and that the server allows parts of it"),
@@ -137,6 +142,20 @@ def _install(_, given):
     target, source = bootstate.other(slot), given["source"]
     if not source.startswith(("/", "http://", "https://")):
         raise Refused("an update is a file by its full path, or an address that begins with https:// or http://")
+    for left in reversed(range(_ATTEMPTS)):
+        said = yield from _rauc(source)
+        if said is None:
+            break
+        if not left or _TOO_EARLY not in said:
+            why = worded(said)
+            _record(version=given["version"], slot=target, result="refused", why=why, at=time.time())
+            raise Refused(why)
+    _record(version=given["version"], slot=target, result="installed", why=None, at=time.time())
+    return {"slot": target}
+
+
+def _rauc(source):
+    """Have RAUC install; yield how far it is; return None when it is done, otherwise what RAUC said."""
     last, other = "", ""
     try:
         for line in programs.lines([*RAUC, "install", "--", source], _INSTALL_S):
@@ -148,11 +167,7 @@ def _install(_, given):
             else:
                 other = (other + "; " + line)[-_OTHER:]
     except Refused as refused:
-        why = worded(last or other or str(refused))
-        _record(version=given["version"], slot=target, result="refused", why=why, at=time.time())
-        raise Refused(why) from None
-    _record(version=given["version"], slot=target, result="installed", why=None, at=time.time())
-    return {"slot": target}
+        return last or other or str(refused)
 
 
 def worded(said):

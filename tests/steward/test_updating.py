@@ -192,3 +192,16 @@ def test_a_system_without_slots_says_so(slots, tmp_path):
     (tmp_path / "cmdline").write_text("root=/dev/sda1\n")
     with pytest.raises(Refused, match="does not run from a slot"):
         VERBS["state"](None, {})
+
+
+def test_a_stream_that_was_looked_into_too_early_is_tried_again(slots, tmp_path, monkeypatch):
+    program = tmp_path / "rauc"
+    words = "LastError: Failed mounting bundle: Failed to load dm table: Argument list too long"
+    program.write_text(
+        f'#!/bin/sh\n[ -e {tmp_path}/once ] && echo "100% Installing done." && exit 0\n'
+        f'touch {tmp_path}/once\necho "{words}"\nexit 1\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(updating, "RAUC", (str(program),))
+    told, said = install("https://updates.example.org/edge.raucb")
+    assert said == {"slot": "B"} and told == [{"percent": 100, "words": "Installing done."}]
