@@ -11,7 +11,7 @@ from edge.steward import client
 from edge.steward.errors import StewardError
 from edge.update.updates import ROLE
 
-_JUDGED_BY_S = 100  # after the start of the machine; the unit edge-trial.timer restarts it a little later
+_JUDGED_BY_S = 85  # after the start of the machine; the unit edge-trial.timer restarts it a little later
 _LEAST_S = 20
 _PAUSE_S = 1
 
