@@ -23,7 +23,7 @@ FLOOR = {
     "steward": 3.2,
     "ways": 3.5,
     "settings": 3.5,
-    "update": 3,
+    "update": 3.3,
     "access": 3,
     "watch": 3.5,
     "export": 3.7,
@@ -70,7 +70,7 @@ ORDER = {
     "toml": "section kinds positions reading markdown",
     "board": "bootstate keys profile progress notify watchdog network networkd firewall wireless",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "steward": "errors shapes wire client programs erasing provisioning mounts resetting network roles serve",
+    "steward": "errors shapes wire client programs erasing provisioning mounts resetting network updating roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
     " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
     "box": "sameness admission values section board_keys tls_keys commitment relaying alerting serials setups"
@@ -91,7 +91,7 @@ ORDER = {
     "terminal": "plain effects line ymodem page session talk shapes state waiting applying tables adjusting peers"
     " moving importing media anything entry menu",
     "access": "roles files digest crypto seal selfmade audit claim attempts secret users sessions tokens access",
-    "settings": "writing history older keeper mask lines catalogue document backup sticks setup taking",
+    "settings": "history older keeper mask lines catalogue document backup sticks setup taking",
     "watch": "past meters board clock health exposition measures ring notice events doings rounds silence failed syslog"
     " webhook mail gpio channels alerts bundle watcher",
     "update": "errors release bundle stream updates gate",
