@@ -13,6 +13,7 @@ import time
 from _thread import allocate_lock
 from collections import namedtuple
 
+from edge.board import kernel
 from edge.spool.health import Health
 
 HOT_C, COOL_C = 90.0, 85.0  # a trouble from the first on, until below the second
@@ -64,9 +65,9 @@ class Board:
         temperature = self._temperature()
         now, before = self._power()
         total, free = self._memory()
-        load = _text(self._path("proc/loadavg")).split()
+        load = kernel.text(self._path("proc/loadavg")).split()
         return Readings(
-            temperature, now, before, self._storage(), total, free, _number(load[0], float) if load else None
+            temperature, now, before, self._storage(), total, free, kernel.number(load[0], float) if load else None
         )  # fmt: skip
 
     def _path(self, name):
@@ -75,32 +76,32 @@ class Board:
     def _temperature(self):
         zones = self._path("sys/class/thermal")
         found = []
-        for name in _names(zones):
+        for name in kernel.names(zones):
             if name.startswith("thermal_zone"):
-                value = _number(_text("%s/%s/temp" % (zones, name)), int)
+                value = kernel.number(kernel.text("%s/%s/temp" % (zones, name)), int)
                 if value is not None and -40000 <= value <= 150000:
                     found.append(value / 1000)
         return max(found, default=None)
 
     def _power(self):
         """Return whether power is too weak now, and whether it was since the machine started; None for unknown."""
-        bits = _number(_text(self._path(_THROTTLED)), lambda text: int(text, 16))
+        bits = kernel.number(kernel.text(self._path(_THROTTLED)), _hexadecimal)
         now = None if bits is None else bool(bits & _UNDER_NOW)
         before = None if bits is None else bool(bits & _UNDER_BEFORE)
         sensors = self._path("sys/class/hwmon")
-        for name in _names(sensors):
-            if _text("%s/%s/name" % (sensors, name)) == "rpi_volt":
-                alarm = _text("%s/%s/in0_lcrit_alarm" % (sensors, name))
+        for name in kernel.names(sensors):
+            if kernel.text("%s/%s/name" % (sensors, name)) == "rpi_volt":
+                alarm = kernel.text("%s/%s/in0_lcrit_alarm" % (sensors, name))
                 if alarm in ("0", "1"):
                     now = now or alarm == "1"
         return now, before
 
     def _memory(self):
         found = {}
-        for line in _text(self._path("proc/meminfo")).splitlines():
+        for line in kernel.text(self._path("proc/meminfo")).splitlines():
             name, _, value = line.partition(":")
             if name in ("MemTotal", "MemAvailable"):
-                found[name] = (_number(value.split()[0], int) or 0) << 10
+                found[name] = (kernel.number(value.split()[0], int) or 0) << 10
         return found.get("MemTotal"), found.get("MemAvailable")
 
     # Storage
@@ -117,22 +118,22 @@ class Board:
             return Storage(None, None, None, None, read_only, None)
         disk = self._disk(volume)
         system = self._path("sys/fs/ext4/" + os.path.basename(volume))
-        written = _number(_text(system + "/lifetime_write_kbytes"), int)
-        fields = _text(disk + "/stat").split()
-        since = _number(fields[6], int) if len(fields) > 6 else None
+        written = kernel.number(kernel.text(system + "/lifetime_write_kbytes"), int)
+        fields = kernel.text(disk + "/stat").split()
+        since = kernel.number(fields[6], int) if len(fields) > 6 else None
         return Storage(
             os.path.basename(disk),
             self._wear(disk),
             None if written is None else written << 10,
             None if since is None else since * _SECTOR_BYTES,
             read_only,
-            _number(_text(system + "/errors_count"), int),
+            kernel.number(kernel.text(system + "/errors_count"), int),
         )
 
     def _is_stopped(self, number):
         """Say whether the file system with this number has stopped to write by itself, which statvfs does not tell."""
         wanted = "%d:%d" % (os.major(number), os.minor(number))
-        for line in _text(self._path("proc/self/mountinfo")).splitlines():
+        for line in kernel.text(self._path("proc/self/mountinfo")).splitlines():
             fields = line.split()
             if len(fields) > 6 and fields[2] == wanted and not _STOPPED.isdisjoint(fields[-1].split(",")):
                 return True
@@ -148,16 +149,16 @@ class Board:
         for _ in range(_DEEPEST):
             if os.path.exists(folder + "/partition"):
                 return os.path.dirname(folder)
-            below = sorted(_names(folder + "/slaves"))
+            below = sorted(kernel.names(folder + "/slaves"))
             if not below:
                 return folder
             folder = os.path.realpath("%s/slaves/%s" % (folder, below[0]))
         return folder
 
     def _wear(self, disk):
-        tenths = [_number(word, lambda text: int(text, 16)) for word in _text(disk + "/device/life_time").split()]
+        tenths = [kernel.number(word, _hexadecimal) for word in kernel.text(disk + "/device/life_time").split()]
         worn = max([each * 10 for each in tenths if each], default=None)
-        spent = _SPENT.get(_number(_text(disk + "/device/pre_eol_info"), lambda text: int(text, 16)))
+        spent = _SPENT.get(kernel.number(kernel.text(disk + "/device/pre_eol_info"), _hexadecimal))
         if spent is not None:
             worn = max(worn or 0, spent)
         return worn
@@ -207,24 +208,5 @@ class Board:
         self._say("file system", bool(storage.faults), words % (storage.device, storage.faults or 0))
 
 
-def _names(folder):
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return ()
-
-
-def _text(path):
-    """Return what stands in a file of the kernel, "" where it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(65536).decode("ascii", "replace").strip()
-    except OSError:
-        return ""
-
-
-def _number(text, read):
-    try:
-        return read(text)
-    except ValueError:
-        return None
+def _hexadecimal(words):
+    return int(words, 16)
