@@ -7,6 +7,8 @@
 # make bench-codecs  the same for the codecs
 # make bench-link    the same for long and thin lines; needs root, takes half an hour
 # make torture power cuts, kills, bad links and hostile peers for MINUTES=60
+# make image BOARD=qemu-amd64  make the image of a board in build/image/; needs root (image-build/README.md)
+# make image-test    boot images in emulated machines, and try what only a whole machine shows; at most 12 minutes
 # make clean   remove what was installed and built; ./var stays, it may hold objects
 
 PYTHON ?= python3
@@ -27,7 +29,7 @@ NATIVE := setup.py native/build.py native/bound/build.py \
     $(wildcard native/include/*.h native/src/*.[ch] native/bound/*.[ch] native/bound/*.cpp)
 # The interpreter's own headers: without them the C extension is left out, which the last line of the set-up says.
 HEADERS = $$($(PY) -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
-.PHONY: run setup test program deb bench bench-codecs bench-link torture clean
+.PHONY: run setup test program deb image image-packages image-test bench bench-codecs bench-link torture clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/setup.stamp
@@ -61,6 +63,15 @@ bench-link: $(VENV)/test.stamp
 
 torture: $(VENV)/test.stamp
 	@$(PY) -m tests.torture --minutes $(MINUTES)
+
+image-packages:
+	@sh .ci/debian "an image" $$(sed -e 's/ .*//' -e '/^#/d' image-build/debian-packages)
+
+image: $(VENV)/setup.stamp image-packages
+	@image-build/build $(BOARD)
+
+image-test: $(VENV)/test.stamp image-packages
+	@$(PY) -m pytest image-build/checks --numprocesses 2 --dist loadfile
 
 clean:
 	rm -rf $(VENV) $(TUS)/node_modules $(BROWSER)/node_modules build dist *.egg-info edge/_*.so .pytest_cache .hypothesis

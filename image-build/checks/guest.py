@@ -1,0 +1,226 @@
+"""An emulated machine that boots a board's image: started, watched, talked to, and cut off from its power.
+
+with Guest("qemu-amd64", folder) as guest:
+    guest.await_ready()
+    ... send to guest.dicom_port, read guest.console(), open guest.serial_path with pyserial ...
+
+The image itself is never written to: the disk is a layer over it. Emulation is slow, and takes as long as it takes; the
+limits here only end what will not come any more.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+
+from tests.support import process
+
+PROJECT = Path(__file__).resolve().parents[2]
+IMAGES = PROJECT / "build" / "image"
+READY_LIMIT_S = 240
+HOST = "10.0.2.2"  # what the guest calls the machine that emulates it
+PORTS = {"dicom": 11112, "web": 8443}
+_UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
+_OVMF = Path("/usr/share/OVMF")
+
+
+def image_of(board):
+    """Return the path of a board's image, or fail with what makes it."""
+    path = IMAGES / board / f"edge-{board}.img"
+    if not path.exists():
+        raise RuntimeError(f"{path} is missing: type `make image BOARD={board}`")
+    return path
+
+
+class Guest:
+    """One emulated board. It may be started, cut off and started again on the same disk.
+
+    folder: for its disk, its log and its sockets; disk_gib: larger than the image, as a card is; image: instead of the
+    board's; extra: more arguments for QEMU; ports: {name: guest's port} that are reached from here.
+    """
+
+    def __init__(self, board, folder, memory_mib=256, disk_gib=2, image=None, extra=(), ports=None):
+        profile = PROJECT / "boards" / board / "profile.toml"
+        self.board = board
+        self.arch = tomllib.loads(profile.read_text(encoding="utf-8"))["board"]["arch"]
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.memory_mib = memory_mib
+        self.disk = self.folder / "disk.qcow2"
+        self.log_path = self.folder / "console.log"
+        self.extra = list(extra)
+        self.ports = {name: (process.free_port(), inside) for name, inside in (ports or PORTS).items()}
+        self.process = None
+        self.pid = None
+        self.serial_path = None
+        self._qmp = None
+        self._began = None
+        self._image = Path(image or image_of(board)).resolve()
+        self._make_disk(disk_gib)
+
+    def _make_disk(self, gib):
+        _run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self._image, self.disk, f"{gib}G")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.power_cut()
+
+    @property
+    def dicom_port(self):
+        """The port here that leads to the guest's DICOM port."""
+        return self.ports["dicom"][0]
+
+    @property
+    def web_port(self):
+        """The port here that leads to the guest's console."""
+        return self.ports["web"][0]
+
+    def start(self):
+        """Switch it on."""
+        self.log_path.write_bytes(b"")
+        self._began = time.monotonic()
+        with open(self.folder / "qemu.log", "ab") as log:
+            self.process = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self.pid = self.process.pid
+        path = self.folder / "qmp"
+        try:
+            process.wait_until(lambda: path.exists() or self.process.poll() is not None, 30, "the emulator")
+            self._qmp = _Qmp(path)
+        except (OSError, TimeoutError) as error:
+            words = (self.folder / "qemu.log").read_text(encoding="utf-8", errors="replace")
+            self.power_cut()
+            raise RuntimeError(f"the emulator did not start: {words}") from error
+        found = next(each for each in self.qmp("query-chardev") if each["label"] == "serial0")
+        self.serial_path = found["filename"].removeprefix("pty:")
+
+    def _command(self):
+        forwards = ",".join(
+            f"hostfwd=tcp:127.0.0.1:{here}-:{inside}" for here, inside in self.ports.values()
+        )
+        (self.folder / "qmp").unlink(missing_ok=True)
+        return [
+            *self._machine(),
+            "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(self.memory_mib),
+            "-display", "none", "-nodefaults", "-no-user-config",
+            "-drive", f"file={self.disk},if=none,id=disk,format=qcow2,cache=writeback,discard=unmap",
+            "-device", "virtio-blk-pci,drive=disk",
+            "-netdev", f"user,id=net,{forwards}", "-device", "virtio-net-pci,netdev=net,romfile=",
+            "-chardev", f"pty,id=serial0,logfile={self.log_path},logappend=off", "-serial", "chardev:serial0",
+            "-device", "i6300esb", "-watchdog-action", "reset",
+            "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
+            "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off",
+            *self.extra,
+        ]  # fmt: skip
+
+    def _machine(self):
+        if self.arch == "arm64":
+            return ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a53", "-bios", _present(_UBOOT, "u-boot-qemu")]
+        names = ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd")
+        code, variables = [_present(_OVMF / name, "ovmf") for name in names]
+        own = self.folder / "variables.fd"
+        if not own.exists():
+            shutil.copyfile(variables, own)
+        drives = [f"if=pflash,format=raw,unit=0,readonly=on,file={code}", f"if=pflash,format=raw,unit=1,file={own}"]
+        return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "Nehalem", *[w for d in drives for w in ("-drive", d)]]
+
+    def qmp(self, command, **arguments):
+        """Give the emulator a command of QMP and return what it answers."""
+        return self._qmp(command, arguments)
+
+    def reset(self):
+        """Press the reset button."""
+        self._begin_again()
+        self.qmp("system_reset")
+
+    def _begin_again(self):
+        self._began = time.monotonic()
+
+    def power_cut(self):
+        """Pull the plug: the emulator is killed by its id, and with it all that was not on the disk."""
+        if self.process is not None and self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+        if self._qmp is not None:
+            self._qmp.close()
+            self._qmp = None
+
+    def console(self):
+        """Return all that came over the serial line since the machine was switched on, as text."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def await_console(self, text, limit_s=READY_LIMIT_S, after=0):
+        """Wait until the serial line has shown `text`, beyond the first `after` characters of it."""
+        self._await(lambda: text in self.console()[after:], limit_s, f"{text!r} on the serial line")
+
+    def await_ready(self, limit_s=READY_LIMIT_S):
+        """Wait until the box answers C-ECHO; return the seconds since it was switched on or reset."""
+        self._await(self.answers, limit_s, "an answer to C-ECHO", pause_s=0.5)
+        return time.monotonic() - self._began
+
+    def answers(self):
+        """Say whether the box answers C-ECHO."""
+        command = ["echoscu", "-to", "5", "-ta", "5", "-td", "5", "-aec", "EDGE", "127.0.0.1", str(self.dicom_port)]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    def _await(self, condition, limit_s, what, pause_s=0.1):
+        def met():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the emulator ended while waiting for {what}:\n{self.console()[-3000:]}")
+            return condition()
+
+        try:
+            process.wait_until(met, limit_s, what, pause_s)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; the serial line's last words:\n{self.console()[-3000:]}") from None
+
+
+class _Qmp:
+    """The emulator's control channel."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._file = self._socket.makefile("rb")
+        self._file.readline()
+        self("qmp_capabilities", {})
+
+    def __call__(self, command, arguments):
+        words = {"execute": command, "arguments": {key.replace("_", "-"): value for key, value in arguments.items()}}
+        self._socket.sendall(json.dumps(words).encode() + b"\n")
+        while True:
+            line = self._file.readline()
+            if not line:
+                raise RuntimeError(f"the emulator ended at {command}")
+            answer = json.loads(line)
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                raise RuntimeError(f"{command}: {answer['error']['desc']}")
+
+    def close(self):
+        """Let go of the channel."""
+        self._file.close()
+        self._socket.close()
+
+
+def _present(path, package):
+    if not path.exists():
+        raise RuntimeError(f"{path} is missing: apt-get install {package}")
+    return str(path)
+
+
+def _run(*command):
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[0]}: {done.stderr}")

@@ -1,0 +1,126 @@
+"""Debian's kernel with the modules that a box may need: unpacked and indexed on the host, never installed."""
+
+import shutil
+
+from imaging import steps
+from imaging.steps import BuildError
+
+# What a box has no use for, relative to the folder of modules; the folder of a module that the profile names is kept
+# all the same.
+LEFT_OUT = tuple(
+    """
+    sound drivers/gpu drivers/media drivers/infiniband drivers/iio drivers/staging drivers/comedi drivers/isdn
+    drivers/atm drivers/mtd drivers/target drivers/accel drivers/bluetooth drivers/firewire drivers/ntb drivers/nvdimm
+    drivers/dma/idxd drivers/edac drivers/crypto drivers/vdpa drivers/vfio drivers/vhost drivers/xen drivers/hv
+    drivers/message drivers/memstick drivers/parport drivers/pcmcia drivers/soundwire drivers/thunderbolt drivers/uio
+    drivers/ufs drivers/w1 drivers/counter drivers/dca drivers/fpga drivers/ptp drivers/rapidio drivers/perf
+    drivers/gnss drivers/greybus drivers/siox drivers/slimbus drivers/most drivers/dax drivers/cxl drivers/auxdisplay
+    drivers/net/wireless drivers/net/can drivers/net/hamradio drivers/net/wan drivers/net/arcnet drivers/net/fddi
+    drivers/net/ieee802154 drivers/net/hyperv drivers/net/xen-netback drivers/net/team drivers/net/fjes drivers/net/plip
+    drivers/net/hippi drivers/usb/gadget drivers/usb/misc drivers/usb/atm drivers/usb/usbip drivers/usb/image
+    drivers/input/joystick drivers/input/tablet drivers/input/touchscreen drivers/input/gameport drivers/video
+    drivers/block/drbd drivers/block/rnbd drivers/block/aoe drivers/nvme/target drivers/md/bcache drivers/md/dm-vdo
+    net/batman-adv net/bluetooth net/ceph net/dccp net/sctp net/smc net/sunrpc net/tipc net/rxrpc net/nfc net/can
+    net/ieee802154 net/6lowpan net/mac802154 net/ax25 net/netrom net/rose net/appletalk net/atm net/rds net/9p
+    net/openvswitch net/sched net/ife net/hsr net/phonet net/caif net/l2tp net/mpls net/netfilter/ipvs net/vmw_vsock
+    fs/9p fs/afs fs/adfs fs/affs fs/bcachefs fs/befs fs/bfs fs/btrfs fs/cachefiles fs/ceph fs/coda fs/cramfs fs/dlm
+    fs/ecryptfs fs/efs fs/erofs fs/f2fs fs/freevxfs fs/gfs2 fs/hfs fs/hfsplus fs/hpfs fs/jffs2 fs/jfs fs/minix fs/netfs
+    fs/nfs fs/nfs_common fs/nfsd fs/nilfs2 fs/ntfs3 fs/ocfs2 fs/omfs fs/orangefs fs/qnx4 fs/qnx6 fs/reiserfs fs/romfs
+    fs/smb fs/sysv fs/ubifs fs/ufs fs/vboxsf fs/xfs fs/zonefs fs/lockd fs/fscache
+    """.split()
+)
+_ETHERNET_OF_RACKS = tuple(
+    """
+    mellanox chelsio qlogic broadcom/bnx2x broadcom/bnxt broadcom/bnx2 emulex cisco huawei netronome sfc cavium brocade
+    amazon pensando fungible microsoft google mucse wangxun neterion hisilicon marvell/octeontx2 marvell/prestera
+    marvell/octeon_ep marvell/octeon_ep_vf intel/ice intel/i40e intel/fm10k intel/idpf intel/iavf sun alteon tehuti
+    """.split()
+)
+_SCSI_KEPT = ("scsi_mod", "scsi_common", "sd_mod", "sr_mod", "sg", "scsi_transport_spi", "virtio_scsi")
+
+
+def release_of(folder):
+    """Return the release of the kernel that was unpacked into `folder`, such as 6.12.117+deb13-amd64."""
+    found = sorted(path.name for path in (folder / "usr/lib/modules").glob("*"))
+    if len(found) != 1:
+        raise BuildError(f"one kernel was expected in {folder}, not {len(found)}")
+    return found[0]
+
+
+def image_of(folder):
+    """Return the kernel's own file."""
+    return folder / "boot" / f"vmlinuz-{release_of(folder)}"
+
+
+def index(folder):
+    """Write the indexes that modprobe reads."""
+    steps.run("depmod", "-b", folder / "usr", release_of(folder))
+
+
+class Modules:
+    """The modules of an indexed kernel: what each needs, and where it lies."""
+
+    def __init__(self, folder):
+        self.base = folder / "usr/lib/modules" / release_of(folder)
+        self._needs, self._path = {}, {}
+        for line in (self.base / "modules.dep").read_text(encoding="ascii").splitlines():
+            path, _, needs = line.partition(":")
+            self._path[_name(path)] = path
+            self._needs[_name(path)] = [_name(each) for each in needs.split()]
+        builtin = (self.base / "modules.builtin").read_text(encoding="ascii").split()
+        self._builtin = {_name(each) for each in builtin}
+
+    def has(self, name):
+        """Say whether there is such a module, as a file or in the kernel itself."""
+        return _word(name) in self._path or _word(name) in self._builtin
+
+    def closure(self, names):
+        """Return the paths of these modules and all that they need, in an order in which they can be loaded.
+
+        What is built in, or does not exist for this architecture, is passed over.
+        """
+        order = []
+
+        def add(name):
+            if name not in self._path or self._path[name] in order:
+                return
+            for each in reversed(self._needs[name]):
+                add(each)
+            order.append(self._path[name])
+
+        for name in names:
+            add(_word(name))
+        return order
+
+
+def prune(folder, kept_names):
+    """Remove modules that a box has no use for, beside the folders of those named; index the rest."""
+    base = folder / "usr/lib/modules" / release_of(folder)
+    modules = {str(path.relative_to(base)): path for path in sorted((base / "kernel").rglob("*.ko*"))}
+    wanted = {_word(name) for name in kept_names}
+    kept = {name.rpartition("/")[0] for name in modules if _name(name) in wanted}
+    left_out = [f"kernel/{each}/" for each in LEFT_OUT]
+    left_out += [f"kernel/drivers/net/ethernet/{each}/" for each in _ETHERNET_OF_RACKS]
+    for name, path in modules.items():
+        rack = name.startswith("kernel/drivers/scsi/") and _name(name) not in _SCSI_KEPT
+        if rack or (name.startswith(tuple(left_out)) and name.rpartition("/")[0] not in kept):
+            path.unlink()
+    for each in sorted(base.rglob("*"), reverse=True):
+        if each.is_dir() and not any(each.iterdir()):
+            each.rmdir()
+    index(folder)
+
+
+def install(folder, root):
+    """Move the modules into the root."""
+    target = root / "usr/lib/modules"
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(folder / "usr/lib/modules", target, symlinks=True, dirs_exist_ok=True)
+
+
+def _name(path):
+    return _word(path.rpartition("/")[2].partition(".ko")[0])
+
+
+def _word(name):
+    return name.replace("-", "_")

@@ -1,0 +1,37 @@
+"""The root's folder: packages, the overlays of all boards and of this one, the program, and what settles them."""
+
+import shutil
+from pathlib import Path
+
+from imaging import debs, lock, settle
+from imaging.steps import BuildError
+
+
+def unpack(folder, packages, files):
+    """Unpack the root's packages; `files` is {name: path}."""
+    shutil.rmtree(folder, ignore_errors=True)
+    names = sorted((each.name for each in packages if each.role == "root"), key=lambda name: (name != "base-files", name))
+    debs.unpack([files[name] for name in names], folder)
+    debs.prune(folder)
+
+
+def lay_over(folder, board):
+    """Copy what lies in image-build/overlay and in the board's own overlay over the root."""
+    for source in (lock.HERE / "overlay", board.folder / "overlay"):
+        if source.is_dir():
+            shutil.copytree(source, folder, symlinks=True, dirs_exist_ok=True)
+
+
+def put_program(folder, program):
+    """Copy the program's folder to /usr/lib/edge and name it /usr/bin/edge; BuildError where it is none."""
+    program = Path(program)
+    if not (program / "edge").is_file():
+        raise BuildError(f"{program} holds no program called edge; image-build/program/build makes one")
+    shutil.copytree(program, folder / "usr/lib/edge", symlinks=True)
+    (folder / "usr/bin/edge").symlink_to("../lib/edge/edge")
+
+
+def finish(folder, board, version, packages):
+    """Settle the root and describe it; afterwards it is ready to be packed."""
+    settle.settle(folder)
+    settle.describe(folder, board, version, [each for each in packages if each.role in ("root", "kernel")])
