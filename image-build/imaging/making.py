@@ -18,6 +18,7 @@ def main(arguments=None):
     parser.add_argument("board", help=f"one of: {', '.join(boards.names())}")
     parser.add_argument("--program", type=Path, help="the program's folder; without it it is built first")
     parser.add_argument("--output", type=Path, help="where the image goes; build/image/BOARD without it")
+    parser.add_argument("--certificate", type=Path, help="by which the box believes updates (PEM); without it, none is")
     parser.add_argument("--relock", action="store_true", help="take today's versions of the packages, and write them down")
     parser.add_argument("--mirror", default=lock.MIRROR, help="the Debian archive")
     parser.add_argument("--no-download", action="store_true", help="do not pack the image for download")
@@ -53,7 +54,10 @@ def make(asked):
         root.unpack(tree, packages, files)
     with step("overlays, program, users, units"):
         root.lay_over(tree, board)
+        root.put_units(tree, board)
         root.put_program(tree, program)
+        if asked.certificate:
+            root.put_certificate(tree, asked.certificate)
         kernel.install(work / "kernel", tree)
         root.finish(tree, board, VERSION, packages)
     with step("initramfs") as remarks:

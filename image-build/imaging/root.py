@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from imaging import debs, lock, settle
+from imaging import boards, debs, lock, settle, steps
 from imaging.steps import BuildError
 
 
@@ -20,6 +20,25 @@ def lay_over(folder, board):
     for source in (lock.HERE / "overlay", board.folder / "overlay"):
         if source.is_dir():
             shutil.copytree(source, folder, symlinks=True, dirs_exist_ok=True)
+
+
+def put_units(folder, board):
+    """Put the units of the service and its stewards into the root, and what RAUC knows of the box."""
+    limit = boards.value(board, "limits.memory_mib")
+    steps.run(lock.HERE / "units/put", folder, *([limit] if limit else []))
+    (folder / "etc/rauc").mkdir(parents=True, exist_ok=True)
+    config = (lock.HERE / "rauc/system.conf").read_text(encoding="utf-8")
+    (folder / "etc/rauc/system.conf").write_text(config.replace("@BOARD@", board.name), encoding="utf-8")
+    backend = folder / "usr/lib/rauc/bootstate"
+    backend.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(lock.HERE / "rauc/bootstate", backend)
+    backend.chmod(0o755)
+
+
+def put_certificate(folder, path):
+    """Put the certificate into the root by which updates are believed. Without one none is."""
+    (folder / "etc/edge").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, folder / "etc/edge/update.pem")
 
 
 def put_program(folder, program):

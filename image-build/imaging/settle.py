@@ -9,9 +9,8 @@ import shutil
 
 from imaging import boards, steps
 
-ENABLED = tuple(
-    "systemd-networkd systemd-resolved systemd-timesyncd nftables fstrim.timer edge-grow edge-data edge".split()
-)
+ENABLED = "systemd-networkd systemd-resolved systemd-timesyncd nftables fstrim.timer edge-grow edge-data".split()
+OWN = "usr/lib/systemd/system-preset/50-edge.preset"  # says which of the box's own units are enabled
 # What would ask, wait, write to /etc, or serve a terminal that the box's own service has.
 MASKED = tuple(
     """
@@ -112,7 +111,9 @@ def _units(root):
     """Enable and mask units; those that the overlay brings say themselves where they belong."""
     units = root / "etc/systemd/system"
     shutil.rmtree(units / "multi-user.target.wants", ignore_errors=True)
-    steps.run("systemctl", f"--root={root}", "enable", *ENABLED)
+    own = [line.split()[1] for line in (root / OWN).read_text(encoding="ascii").splitlines() if line.startswith("enable")]
+    found = [path.name for each in own for path in sorted((root / "usr/lib/systemd/system").glob(each))]
+    steps.run("systemctl", f"--root={root}", "enable", *ENABLED, *found)
     for name in MASKED:
         path = units / name
         path.unlink(missing_ok=True)

@@ -1,0 +1,167 @@
+"""The box inside a Guest, as those see it who stand before it: its serial line, its pages, what they send to it."""
+
+import re
+import subprocess
+import threading
+from pathlib import Path
+
+import pydicom
+import serial
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from checks.guest import HOST
+from tests.support import process
+from tests.support.console import NAME, PASSWORD, Console
+
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+
+class Line:
+    """The box's serial line, by pyserial."""
+
+    def __init__(self, guest):
+        self._port = serial.Serial(guest.serial_path, 115200, timeout=0.2)
+        self.seen = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._port.close()
+
+    def type(self, text):
+        """Type a line."""
+        self._port.write(text.encode("ascii") + b"\r")
+
+    def await_text(self, pattern, limit_s=120, typing=None):
+        """Wait until the line has shown what `pattern` (a regular expression) finds; return the match.
+
+        typing: what to type again and again until then, for a line at which nobody may have listened yet.
+        """
+
+        def found():
+            if typing is not None:
+                self.type(typing)
+            self.seen += self._port.read(4096).decode("ascii", "replace").replace("\r\n", "\n")
+            return re.search(pattern, self.seen)
+
+        try:
+            return process.wait_until(found, limit_s, f"{pattern!r} on the serial line", pause_s=0.2)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; it showed: {self.seen[-2000:]}") from None
+
+
+class Site(Console):
+    """The console of a guest, asked by curl."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.port = guest.web_port
+        self.scheme = "https"
+        self.origin = f"https://127.0.0.1:{self.port}"
+        self.jar = guest.folder / "cookies.txt"
+
+    @property
+    def code(self):
+        """The code that claims the box, as its serial line shows it."""
+        with Line(self.guest) as line:
+            return line.await_text(r"claim code:\s+(\w{5}-\w{5})", typing="")[1]
+
+    def configure(self, text):
+        """Make `text` the configuration, without a trial."""
+        answer = self.ask("change", text=text, within=0)
+        if answer.status != 200:
+            raise RuntimeError(f"the configuration was not taken: {answer.text}")
+
+    def objects(self):
+        """Return the SOP Instance UIDs of all that the box keeps."""
+        return {row["sop_instance"] for row in self.ask("objects", limit=100_000).json["rows"]}
+
+
+def claimed(guest):
+    """Claim the box by the code on its serial line; return its Site, logged in."""
+    site = Site(guest)
+    answer = site.claim()
+    if answer.status >= 400:
+        raise RuntimeError(f"the box was not claimed: {answer.text}")
+    return site
+
+
+def configuration(guest, port):
+    """Return a configuration that forwards all to a storescp here."""
+    tty = {"amd64": "ttyS0", "arm64": "ttyAMA0"}[guest.arch]
+    return (
+        f'[box]\nstate_dir = "/var/lib/edge"\n\n[serial]\nport = "/dev/{tty}"\n\n'
+        f'[[destination]]\nname = "archive"\nae_title = "ARCHIVE"\nhost = "{HOST}"\nport = {port}\n\n'
+        '[[route]]\nto = ["archive"]\n'
+    )
+
+
+def log_in(line):
+    """Log in on the serial line; the menu is there then."""
+    line.await_text(r"[Nn]ame", typing="")
+    line.type(NAME)
+    line.await_text(r"[Pp]assword")
+    line.type(PASSWORD)
+
+
+def make_objects(folder, count, rows=256):
+    """Write secondary captures of nobody; return {SOP Instance UID: path}."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    study, made = generate_uid(), {}
+    for number in range(count):
+        one = pydicom.Dataset()
+        one.SOPClassUID, one.SOPInstanceUID = _SECONDARY_CAPTURE, generate_uid()
+        one.StudyInstanceUID, one.SeriesInstanceUID = study, study + ".1"
+        one.PatientName, one.PatientID, one.Modality = "Check^Image", "CHECK", "OT"
+        one.InstanceNumber = number + 1
+        one.Rows = one.Columns = rows
+        one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
+        one.BitsAllocated = one.BitsStored = 8
+        one.HighBit, one.PixelRepresentation = 7, 0
+        one.PixelData = bytes(number % 256 for _ in range(rows)) * rows
+        one.file_meta = pydicom.dataset.FileMetaDataset()
+        one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        path = folder / f"{number:04}.dcm"
+        pydicom.dcmwrite(path, one, enforce_file_format=True)
+        made[str(one.SOPInstanceUID)] = path
+    return made
+
+
+def store(guest, paths):
+    """Send files by storescu, which has to succeed with all of them."""
+    command = ["storescu", "-aec", "EDGE", "-to", "30", "-ta", "60", "127.0.0.1", str(guest.dicom_port), *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    if done.returncode != 0:
+        raise RuntimeError(f"storescu ended with {done.returncode}: {done.stdout}{done.stderr}")
+
+
+class Load:
+    """Objects sent one after the other by storescu until the `with` block ends; `acknowledged` are those with success."""
+
+    def __init__(self, guest, objects):
+        self._guest = guest
+        self._objects = objects
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        self.acknowledged = set()
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._end.set()
+        self._thread.join()
+
+    def _send(self):
+        for uid, path in self._objects.items():
+            if self._end.is_set():
+                return
+            command = ["storescu", "-v", "-aec", "EDGE", "-to", "5", "-ta", "10", "-td", "10"]
+            done = subprocess.run(
+                [*command, "127.0.0.1", str(self._guest.dicom_port), str(path)], capture_output=True, text=True
+            )
+            if "Received Store Response (Success)" in done.stdout + done.stderr:
+                self.acknowledged.add(uid)
