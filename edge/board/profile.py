@@ -114,7 +114,10 @@ def folders():
 
 
 def names(places=None):
-    """Return {name: folder} of every board in the folders `places`; what stands first counts."""
+    """Return {name: folder} of every board with Linux in the folders `places`; what stands first counts.
+
+    One whose profile cannot be read is among them, for whoever names it to be told why.
+    """
     found = {}
     for place in places or folders():
         try:
@@ -122,9 +125,17 @@ def names(places=None):
         except OSError:
             continue
         for name in within:
-            if os.path.exists(os.path.join(place, name, FILE)):
-                found.setdefault(name, os.path.join(place, name))
+            folder = os.path.join(place, name)
+            if os.path.exists(os.path.join(folder, FILE)) and not _is_micropython(folder):
+                found.setdefault(name, folder)
     return found
+
+
+def _is_micropython(folder):
+    try:
+        return kind_of(folder) == "micropython"
+    except ConfigError:
+        return False
 
 
 def kind_of(path):
