@@ -6,7 +6,7 @@ association is taken for one only while it is expected, once, by an AE title mad
 address of the box's own.
 """
 
-import secrets
+import os
 import threading
 from collections import namedtuple
 
@@ -34,7 +34,7 @@ class Rehearsals:
 
     def expect(self, sop_instance):
         """Return the Expected of one that is about to come."""
-        calling = "".join([secrets.choice(_LETTERS) for _ in range(16)])
+        calling = "".join([_LETTERS[octet % 32] for octet in os.urandom(16)])
         made = Expected(calling, sop_instance)
         with self._lock:
             self._expected[calling] = made

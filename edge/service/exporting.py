@@ -5,7 +5,7 @@ import threading
 
 from edge.export.exports import Exports
 from edge.service.part import Part
-from edge.verbs import fetching
+
 _log = logging.getLogger("edge.service")
 
 _LOOK_S = 20  # between two looks for studies that are finished
@@ -22,7 +22,12 @@ class Exporting(Part):
         self._stopping = threading.Event()
         self._thread = None
         box = running.box
-        fetch = fetching.for_export(box)
+
+        def fetch(name, study):
+            from edge.verbs import fetching  # not before an archive is asked: a box that exports nothing is to be small
+
+            return (yield from fetching.for_export(box)(name, study))
+
         box.exports = Exports(running.spool, lambda: box.config, self._tell, fetch, is_apart=True)
 
     def _tell(self, words, level):
