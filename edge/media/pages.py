@@ -1,8 +1,9 @@
 """What whoever has no DICOM software sees of a volume: README.TXT, INDEX.HTM, and pages with pictures in IHE_PDI.
 
 IHE Portable Data for Imaging: XHTML and JPEG only, nothing that runs, names of 8 and 3 characters. A page for each
-study and each series; of a series some pictures, evenly taken, for all of it is there in DICOM and in the viewer. Only
-what a picture is made of is read, and it passes one by one.
+study and each series; of a series some pictures, evenly taken, for all of it is there in DICOM and in the viewer. What
+has no picture is listed one by one: a PDF is laid beside its page, a report is a page of its own, anything else is
+named as what it is. Only what a page is made of is read, and it passes one by one.
 
 Source: IHE RAD TF-2 4.47.4.1.2.
 """
@@ -11,8 +12,8 @@ import os
 from collections import namedtuple
 
 from edge.dicom import uid
-from edge.dicom.errors import DicomError
-from edge.media import sight, viewer, xhtml
+from edge.dicom.errors import DicomError, LimitError
+from edge.media import papers, sight, viewer, xhtml
 from edge.media.errors import MediaError
 from edge.media.leaf import Leaf
 from edge.media.viewer import Forecast, Passed
@@ -22,6 +23,8 @@ from edge.spool.inflate import inflater
 
 FOLDER = "IHE_PDI"
 PICTURES = 6  # of a series
+LISTED = 100  # of a series without pictures
+_PAPERS_OCTETS = 32 << 20  # what PDFs and reports of a volume may take; the others are there in DICOM only
 _SIDE = 512
 _LIKELY_PICTURE, _LIKELY_PAGE = 32 << 10, 6 << 10
 
@@ -77,8 +80,9 @@ def _make(instances, total, folder, about, pictures):
 def forecast(series, studies, pictures=PICTURES):
     """Return the viewer.Forecast of pages for so many series and studies."""
     fixed = 8192 + _LIKELY_PAGE * (series + studies)
-    most = 16384 * (1 + studies) + series * (16384 + pictures * (2 * _SIDE * _SIDE + 16384))
-    return Forecast(most, fixed + series * pictures * _LIKELY_PICTURE, 2 + studies + series * (1 + pictures))
+    most = 16384 * (1 + studies) + series * (16384 + pictures * (2 * _SIDE * _SIDE + 16384)) + _PAPERS_OCTETS
+    files = 2 + studies + series * (1 + max(pictures, LISTED))
+    return Forecast(most, fixed + series * pictures * _LIKELY_PICTURE, files)
 
 
 class _Pages:
@@ -92,7 +96,8 @@ class _Pages:
         self._index = self._study = None
         self._keys = (object(), object(), object())
         self._paths = []  # of the series at hand
-        self._counts = {"ST": 0, "SE": 0, "P": 0}
+        self._counts = {"ST": 0, "SE": 0, "P": 0, "D": 0, "R": 0}
+        self._left = _PAPERS_OCTETS
         self._texts = self._study_texts = {}
         self._rows = None  # of the study at hand: [series, images, kinds]
         self._has_patient = False
@@ -211,7 +216,7 @@ class _Pages:
                     texts.get("modality"), _many(len(paths), "object"), texts.get("body_part")) if each]),
                 tag("p", "Not for diagnosis", class_="note"), NL,
             ]).encode())  # fmt: skip
-            shown = list(self._pictures(paths, title))
+            shown = list(self._pictures(paths, title, name))
             file.write(tag("ul", NL, [each for each, _ in shown], class_="pictures").encode() + b"\n")
             if len(paths) > len(shown):
                 file.write(tag("p", "All %d are on this volume as DICOM objects." % len(paths)).encode() + b"\n")
@@ -245,22 +250,26 @@ class _Pages:
         if self._has_patient:
             self._index.write(b"</tbody>\n</table>\n")
 
-    def _pictures(self, paths, title):
-        """Yield (its <li>, its <img> or None) of some objects or frames of a series, evenly taken."""
-        if len(paths) > 1:
-            for at in _evenly(len(paths), self._most):
-                words = "Object %d of %d" % (at + 1, len(paths))
-                yield self._picture(paths[at], 1, words, title)
-            return
+    def _pictures(self, paths, title, page):
+        """Yield (its <li>, its <img> or None) of some objects or frames of a series, evenly taken, or all its papers.
+
+        page: the name of the series' own page.
+        """
         fd, seen, _ = _opened(paths[0])
         if fd is not None:
             os.close(fd)
+        if len(paths) > 1:
+            most = LISTED if seen is not None and seen.found is None else self._most
+            for at in _evenly(len(paths), most):
+                words = "Object %d of %d" % (at + 1, len(paths))
+                yield self._picture(paths[at], 1, words, title, page)
+            return
         frames = seen.frames if seen is not None and not seen.why else 1
         for at in _evenly(frames, self._most):
             words = "Frame %d of %d" % (at + 1, frames) if frames > 1 else ""
-            yield self._picture(paths[0], at + 1, words, title)
+            yield self._picture(paths[0], at + 1, words, title, page)
 
-    def _picture(self, path, frame, words, title):
+    def _picture(self, path, frame, words, title, page):
         fd, seen, why = _opened(path)
         try:
             why = why or seen.why
@@ -273,11 +282,56 @@ class _Pages:
                     return tag("li", tag("a", picture, href=made[0]), tag("p", words or "One picture")), picture
                 except DicomError as error:
                     why = str(error)
+            elif seen is not None and seen.found is None:
+                return tag("li", self._paper(seen, words, title, page)), None
         finally:
             if fd is not None:
                 os.close(fd)
-        what = (seen.texts["title"] or uid.name(seen.sop_class)) if seen is not None else ""
-        return tag("li", tag("p", said(what or "Object"), tag("br"), words, " No picture: ", why, ".")), None
+        return tag("li", tag("p", said(_what(seen)), tag("br"), words, " No picture: ", why, ".")), None
+
+    def _paper(self, seen, words, title, page):
+        """Return the <p> of an object that has no pictures: with a link where there is something to read."""
+        what, why = _what(seen), "it is for DICOM software"
+        try:
+            if papers.is_document(seen.sop_class):
+                name, octets = self._document(seen)
+                size = "PDF, %s KB" % format(-(-octets >> 10), ",")
+                return tag("p", tag("a", said(what), href=name), tag("br"), _listed(words, size))
+            if papers.is_report(seen.sop_class):
+                name, heading = self._report(seen, title, page)
+                return tag("p", tag("a", said(heading or what), href=name), tag("br"), _listed(words, "report"))
+        except DicomError as error:
+            why = str(error)
+        return tag("p", said(what), tag("br"), words + ": " if words else "", "nothing to look at here, ", why, ".")
+
+    def _document(self, seen):
+        """Lay the PDF of an object beside its page; return its name and octets. DicomError where there is none."""
+        if seen.opened.size > self._left:
+            raise LimitError(_NO_ROOM)
+        name = "D%07d.PDF" % (self._counts["D"] + 1)
+        octets = papers.extract(seen.opened, self._path("%s/%s" % (FOLDER, name)))
+        self._counts["D"] += 1
+        self._left -= octets
+        return name, octets
+
+    def _report(self, seen, title, page):
+        """Write a report as a page; return its name and what it is called. DicomError where it cannot be read."""
+        found = papers.report(seen.opened)
+        heading = found.top.name or _what(seen)
+        links = [("../INDEX.HTM", "All studies"), (self._study_name, _study_title(self._study_texts)), (page, title)]
+        parts = [_way(links), self._patient("h1"), tag("h2", said(heading)), NL, _items(found.top.items)]
+        if not found.top.items:
+            parts += [tag("p", "It says nothing that can be written here."), NL]
+        if not found.is_whole:
+            parts += [tag("p", "It is longer than this page: all of it is there as a DICOM object.", class_="note"), NL]
+        octets = (xhtml.begin(heading) + xhtml.of(parts) + xhtml.END).encode()
+        if len(octets) > self._left:
+            raise LimitError(_NO_ROOM)
+        self._left -= len(octets)
+        name = self._name("R", "HTM")
+        with open(self._path("%s/%s" % (FOLDER, name)), "wb") as file:
+            file.write(octets)
+        return name, found.top.name
 
     def _jpeg(self, fd, seen, frame):
         """Write a picture; return its name, how wide and how high it is."""
@@ -290,6 +344,30 @@ class _Pages:
         with open(self._path("%s/%s" % (FOLDER, name)), "wb") as file:
             file.write(octets)
         return name, columns, rows
+
+
+_NO_ROOM = "and the pages are full: it is on this volume as a DICOM object"
+
+
+def _what(seen):
+    """Return in words what an object is."""
+    if seen is None:
+        return "Object"
+    name = uid.name(seen.sop_class)
+    if not name or name == seen.sop_class:
+        name = "Object of a kind that this box does not know"
+    return seen.texts["title"] or name.removesuffix(" Storage")
+
+
+def _items(items):
+    """Return the items of a report as lists in each other, None where there are none."""
+    if not items:
+        return None
+    made = []
+    for each in items:
+        name = tag("strong", said(each.name), ": " if each.said else None) if each.name else None
+        made.append(tag("li", name, said(each.said) if each.said or not name else None, _items(each.items)))
+    return tag("ul", NL, made, NL)
 
 
 def _opened(path):

@@ -24,9 +24,10 @@ Spacing = namedtuple("Spacing", "rows columns where")
 # A region of an ultrasound picture (PS3.3 C.8.5.5). Corners in pixels; across, down: mm a pixel
 Region = namedtuple("Region", "left top right bottom across down")
 
-# What is seen. sop_class: str; texts: {name of TEXTS: str}; opened: source.FileSource; found: looks.Looks, pixels:
-# image.Pixels, both None where there are none; frames: how many; each: {frame: {tag: octets}} of what frames say
-# differently; regions: tuple of Region; frame_ms: float or None; why: in words why nothing can be shown, or ""
+# What is seen. sop_class: str; texts: {name of TEXTS: str}; opened: source.FileSource; found: looks.Looks, None
+# where there are no pictures; pixels: image.Pixels, None where they cannot be described, too; frames: how many; each:
+# {frame: {tag: octets}} of what frames say differently; regions: tuple of Region; frame_ms: float or None; why: in
+# words why nothing can be shown, or ""
 Sight = namedtuple("Sight", "sop_class texts opened found pixels frames each regions frame_ms why")
 
 TEXTS = {
@@ -113,7 +114,7 @@ def see(fd):
         why = _why(found, known)
         pixels = render.described(found)
     except DicomError as error:
-        return bare._replace(why=str(error))
+        return bare._replace(found=found, why=str(error))
     if not why and pixels.image.bits_allocated not in (1, 8, 16, 32) and found.kind != plan.FLOAT:
         why = "there are %d bits allocated" % pixels.image.bits_allocated
     if not why and pixels.image.components not in (1, 3):
