@@ -53,13 +53,13 @@ def _make(instances, total, folder):
     os.makedirs(top)
     with limited.Decoders() as decoders, _Script(os.path.join(top, "STUDIES.JS"), "EDGE.studies([") as studies:
         series = None
-        keys = None
+        keys, people = None, person.People()
         done = 0
         try:
             for each in instances:
                 seen, why, fd = _seen(each.path)
                 texts = seen.texts if seen else {}
-                new = _keys(each, seen, keys)
+                new = _keys(each, seen, keys, people)
                 if new != keys:
                     if series is not None:
                         series.close()
@@ -85,14 +85,16 @@ def _make(instances, total, folder):
                 series.close()
 
 
-def _keys(instance, seen, before):
+def _keys(instance, seen, before, people):
     """Return what stands for the patient, study and series of an object; before: that of the object before it, or None.
 
-    The patient is whom the object itself names, so that no name of another can stand over its pictures.
+    people: person.People. The patient is whom the object itself names, so that no name of another can stand over its
+    pictures.
     """
     if seen is not None:
         texts = seen.texts
-        whose = person.key(person.Person(texts["patient_id"], texts["patient_name"], texts["birth_date"]))
+        named = [texts[each] for each in ("patient_id", "patient_name", "birth_date", "sex")]
+        whose = people.number(person.Person(*named))
     else:  # it shows nothing, and stays where it was put
         whose = before[0][1] if before is not None and before[0][0] == instance.patient else None
     return (instance.patient, whose), instance.study, instance.series
@@ -355,10 +357,10 @@ def forecast(instances, total):
     always = list(static_leaves())
     fixed, files = sum([each.size for each in always]) + 1024, len(always) + 1
     most, likely, sampled, ratio = 0, 0.0, 0, 1.0
-    keys = None
+    keys, people = None, person.People()
     for done, each in enumerate(instances, 1):
         seen, why, fd = _seen(each.path)
-        new = _keys(each, seen, keys)
+        new = _keys(each, seen, keys, people)
         is_new = new != keys
         if is_new:
             keys = new
