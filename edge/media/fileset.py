@@ -142,7 +142,8 @@ class FileSet:
     def index(self, file_set_id=None):
         """Make the directory anew of the files as they lie; yield (File ID, words) for each, None for one left out.
 
-        Files that are no DICOM files are passed over. Closed before its end, the generator leaves the directory there
+        Of a file that is no DICOM file the words say that it is passed over, and why. Closed before its end, the
+        generator leaves the directory there
         is.
         """
         unfinished = self._clear()
@@ -158,7 +159,8 @@ class FileSet:
                         raise MediaError("its name is no File ID: at most 8 levels, each of 1 to 8 of A-Z 0-9 _")
                     self._check(found)
                     notes = writer.add(found, file_id)
-                except NotDicom:
+                except NotDicom as error:
+                    yield None, ["%s: passed over: %s" % ("/".join(file_id), error)]
                     continue
                 except MediaError as error:
                     yield None, ["%s: %s" % ("/".join(file_id), error)]

@@ -1,5 +1,6 @@
 """Verbs on the whole configuration as one file: backups, and setup files on sticks."""
 
+import os
 import time
 
 from edge.spool.disk import Disk
@@ -64,6 +65,7 @@ def take_setup(box, request, who):
 
     kept, taker = keeper_of(box), _sticks(box).taker()
     folder = request.get("folder") or _only([each.folder for each in taker.found()])
+    _must_be_looked_at(folder, box.config.setup.stick_dirs)
     within = {"within_s": request["within_s"]} if "within_s" in request else {}
     try:
         trial, notes, (before, after) = taker.take(folder, request["passphrase"], str(who), who.address, **within)
@@ -89,6 +91,15 @@ def _sticks(box):
     if box.setups is None:
         raise Refused("no box runs here that would look at sticks: start it, or `edge restore` a backup")
     return box.setups
+
+
+def _must_be_looked_at(folder, allowed):
+    """Raise Refused for a folder that is neither one of stick_dirs nor in one, in words that name them."""
+    real = os.path.realpath(folder)
+    within = [os.path.realpath(each).rstrip("/") for each in allowed]
+    if not any([(real + "/").startswith(each + "/") for each in within]):
+        words = "setup files are taken from %s only (`stick_dirs` under [setup]), and %s is none of them nor in one"
+        raise Refused(words % (" and ".join(allowed) or "no folder", folder))
 
 
 def _only(folders):

@@ -87,6 +87,8 @@ def test_a_passphrase_that_is_typed_takes_it_on_trial(box, tmp_path):
     (tmp_path / "wrong").write_text("no such words\n")
     said = box.edge("setup", "--take", stick, "--passphrase-file", tmp_path / "wrong", check=False)
     assert (said.returncode, "it is sealed by another passphrase" in said.stderr) == (1, True)
+    away = box.edge("setup", "--take", "/nowhere", "--passphrase-file", tmp_path / "words", check=False)
+    assert away.returncode == 1 and "setup files are taken from" in away.stderr and "stick_dirs" in away.stderr
     said = box.edge("setup", "--take", stick, "--passphrase-file", tmp_path / "words").stdout
     assert "-> \"THIRD\"" in said and "edge settings --confirm" in said
     box.edge("settings", "--confirm")
