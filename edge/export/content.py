@@ -72,7 +72,7 @@ class Content:
         self._seen = directory.Seen()
         self._fates = {}
         self._list = os.path.join(staging.path, "LIST")
-        self._people = {}  # person.key -> their number
+        self._people = person.People()
         self._ids = {}  # Patient ID -> {number of a person: a Person and a study}, of those who have it
         self._ranks = {}  # (patient, study) -> where it comes; (patient, study, series) -> its number, where it comes
 
@@ -142,7 +142,7 @@ class Content:
 
     def _person(self, found, study):
         """Return the number of a person.Person, and keep who else has the same Patient ID."""
-        number = self._people.setdefault(person.key(found), len(self._people))
+        number = self._people.number(found)
         if found.id:
             self._ids.setdefault(found.id, {}).setdefault(number, (found, study))
         return number
