@@ -63,8 +63,8 @@ COMMANDS = (
             "every file it references against its record, and files that none references. It prints a line for each "
             "finding, and exits with 1 when there is one.",
             "`index` makes the DICOMDIR of PATH anew from the files that lie there under names that are File IDs, and "
-            "says what it supplied for those that lack something. Files that it passes over are named with the reason, "
-            "and it exits with 1. No file is changed.",
+            "says what it supplied for those that lack something. One that cannot be read is named with the reason, and "
+            "it exits with 1. No file is changed.",
         ),
         2,
         2,

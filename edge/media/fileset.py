@@ -142,9 +142,8 @@ class FileSet:
     def index(self, file_set_id=None):
         """Make the directory anew of the files as they lie; yield (File ID, words) for each, None for one left out.
 
-        Of a file that is no DICOM file the words say that it is passed over, and why. Closed before its end, the
-        generator leaves the directory there
-        is.
+        A file that is no DICOM file is left out with the reason where its name is a File ID, and is otherwise none of
+        the file-set's: pages, a viewer. Closed before its end, the generator leaves the directory there is.
         """
         unfinished = self._clear()
         writer = directory.Writer(unfinished, file_set_id or "", self._extra)
@@ -160,7 +159,8 @@ class FileSet:
                     self._check(found)
                     notes = writer.add(found, file_id)
                 except NotDicom as error:
-                    yield None, ["%s: passed over: %s" % ("/".join(file_id), error)]
+                    if is_file_id(file_id):
+                        yield None, ["%s: passed over: %s" % ("/".join(file_id), error)]
                     continue
                 except MediaError as error:
                     yield None, ["%s: %s" % ("/".join(file_id), error)]

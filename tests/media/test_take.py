@@ -136,9 +136,12 @@ def test_the_commands_take_a_set_in_check_it_and_make_its_directory_anew(tmp_pat
     assert anew.returncode == 0 and "3 objects" in anew.stdout
     assert _edge("media", "check", tmp_path / "disc", "--profile", "std-gen-cd", *config).returncode == 0
     assert {each.SOPInstanceUID for each in sets.loaded(tmp_path / "disc" / "DICOMDIR")} < set(uids)
-    (tmp_path / "disc" / "NOTE.TXT").write_text("no object")
+    (tmp_path / "disc" / "README.TXT").write_text("no object, and none by its name")
+    assert _edge("media", "index", tmp_path / "disc", *config).returncode == 0
+    (tmp_path / "disc" / "IM000099").write_text("no object")
     passed = _edge("media", "index", tmp_path / "disc", *config)
-    assert passed.returncode == 1 and "NOTE.TXT: passed over: " in passed.stderr and "3 objects" in passed.stdout
+    assert passed.returncode == 1 and "IM000099: passed over: " in passed.stderr and "3 objects" in passed.stdout
+    assert "README.TXT" not in passed.stderr
 
 
 def test_a_secure_set_is_taken_in_with_its_password_and_not_without(box, tmp_path):
