@@ -133,6 +133,11 @@ def read_changes(fd):
 # Chips
 
 
+def are_there(root="/"):
+    """Say whether the machine has any GPIO chip."""
+    return any([name.startswith("gpiochip") for name in kernel.names(os.path.join(root, "dev"))])
+
+
 def chips(root="/"):
     """Return {label, and device: path} of the GPIO chips that this process may ask."""
     found = {}

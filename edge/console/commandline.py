@@ -37,6 +37,7 @@ _MODULES = {
     "fetch": "fetchwork",
     "console": "terminal",
     "update": "updatework",
+    "board": "boardwork",
 }
 # The same, of those that know nothing of the box and its configuration
 _WITHOUT_BOX = {"steward": "stewarding.run", "reset": "resetting.run", "bootstate": "updatework.bootstate"}

@@ -98,16 +98,24 @@ COMMANDS = (
     ),
     Command(
         "board",
-        "--check FOLDER [--json] [--config FILE]",
-        "check the profile of a board, and say every mistake in it",
+        "[--check FOLDER | --set-clock] [--json] [--config FILE]",
+        "say which board this machine is and what of it is missing; check a board's profile",
         (
-            "A board is a folder with a profile.toml, which says what the machine is and has. Every mistake is "
-            "reported with its line, key, and cure.",
+            "Says which of the boards (boards/README.md) this machine is, by what was known, and which of the things "
+            "that its profile promises are not here. Exits with 1 when something is missing, or no board fits. No box "
+            "has to run.",
+            "--set-clock is for the start of a machine whose clock stands still while it is off: where the clock shows "
+            "less than the box last saved, it is set forward to that. Only root may.",
         ),
         0,
         0,
-        (Option("--check", "FOLDER", "Check the profile in this folder."), JSON, CONFIG),
-        ("edge board --check boards/pi-4",),
+        (
+            Option("--check", "FOLDER", "Check the profile in this folder, and say every mistake with its line."),
+            Option("--set-clock", None, "Set the clock forward to the time that was saved, if it shows less."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge board", "edge board --check boards/pi-4"),
     ),
     Command(
         "bundle",

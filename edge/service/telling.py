@@ -12,6 +12,7 @@ from edge.watch.rounds import Rounds
 
 _DOINGS_S = 2.0
 _ALERTS_S = 5.0
+_CLOCK_S = 600.0
 
 
 class Telling(Part):
@@ -26,7 +27,8 @@ class Telling(Part):
         doings = Doings(self._events.note, self._names, spool.jobs, spool.now)
         watcher.also = doings.witness
         self._alerts = Alerts(box.config, box.wrong, spool.health, self._events.note, spool.now)
-        self._rounds = Rounds(((doings.step, _DOINGS_S), (self._alerts.step, _ALERTS_S)))
+        steps = (doings.step, _DOINGS_S), (self._alerts.step, _ALERTS_S), (watcher.save_clock, _CLOCK_S)
+        self._rounds = Rounds(steps)
         box.log, box.events, box.alerts = running.ring, self._events, self._alerts
 
     def _names(self):

@@ -1,10 +1,10 @@
 """The table of all verbs. A skin asks for them by name, through `ask`."""
 
-from edge.verbs import access, alerts, appliance, carrying, exports, fetching, jobs, logs, media, network, objects
-from edge.verbs import settings, status, studies, updating, verb, watching, ways
+from edge.verbs import access, alerts, appliance, boards, carrying, exports, fetching, jobs, logs, media, network
+from edge.verbs import objects, settings, status, studies, updating, verb, watching, ways
 
 _ROOMS = (status, jobs, ways, watching, objects, media, exports, fetching, studies, alerts, logs, settings, carrying,
-          access, network, appliance, updating)  # fmt: skip
+          access, network, appliance, updating, boards)  # fmt: skip
 VERBS = {each.name: each for room in _ROOMS for each in room.VERBS}
 
 

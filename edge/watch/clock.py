@@ -13,10 +13,10 @@ import time
 from _thread import allocate_lock
 from collections import namedtuple
 
+from edge.board.timekeeping import MADE
 from edge.spool.health import Health
 
 CHRONY, TIMESYNCD, NTPD, NONE = "chrony", "systemd-timesyncd", "ntpd", "none"
-MADE = 1_793_491_200  # 2026-11-01: no box with this version has run before
 _BACK_S = 60  # how much earlier than what was taken in a clock may be: it was set right in between
 _JUMP_S = 10
 _JUMPED_S = 3600

@@ -3,12 +3,15 @@
 import logging
 import time
 
+from edge.board import timekeeping
 from edge.net import witness
 from edge.watch import health, silence
 from edge.watch.board import Board
 from edge.watch.clock import Timekeeper
 from edge.watch.meters import Meters
 from edge.watch.past import Past
+
+_log = logging.getLogger("edge.watch")
 
 
 class Watcher:
@@ -58,8 +61,17 @@ class Watcher:
             "timekeeper": self.timekeeper,
         }
 
+    def save_clock(self):
+        """Leave the time on disk, for a machine whose clock stands still while it is off."""
+        try:
+            is_trusted = self.timekeeper.state().why is None
+            timekeeping.save(timekeeping.path_of(self._spool.path), self._spool.now(), is_trusted)
+        except OSError as error:
+            _log.warning("the time cannot be saved: %s", error.strerror or error)
+
     def close(self):
         """Leave on disk what is to survive."""
+        self.save_clock()
         for handler in logging.getLogger().handlers:
             handler.removeFilter(self.meters.note)
         self.past.close()

@@ -6,7 +6,24 @@ from edge.web.markup import el
 
 def render(ask, request):
     """Return the page."""
-    return el("div", live(ask, {})["storage"], data_live="storage")
+    return el("div", el("div", live(ask, {})["storage"], data_live="storage"), _board(ask("board")[1]), class_="stack")
+
+
+def _board(found):
+    """Return what machine it is, and what of it is missing."""
+    missing = [each["name"] for each in found["parts"] if each["is_there"] is False]
+    lacks = page.state("warn", "missing: " + ", ".join(missing)) if missing else page.state("ok", "nothing is missing")
+    return page.card(
+        "Board",
+        page.facts(
+            ("Board", found["title"] or "no profile knows it"),
+            ("Known because", found["how"]),
+            ("Calls itself", found["model"] or None),
+            ("Works", found["tier"]),
+            ("Of it", lacks if found["title"] else None),
+            ("Mistakes", "; ".join(found["mistakes"]) or None),
+        ),
+    )
 
 
 def live(ask, args):
@@ -67,7 +84,7 @@ def _writing(read_only, free_bytes):
     return page.state("ok", "yes") if free_bytes else page.state("bad", "no: it is full")
 
 
-NEEDS = ("health",)
+NEEDS = ("health", "board")
 PAGES = (page.Page("/storage", "Storage", "viewer", render, page.KEEP),)
 ACTIONS = ()
 LIVE = (page.Live("storage", "viewer", live),)

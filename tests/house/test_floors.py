@@ -68,7 +68,8 @@ ORDER = {
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
     "toml": "section kinds positions reading markdown",
-    "board": "kernel bootstate keys profile progress notify watchdog lines detect network networkd firewall wireless",
+    "board": "kernel bootstate keys profile progress notify watchdog lines detect timekeeping network networkd"
+    " firewall wireless",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "steward": "errors shapes wire client programs erasing provisioning mounts resetting network updating roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
@@ -83,8 +84,8 @@ ORDER = {
     "ways": "targets stages routes walk lookout known archive",
     "export": "progress staging order record choose hiding leaves content sheets volume target ready make apart maker"
     " exports rules",
-    "verbs": "verb box machine status jobs ways watching objects media fetching exports studies alerts logs trial"
-    " settings carrying access updating network appliance table",
+    "verbs": "verb box boards machine status jobs ways watching objects media fetching exports studies alerts logs"
+    " trial settings carrying access updating network appliance table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs media studies viewer entry people audit network contents forms workers server encryption guard live"
     " openapi api app door",

@@ -14,6 +14,7 @@ from edge.service.beating import Beating
 from edge.service.running import Running
 from edge.verbs.box import open_spool
 from tests.support.process import free_port, wait_until
+from tests.support.service import Service
 
 PERIOD_S = 0.5
 CONFIGURATION = """
@@ -38,6 +39,7 @@ class Heard:
     """What systemd hears."""
 
     def __init__(self, name):
+        self.name = name
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind("\0" + name[1:])
         self._socket.setblocking(False)
@@ -49,10 +51,11 @@ class Heard:
             while True:
                 self.lines += self._socket.recv(4096).decode().split("\n")
 
-    def wait_for(self, *words):
-        """Forget what was heard, and wait for a line that has all of these."""
+    def wait_for(self, *words, forget=True):
+        """Wait for a line that has all of these, as a rule among those that come from now on."""
         self.hear()
-        self.lines.clear()
+        if forget:
+            self.lines.clear()
 
         def found():
             self.hear()
@@ -91,7 +94,6 @@ def running(heard, tmp_path_factory):
     thread = threading.Thread(target=box.listener.run)
     thread.start()
     try:
-        box.start_late()
         wait_until(lambda: box[consoles.Console].door is not None, 30, "the console")
         with socket.create_connection(("127.0.0.1", port)) as visitor:
             visitor.sendall(b"GET / HTTP/1.1\r\nHost: box\r\n\r\n")
@@ -174,3 +176,17 @@ def test_a_deadlock_stops_the_feeding_and_its_end_begins_it_again(running, heard
 def test_every_main_path_is_among_those_that_are_asked(running):
     names = {each.name for each in running[Beating].progress._all()}
     assert names == set(DEADLOCKS)
+
+
+def test_systemd_hears_that_the_box_is_ready_reloads_and_stops(tmp_path):
+    heard = Heard(f"@edge-serve-{os.getpid()}-{time.monotonic_ns()}")
+    with Service(tmp_path, env={"NOTIFY_SOCKET": heard.name, "WATCHDOG_USEC": "1000000"}) as box:
+        heard.wait_for("READY=1", forget=False)
+        heard.wait_for("WATCHDOG=1")
+        assert box.reload()
+        heard.wait_for("RELOADING=1", forget=False)
+        assert box.stop() == 0
+        heard.wait_for("STOPPING=1", forget=False)
+        assert "READY=1" in heard.lines[heard.lines.index("RELOADING=1") :]
+    assert int((tmp_path / "state/watch/clock").read_text()) > 0
+    heard.close()
