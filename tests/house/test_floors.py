@@ -68,8 +68,8 @@ ORDER = {
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
     "toml": "section kinds positions reading markdown",
-    "board": "kernel bootstate keys profile progress notify watchdog lines detect timekeeping network networkd"
-    " firewall wireless",
+    "board": "kernel bootstate keys profile progress notify watchdog lines detect timekeeping indicators network"
+    " networkd firewall wireless",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
     "steward": "errors shapes wire client programs erasing provisioning mounts resetting network updating roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
