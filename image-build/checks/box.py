@@ -69,7 +69,7 @@ class Site(Console):
 
     def configure(self, text):
         """Make `text` the configuration, without a trial."""
-        answer = self.ask("change", text=text, within=0)
+        answer = self.ask("change", text=text, within_s=0)
         if answer.status != 200:
             raise RuntimeError(f"the configuration was not taken: {answer.text}")
 

@@ -118,6 +118,7 @@ class Guest:
             "-chardev", f"pty,id=serial0,logfile={self.log_path},logappend=off", "-serial", "chardev:serial0",
             "-device", "i6300esb", "-watchdog-action", "reset",
             "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
+            "-device", "virtio-balloon-pci,id=memory",
             "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off",
             *self.extra,
         ]  # fmt: skip
@@ -154,6 +155,15 @@ class Guest:
         if self._qmp is not None:
             self._qmp.close()
             self._qmp = None
+
+    def memory_used_mib(self):
+        """Return what the guest's kernel says is not available, in MB; None while it has said nothing yet."""
+        place = "/machine/peripheral/memory"
+        self.qmp("qom-set", path=place, property="guest-stats-polling-interval", value=2)
+        stats = self.qmp("qom-get", path=place, property="guest-stats")["stats"]
+        if stats["stat-available-memory"] > 1 << 50 or stats["stat-total-memory"] > 1 << 50:
+            return None
+        return (stats["stat-total-memory"] - stats["stat-available-memory"]) / 1e6
 
     def console(self):
         """Return all that came over the serial line since the machine was switched on, as text."""

@@ -105,17 +105,21 @@ class Modules:
         return order
 
 
-def prune(folder, kept_names):
-    """Remove modules that a box has no use for, beside the folders of those named; index the rest."""
+def prune(folder, kept_names, watchdog=None):
+    """Remove modules that a box has no use for, beside the folders of those named; index the rest.
+
+    watchdog: where the board's is known, it alone stays, beside those named: systemd takes the first it finds.
+    """
     base = folder / "usr/lib/modules" / release_of(folder)
     modules = {str(path.relative_to(base)): path for path in sorted((base / "kernel").rglob("*.ko*"))}
-    wanted = {_word(name) for name in kept_names}
+    wanted = {_word(name) for name in (*kept_names, watchdog or "")}
     kept = {name.rpartition("/")[0] for name in modules if _name(name) in wanted}
     left_out = [f"kernel/{each}/" for each in LEFT_OUT]
     left_out += [f"kernel/drivers/net/ethernet/{each}/" for each in _ETHERNET_OF_RACKS]
     for name, path in modules.items():
         rack = name.startswith("kernel/drivers/scsi/") and _name(name) not in _SCSI_KEPT
-        if rack or (name.startswith(tuple(left_out)) and name.rpartition("/")[0] not in kept):
+        other = watchdog and name.startswith("kernel/drivers/watchdog/") and _name(name) not in wanted
+        if rack or other or (name.startswith(tuple(left_out)) and name.rpartition("/")[0] not in kept):
             path.unlink()
     for each in sorted(base.rglob("*"), reverse=True):
         if each.is_dir() and not any(each.iterdir()):

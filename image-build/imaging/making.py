@@ -55,7 +55,7 @@ def make(asked):
     with step("overlays, program, users, units"):
         root.lay_over(tree, board)
         root.put_units(tree, board)
-        root.put_program(tree, program)
+        root.put_program(tree, program, packages)
         if asked.certificate:
             root.put_certificate(tree, asked.certificate)
         kernel.install(work / "kernel", tree)
@@ -98,7 +98,7 @@ def _kernel(board, packages, files, work):
             debs.unpack([files[each.name] for each in packages if each.role == role], work / role)
         folder = work / "kernel"
         kept = [*_first_modules(board), *boards.value(board, "boot.modules", ()), *boards.of_interfaces(board, "driver")]
-        kernel.prune(folder, kept)
+        kernel.prune(folder, kept, boards.value(board, "watchdog.driver"))
         remarks.append(kernel.release_of(folder))
     return kernel.Modules(folder)
 

@@ -41,11 +41,18 @@ def put_certificate(folder, path):
     shutil.copyfile(path, folder / "etc/edge/update.pem")
 
 
-def put_program(folder, program):
-    """Copy the program's folder to /usr/lib/edge and name it /usr/bin/edge; BuildError where it is none."""
+def put_program(folder, program, packages):
+    """Copy the program's folder to /usr/lib/edge and name it /usr/bin/edge.
+
+    Raises BuildError where it is none, and where it needs a package that the root does not have.
+    """
     program = Path(program)
     if not (program / "edge").is_file():
         raise BuildError(f"{program} holds no program called edge; image-build/program/build makes one")
+    needs = program.parent / "edge.needs"
+    missing = set(needs.read_text(encoding="ascii").split() if needs.is_file() else ()) - {each.name for each in packages}
+    if missing:
+        raise BuildError(f"the program needs {', '.join(sorted(missing))}: add it to image-build/packages, and --relock")
     shutil.copytree(program, folder / "usr/lib/edge", symlinks=True)
     (folder / "usr/bin/edge").symlink_to("../lib/edge/edge")
 

@@ -134,6 +134,9 @@ def describe(root, board, version, packages):
     target = root / "usr/share/edge/boards" / board.name
     target.mkdir(parents=True)
     shutil.copyfile(board.folder / "profile.toml", target / "profile.toml")
+    watchdog_s = min(20, boards.value(board, "watchdog.max_s", 20))
+    path = root / "etc/systemd/system.conf.d/watchdog.conf"
+    path.write_text(f"[Manager]\nRuntimeWatchdogSec={watchdog_s}\n", encoding="ascii")
     settings = root / "usr/share/edge/edge.toml"
     settings.write_text(_settings(board), encoding="utf-8")
 

@@ -10,7 +10,7 @@ from imaging import steps
 _BLOCK = 4096
 # What every kernel is told; a version may change it, since it lies in the slot. After a panic the machine restarts.
 _ARGUMENTS = (
-    "ro quiet loglevel=3 panic=10 audit=0 lsm=landlock,lockdown,yama systemd.show_status=no systemd.gpt_auto=no"
+    "ro quiet loglevel=3 panic=60 audit=0 lsm=landlock,lockdown,yama systemd.show_status=no systemd.gpt_auto=no"
     " vt.global_cursor_default=0"
 )
 
