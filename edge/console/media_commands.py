@@ -63,8 +63,8 @@ COMMANDS = (
             "every file it references against its record, and files that none references. It prints a line for each "
             "finding, and exits with 1 when there is one.",
             "`index` makes the DICOMDIR of PATH anew from the files that lie there under names that are File IDs, and "
-            "says what it supplied for those that lack something. One that cannot be read is named with the reason, and "
-            "it exits with 1. No file is changed.",
+            "says what it supplied for those that lack something. One that cannot be read is named with its reason, "
+            "and it exits with 1. No file is changed.",
         ),
         2,
         2,
@@ -113,7 +113,7 @@ COMMANDS = (
             Option("--password-file", "FILE", "The file whose first line is the password."),
             Option("--new-password", None, "Have the box make the password; it is shown this once."),
             Option("--receiver", "FILE", "A certificate (PEM) whose private key opens it; one or more.", True),
-            Option("--sheets", None, "Draw a label and a cover sheet (PDF) beside it."),
+            Option("--sheets", None, "Draw a label and a cover sheet (PDF) beside it: FILE-label.pdf, FILE-cover.pdf."),
             Option("--wait", None, "Begin when nothing of it has come for quiet_min of [media]."),
             Option("--from", "NAME", "The destination that studies which are not here are fetched from, before."),
             Option("--detach", None, "Return at once; `edge exports` shows how far it is."),

@@ -263,8 +263,11 @@ def passphrase(asked, is_new, name="passphrase"):
     """Return the passphrase, or what its name is, that a file has, or that a person types."""
     path = asked.options.get(name + "-file")
     if path is not None:
-        with open(path, encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n")
+        try:
+            with open(path, encoding="utf-8") as file:
+                return file.readline().rstrip("\r\n")
+        except OSError as error:
+            raise Misused("the %s file %s cannot be read: %s" % (name, path, error.strerror.lower())) from None
     import getpass
 
     if not sys.stdin.isatty():

@@ -24,6 +24,7 @@ Order = namedtuple(
     defaults=(False, (), False, False, None),
 )
 
+_PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 _MOST_RECEIVERS = 20
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -100,6 +101,8 @@ def _check_locks(words, receivers, kind):
     if len(receivers) > _MOST_RECEIVERS:
         raise MediaError("%d receivers are too many: give %d or fewer" % (len(receivers), _MOST_RECEIVERS))
     for each in receivers:
+        if _PRIVATE.search(each):
+            raise MediaError("there is a private key beside the certificate of a receiver: give the certificate alone")
         envelope.Receiver(each.encode("utf-8", "replace"))
 
 

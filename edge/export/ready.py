@@ -75,7 +75,7 @@ def _check_room(found, free, where):
 
 
 def _volumes(found, order):
-    """Return words on how many volumes it takes, where that is more than one."""
+    """Return words on how many volumes it takes at least, where that is more than one."""
     if sum([each.objects for each in found]) > _MOST_PARTS or not found:
         return []
 
@@ -89,7 +89,8 @@ def _volumes(found, order):
     if count < 2:
         return []
     what = "discs, one after the other" if order.kind == BURNER else "images"
-    return ["it takes %d or more %s (%s)" % (count, what, order.medium)]
+    more = "; the pictures of its viewer take up to as much again: --no-viewer" if order.viewer else ""
+    return ["it takes %d or more %s (%s)%s" % (count, what, order.medium, more)]
 
 
 def _disc(place):

@@ -63,7 +63,7 @@ def places(order, settings, export, number, of, path):
         folder = settings.media.export_dir or os.path.join(settings.box.state_dir, "exports")
         stem = os.path.join(folder, "export-%d" % export + ("-%d-%d" % (number, of) if of > 1 else ""))
     else:
-        stem = path if os.path.isdir(path) else os.path.splitext(path)[0]
+        stem = path  # with its suffix: an archive and an image may share what stands before it, and have each their own
     return stem + "-label.pdf", stem + "-cover.pdf"
 
 

@@ -121,7 +121,7 @@ def _read(argument, typed):
         if typed not in argument.choices:
             raise Misused("one of " + ", ".join(argument.choices))
         return typed
-    if kind == "list":
+    if kind in ("list", "secrets"):
         return [each.strip() for each in typed.split(",") if each.strip()]
     if kind in ("any", "hidden"):
         try:

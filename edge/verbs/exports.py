@@ -260,7 +260,7 @@ VERBS = (
             Argument("label", "text", "What the volume is called: 16 of A-Z, 0-9 and _; no patient's name."),
             Argument("password", "secret", "What opens it: a ZIP archive encrypted, anything else a secure file-set."),
             Argument("new_password", "truth", "Whether the box makes the password, and says it this once."),
-            Argument("receivers", "list", "Certificates (PEM) of those whose private keys open a secure file-set."),
+            Argument("receivers", "secrets", "Certificates (PEM) of those whose private keys open a secure file-set."),
             Argument("sheets", "truth", "Whether a label and a cover sheet are drawn, as PDF."),
             Argument("wait", "truth", "Begin when nothing of it has come for quiet_min of [media]."),
             Argument("from", "text", "The destination, of kind dicom, that studies which are not here come from."),

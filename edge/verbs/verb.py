@@ -28,8 +28,8 @@ Verb = namedtuple(
     defaults=((), None, {}, False, None, False),
 )
 # name: a word; kind: "text", "number" (whole), "truth", "secret" (text that stands in no log), "choice", "list" (of
-# text), "any" (what JSON carries, checked by the verb) or "hidden" (the same, that stands in no log); meaning: a
-# sentence; required; choices: of a choice
+# text), "secrets" (a list that stands in no log), "any" (what JSON carries, checked by the verb) or "hidden" (the same,
+# that stands in no log); meaning: a sentence; required; choices: of a choice
 Argument = namedtuple("Argument", ("name", "kind", "meaning", "required", "choices"), defaults=(False, ()))
 
 _TEXT_LIMIT = 1 << 16
@@ -121,14 +121,14 @@ def _wrong(argument, value):
         return None if isinstance(value, bool) else "true or false"
     if kind == "choice":
         return None if value in argument.choices else "one of " + ", ".join(argument.choices)
-    if kind == "list":
+    if kind in ("list", "secrets"):
         return None if isinstance(value, list) and all([isinstance(each, str) for each in value]) else "a list of text"
     return None
 
 
 def _audited(box, verb, request, who, rows):
     """Yield what `rows` yields; when it is over, have it written down who asked for what, and what came of it."""
-    secret = {each.name for each in verb.arguments if each.kind in ("secret", "hidden")}
+    secret = {each.name for each in verb.arguments if each.kind in ("secret", "secrets", "hidden")}
     shown = {name: "(secret)" if name in secret else value for name, value in request.items() if name != "file"}
     try:
         summary = yield from rows

@@ -136,7 +136,7 @@ def _query(verb, request):
     asked = {}
     for name, value in request.query_pairs:
         kind = kinds.get(name, "text")
-        if kind == "list":
+        if kind in ("list", "secrets"):
             asked.setdefault(name, []).append(value)
         elif name in asked:
             raise Misused("%s of %s is there more than once" % (name, verb.name))

@@ -115,6 +115,7 @@ def _argument(argument):
         "number": {"type": "integer"},
         "truth": {"type": "boolean"},
         "list": {"type": "array", "items": {"type": "string"}},
+        "secrets": {"type": "array", "items": {"type": "string", "format": "password"}},
         "any": {},
         "hidden": {},
     }

@@ -95,7 +95,7 @@ def test_an_archive_opens_with_its_password_and_not_without(spool, tmp_path):
 
 def test_the_label_lies_beside_it_and_says_whose_when_by_whom_and_n_of_m(spool, tmp_path):
     found = made(spool, f"iso:{tmp_path}/disc.iso", password=WORDS, sheets=True)
-    sheets = [f"{tmp_path}/disc-label.pdf", f"{tmp_path}/disc-cover.pdf"]
+    sheets = [f"{tmp_path}/disc.iso-label.pdf", f"{tmp_path}/disc.iso-cover.pdf"]
     assert found["volumes"][0]["sheets"] == sheets, found["notes"]
     for each in sheets:
         words = run("pdftotext", "-layout", each, "-").stdout
@@ -161,6 +161,7 @@ def test_one_that_failed_is_made_again_with_its_password_as_long_as_the_box_runs
         ("dir:/tmp/x-set", {"password": WORDS, "viewer": True}, "has no viewer"),
         ("dir:/tmp/x-set", {"receivers": ["no certificate"]}, "is no certificate"),
         ("zip:/tmp/x.zip", {"receivers": ["no certificate"]}, "by a password alone"),
+        ("dir:/tmp/x-set", {"receivers": ["-----BEGIN PRIVATE KEY-----\n"]}, "give the certificate alone"),
     ],
 )
 def test_what_cannot_protect_is_refused_before_there_is_a_record(spool, to, request_, words):

@@ -148,6 +148,15 @@ def test_an_object_is_taken_away_bit_for_bit_and_that_is_audited(box):
         ask(box, "download", LOOKER, object=1, file=file)
 
 
+def test_nothing_that_was_given_to_protect_a_volume_stands_in_the_audit(box):
+    with pytest.raises(Refused, match="private key"):
+        key = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n"
+        ask(box, "export", patient="4711", to="dir:set", receivers=[key], password="correct horse")
+    ((_, verb, request, _, error),) = box.audit.lines
+    assert (verb, request["receivers"], request["password"]) == ("export", "(secret)", "(secret)") and error
+    assert "MIIB" not in str(box.audit.lines) and "correct horse" not in str(box.audit.lines)
+
+
 def test_what_is_not_what_was_received_is_not_handed_out_as_if_it_were(box):
     receive(box.spool, "1.2.3", image("1.2.3"))
     with open(box.spool.path_of(box.spool.index.get(1)), "r+b") as file:
