@@ -40,7 +40,7 @@ class Sticks(Part):
     def __init__(self, running):
         super().__init__(running)
         self._thread = None
-        self._wake = self._waker = None
+        self._waker = None
         self._made = None
         self._sets = frozenset()  # the folders of file-sets that were told of
         self._parts = frozenset()  # of sticks that are in
@@ -49,8 +49,8 @@ class Sticks(Part):
 
     def start(self):
         """Begin to look."""
-        self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._thread = threading.Thread(target=self._run, name="sticks", daemon=True)
+        wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._thread = threading.Thread(target=self._run, args=(wake,), name="sticks", daemon=True)
         self._thread.start()
 
     def stop(self):
@@ -121,11 +121,12 @@ class Sticks(Part):
             events.note("a stick or disc with DICOM objects is in: the page Media, or `edge import`, takes them in")
         self._sets = folders
 
-    def _run(self):
+    def _run(self, wake):
+        """Look, whenever something was put in or said, until nobody has the other end of the pipe `wake`."""
         import select
 
         poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
+        poll.register(wake, select.POLLIN)
         try:
             mounts = os.open(_MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
             poll.register(mounts, select.POLLPRI)
@@ -141,23 +142,15 @@ class Sticks(Part):
                 except Exception:
                     _log.exception("looking for a setup file failed inside this box")
                 poll.poll(_LOOK_MS)
-                if self._waker is None:
+                if not _drain(wake):
                     return
-                self._drain()
                 _drain_events(events)
         finally:
-            os.close(self._wake)
+            os.close(wake)
             if mounts is not None:
                 os.close(mounts)
             if events is not None:
                 events.close()
-
-    def _drain(self):
-        try:
-            while os.read(self._wake, 512):
-                pass
-        except BlockingIOError:
-            pass
 
     def _told(self, folder, state, words, serial):
         """Have it known what became of a file that nobody asked for."""
@@ -195,6 +188,16 @@ def _device_events():
         return made
     except OSError:
         return None
+
+
+def _drain(wake):
+    """Read what lies in a pipe; return whether anybody has its other end."""
+    try:
+        while os.read(wake, 512):
+            pass
+        return False
+    except BlockingIOError:
+        return True
 
 
 def _drain_events(events):
