@@ -64,7 +64,7 @@ class Watcher:
     def save_clock(self):
         """Leave the time on disk, for a machine whose clock stands still while it is off."""
         try:
-            is_trusted = self.timekeeper.state().why is None
+            is_trusted = self.timekeeper.state(is_wanted=False).why is None
             timekeeping.save(timekeeping.path_of(self._spool.path), self._spool.now(), is_trusted)
         except OSError as error:
             _log.warning("the time cannot be saved: %s", error.strerror or error)
