@@ -143,6 +143,8 @@ class Hand:
         """Deliver what is due, or sleep until something is; say whether this hand is not needed any more."""
         self._path.here()
         seen = self._jobs.seen(self._name)
+        if self.is_open and self._failures != self._worker.failures:
+            self._close()  # the destination is left alone since: what is on the tray is for whoever tries it again
         if not self._tray.is_empty() and (self.is_open or not self._jobs.rests_s(self._name, self._now())):
             if self.is_open or self._worker.may_open(self):
                 self._deliver()
