@@ -33,6 +33,11 @@ class Line:
         """Type a line."""
         self._port.write(text.encode("ascii") + b"\r")
 
+    def press(self, key):
+        """Press one key."""
+        self._port.write(key.encode("ascii"))
+        self._port.flush()
+
     def await_text(self, pattern, limit_s=120, typing=None):
         """Wait until the line has shown what `pattern` (a regular expression) finds; return the match.
 
@@ -74,8 +79,9 @@ class Site(Console):
             raise RuntimeError(f"the configuration was not taken: {answer.text}")
 
     def objects(self):
-        """Return the SOP Instance UIDs of all that the box keeps."""
-        return {row["sop_instance"] for row in self.ask("objects", limit=100_000).json["rows"]}
+        """Log in, which a restart asks for, and return the SOP Instance UIDs of all that the box keeps."""
+        self.login()
+        return {row["sop_instance"] for row in self.ask("objects").json["rows"]}
 
 
 def claimed(guest):
@@ -99,7 +105,7 @@ def configuration(guest, port):
 
 def log_in(line):
     """Log in on the serial line; the menu is there then."""
-    line.await_text(r"[Nn]ame", typing="")
+    line.await_text(r"login:", typing="")
     line.type(NAME)
     line.await_text(r"[Pp]assword")
     line.type(PASSWORD)
@@ -109,7 +115,7 @@ def make_objects(folder, count, rows=256):
     """Write secondary captures of nobody; return {SOP Instance UID: path}."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    study, made = generate_uid(), {}
+    study, made = f"{generate_uid()[:56]}.1", {}
     for number in range(count):
         one = pydicom.Dataset()
         one.SOPClassUID, one.SOPInstanceUID = _SECONDARY_CAPTURE, generate_uid()

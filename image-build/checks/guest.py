@@ -27,6 +27,7 @@ HOST = "10.0.2.2"  # what the guest calls the machine that emulates it
 PORTS = {"dicom": 11112, "web": 8443}
 _UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 _OVMF = Path("/usr/share/OVMF")
+_FIRMWARE_AT = 4 << 20  # where the first partition begins
 
 
 def image_of(board):
@@ -138,6 +139,11 @@ class Guest:
         """Give the emulator a command of QMP and return what it answers."""
         return self._qmp(command, arguments)
 
+    def events(self):
+        """Return the names of what the emulator has told of the machine since it was switched on, such as WATCHDOG."""
+        self.qmp("query-status")
+        return list(self._qmp.events)
+
     def reset(self):
         """Press the reset button."""
         self._begin_again()
@@ -199,6 +205,7 @@ class _Qmp:
     """The emulator's control channel."""
 
     def __init__(self, path):
+        self.events = []
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._file = self._socket.makefile("rb")
@@ -213,6 +220,8 @@ class _Qmp:
             if not line:
                 raise RuntimeError(f"the emulator ended at {command}")
             answer = json.loads(line)
+            if "event" in answer:
+                self.events.append(answer["event"])
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
@@ -222,6 +231,16 @@ class _Qmp:
         """Let go of the channel."""
         self._file.close()
         self._socket.close()
+
+
+def image_with_arguments(board, path, words):
+    """Write a copy of a board's image to `path`, whose boot loader gives the kernel these words as well."""
+    _run("cp", "--sparse=always", image_of(board), path)
+    env = Path(path).with_suffix(".env")
+    firmware = f"{path}@@{_FIRMWARE_AT}"
+    _run("mcopy", "-n", "-o", "-i", firmware, "::/firmware.env", env)
+    env.write_text(env.read_text(encoding="ascii").rstrip("\n") + f" {words}\n", encoding="ascii")
+    _run("mcopy", "-o", "-i", firmware, env, "::/firmware.env")
 
 
 def _present(path, package):

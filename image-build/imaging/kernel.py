@@ -3,6 +3,7 @@
 import concurrent.futures
 import lzma
 import os
+import re
 import shutil
 
 from imaging import steps
@@ -116,23 +117,37 @@ def prune(folder, kept_names, watchdog=None):
     kept = {name.rpartition("/")[0] for name in modules if _name(name) in wanted}
     left_out = [f"kernel/{each}/" for each in LEFT_OUT]
     left_out += [f"kernel/drivers/net/ethernet/{each}/" for each in _ETHERNET_OF_RACKS]
+    gone = {}
     for name, path in modules.items():
         rack = name.startswith("kernel/drivers/scsi/") and _name(name) not in _SCSI_KEPT
         other = watchdog and name.startswith("kernel/drivers/watchdog/") and _name(name) not in wanted
         if rack or other or (name.startswith(tuple(left_out)) and name.rpartition("/")[0] not in kept):
-            path.unlink()
+            gone[_name(name)] = path
+    todo = [path for path in modules.values() if _name(path.name) not in gone]
+    while todo:  # what the kept ones need stays as well, wherever it lies
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            needed = set().union(*pool.map(_unpack, todo))
+        todo = [gone.pop(name) for name in sorted(needed & set(gone))]
+    for path in gone.values():
+        path.unlink()
     for each in sorted(base.rglob("*"), reverse=True):
         if each.is_dir() and not any(each.iterdir()):
             each.rmdir()
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(_unpack, sorted(base.rglob("*.ko.xz"))))
     index(folder)
 
 
 def _unpack(path):
-    """Unpack a module: the root is compressed as a whole, and a small processor unpacks that much faster."""
-    path.with_suffix("").write_bytes(lzma.decompress(path.read_bytes()))
-    path.unlink()
+    """Unpack a module and return the names of those that it needs.
+
+    The root is compressed as a whole, and a small processor unpacks that faster than modules packed one by one.
+    """
+    octets = path.read_bytes()
+    if path.suffix == ".xz":
+        octets = lzma.decompress(octets)
+        path.with_suffix("").write_bytes(octets)
+        path.unlink()
+    needs = re.search(rb"\0depends=([^\0]*)\0", octets)
+    return {_word(each) for each in needs[1].decode("ascii").split(",")} if needs else set()
 
 
 def install(folder, root):

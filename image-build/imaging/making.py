@@ -19,6 +19,7 @@ def main(arguments=None):
     parser.add_argument("--program", type=Path, help="the program's folder; without it it is built first")
     parser.add_argument("--output", type=Path, help="where the image goes; build/image/BOARD without it")
     parser.add_argument("--certificate", type=Path, help="by which the box believes updates (PEM); without it, none is")
+    parser.add_argument("--overlay", type=Path, help="a folder that is laid over the root at the end")
     parser.add_argument("--relock", action="store_true", help="take today's versions of the packages, and write them down")
     parser.add_argument("--mirror", default=lock.MIRROR, help="the Debian archive")
     parser.add_argument("--no-download", action="store_true", help="do not pack the image for download")
@@ -59,6 +60,8 @@ def make(asked):
         if asked.certificate:
             root.put_certificate(tree, asked.certificate)
         kernel.install(work / "kernel", tree)
+        if asked.overlay:
+            shutil.copytree(asked.overlay, tree, symlinks=True, dirs_exist_ok=True)
         root.finish(tree, board, VERSION, packages)
     with step("initramfs") as remarks:
         first = out / "initrd"

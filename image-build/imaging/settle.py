@@ -137,6 +137,9 @@ def describe(root, board, version, packages):
     watchdog_s = min(20, boards.value(board, "watchdog.max_s", 20))
     path = root / "etc/systemd/system.conf.d/watchdog.conf"
     path.write_text(f"[Manager]\nRuntimeWatchdogSec={watchdog_s}\n", encoding="ascii")
+    names = [*boards.value(board, "boot.modules", ()), boards.value(board, "watchdog.driver", "")]
+    loaded = "".join(f"{name}\n" for name in dict.fromkeys(names) if name)
+    (root / "etc/modules-load.d/edge.conf").write_text(loaded, encoding="ascii")
     settings = root / "usr/share/edge/edge.toml"
     settings.write_text(_settings(board), encoding="utf-8")
 
