@@ -88,13 +88,14 @@ def test_a_box_with_its_syncs_off_does_lose_what_it_acknowledged(without_syncs, 
 
 def test_the_watchdog_resets_a_machine_that_hangs(tmp_path, figure):
     image = tmp_path / "panics.img"
-    image_with_arguments(BOARD, image, "sysrq_always_enabled=1")
+    image_with_arguments(BOARD, image, "sysrq_always_enabled")
     with Guest(BOARD, tmp_path / "guest", image=image) as guest:
         guest.await_ready()
-        hung = time.monotonic()
-        guest.qmp("chardev-send-break", id="serial0")
         with boxes.Line(guest) as line:
+            line.await_text("First run", typing="")
+            hung = time.monotonic()
+            guest.qmp("chardev-send-break", id="serial0")
             line.press("c")
-        process.wait_until(lambda: "WATCHDOG" in guest.events(), 120, "the watchdog to bite", pause_s=0.5)
+            process.wait_until(lambda: "WATCHDOG" in guest.events(), 120, "the watchdog to bite", pause_s=0.5)
         guest.await_ready()
         figure(f"{BOARD}: panic to C-ECHO", time.monotonic() - hung, "s")
