@@ -9,8 +9,8 @@ import shutil
 from imaging import steps
 from imaging.steps import BuildError
 
-# What a box has no use for, relative to the folder of modules; the folder of a module that the profile names is kept
-# all the same.
+# What a box has no use for: folders and beginnings of names, below the folder of modules. A module that the profile names
+# is kept all the same, and so is whatever those that are kept need.
 LEFT_OUT = tuple(
     """
     sound drivers/gpu drivers/media drivers/infiniband drivers/iio drivers/staging drivers/comedi drivers/isdn
@@ -39,6 +39,17 @@ LEFT_OUT = tuple(
     fs/9p fs/afs fs/adfs fs/affs fs/bcachefs fs/befs fs/bfs fs/btrfs fs/cachefiles fs/ceph fs/coda fs/cramfs fs/dlm
     fs/ecryptfs fs/efs fs/erofs fs/f2fs fs/freevxfs fs/gfs2 fs/hfs fs/hfsplus fs/hpfs fs/jffs2 fs/jfs fs/minix fs/netfs
     fs/nfs fs/nfs_common fs/nfsd fs/nilfs2 fs/ntfs3 fs/ocfs2 fs/omfs fs/orangefs fs/qnx4 fs/qnx6 fs/reiserfs fs/romfs
+    net/wireless net/mac80211 lib/test_ lib/notifier-error lib/pm-notifier crypto/tcrypt drivers/thunderbolt
+    drivers/platform drivers/hwmon drivers/hid/hid- drivers/hid/wacom drivers/hid/amd-sfh drivers/hid/intel-ish
+    drivers/hid/surface drivers/hid/i2c-hid drivers/block/rbd drivers/block/nbd drivers/block/pktcdvd drivers/block/ublk
+    drivers/block/virtio_blk_ drivers/block/xen drivers/nvme/host/nvme-rdma drivers/nvme/host/nvme-fc
+    drivers/nvme/host/nvme-tcp drivers/md/md- drivers/md/dm-cache drivers/md/dm-thin drivers/md/dm-zoned
+    drivers/md/dm-snapshot drivers/md/dm-writecache drivers/md/dm-clone drivers/md/dm-era drivers/md/dm-mirror
+    drivers/md/dm-raid drivers/md/persistent-data drivers/md/dm-log drivers/md/dm-ebs drivers/md/dm-switch
+    drivers/ata/pata_ drivers/net/gtp drivers/net/geneve drivers/net/macsec drivers/net/ipvlan drivers/net/vrf
+    drivers/net/veth drivers/net/xen drivers/net/thunderbolt drivers/net/ethernet/3com drivers/net/ethernet/8390
+    drivers/net/ethernet/dec drivers/net/ethernet/dlink drivers/net/ethernet/via drivers/net/ethernet/sis
+    fs/overlayfs fs/binfmt_misc fs/fuse fs/dlm net/phonet net/802
     fs/smb fs/sysv fs/quota fs/pstore fs/ubifs fs/ufs fs/vboxsf fs/xfs fs/zonefs fs/lockd fs/fscache
     """.split()
 )
@@ -49,6 +60,8 @@ _ETHERNET_OF_RACKS = tuple(
     marvell/octeon_ep marvell/octeon_ep_vf intel/ice intel/i40e intel/fm10k intel/idpf intel/iavf sun alteon tehuti
     """.split()
 )
+_KEPT = ("hid_generic", "coretemp", "k10temp", "drivetemp", "raspberrypi_hwmon")
+_WIFI = "/drivers/net/wireless/"
 _SCSI_KEPT = ("scsi_mod", "scsi_common", "sd_mod", "sr_mod", "sg", "scsi_transport_spi", "virtio_scsi")
 
 
@@ -113,15 +126,17 @@ def prune(folder, kept_names, watchdog=None):
     """
     base = folder / "usr/lib/modules" / release_of(folder)
     modules = {str(path.relative_to(base)): path for path in sorted((base / "kernel").rglob("*.ko*"))}
-    wanted = {_word(name) for name in (*kept_names, watchdog or "")}
-    kept = {name.rpartition("/")[0] for name in modules if _name(name) in wanted}
-    left_out = [f"kernel/{each}/" for each in LEFT_OUT]
+    wanted = {_word(name) for name in (*kept_names, *_KEPT, watchdog or "")}
+    # A driver of Wi-Fi asks for its companions by name, below its own folder.
+    radios = [name.rpartition("/")[0] for name in modules if _name(name) in wanted and _WIFI in name]
+    left_out = [f"kernel/{each}" for each in LEFT_OUT]
     left_out += [f"kernel/drivers/net/ethernet/{each}/" for each in _ETHERNET_OF_RACKS]
     gone = {}
     for name, path in modules.items():
         rack = name.startswith("kernel/drivers/scsi/") and _name(name) not in _SCSI_KEPT
-        other = watchdog and name.startswith("kernel/drivers/watchdog/") and _name(name) not in wanted
-        if rack or other or (name.startswith(tuple(left_out)) and name.rpartition("/")[0] not in kept):
+        other = watchdog and name.startswith("kernel/drivers/watchdog/")
+        useless = name.startswith(tuple(left_out)) and not name.startswith(tuple(radios))
+        if (rack or other or useless) and _name(name) not in wanted:
             gone[_name(name)] = path
     todo = [path for path in modules.values() if _name(path.name) not in gone]
     while todo:  # what the kept ones need stays as well, wherever it lies
