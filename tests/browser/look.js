@@ -183,6 +183,7 @@ const STEPS = {
     found.dragged = (await state(page)).used;
     await page.selectOption("#window", { label: "Lung" });
     found.lung = (await state(page)).used;
+    await until(page, () => document.querySelector(".corner.se").innerText.includes("W 1500")).catch(() => {});
     found.shown = await page.locator(".corner.se").first().innerText();
     await page.locator(".stage").first().focus();
     await page.keyboard.press("w");
