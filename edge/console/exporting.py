@@ -10,7 +10,6 @@ from edge.console.commands import DONE, FAILED
 from edge.console.reaching import Answer, do, print_rows, report
 from edge.console.text import ago, complain, count, print_json, shown, size, span, table
 
-_CERTIFICATE = 1 << 16  # is longer than any
 _PATHS = ("iso", "usb", "dir", "zip")
 
 
@@ -43,14 +42,11 @@ def _protect(asked, request):
     if "password" in options or "password-file" in options:
         request["password"] = setting.passphrase(asked, True, "password")
     if "receiver" in options:
-        request["receivers"] = [_certificate(path) for path in options["receiver"]]
+        from edge.export import order  # which a command without receivers need not load
+
+        request["receivers"] = [order.certificate(path) for path in options["receiver"]]
     request["new_password"] = options.get("new-password")
     request["sheets"] = options.get("sheets")
-
-
-def _certificate(path):
-    with open(path, encoding="ascii", errors="replace") as file:
-        return file.read(_CERTIFICATE)
 
 
 def _absolute(to):

@@ -27,6 +27,7 @@ Order = namedtuple(
 _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 _MOST_RECEIVERS = 20
+_CERTIFICATE = 1 << 16  # characters; is longer than any
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _MEDIA = {"CD-R": "cd80", "DVD": "dvd", "DVD-RAM": "dvd", "Blu-ray disc": "bd"}
 
@@ -55,6 +56,12 @@ def read(request, settings, is_owner):
         list(request.get("receivers") or ()), bool(request.get("sheets")),
         bool(request.get("wait")), request.get("from"),
     )  # fmt: skip
+
+
+def certificate(path):
+    """Return what the file of a receiver's certificate has, as a request takes it. Raises OSError."""
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read(_CERTIFICATE)
 
 
 def remarks(request, order):

@@ -20,7 +20,6 @@ from edge.spool.disk import Disk
 from edge.spool.intake import Source, facts
 
 _NAME = "rules"
-_CERTIFICATE = 1 << 16  # octets; is longer than any
 _SERIES = 50  # of a study that are looked at
 
 
@@ -116,15 +115,10 @@ def _request(rule, to, study):
     if rule.password_file is not None:
         found["password"] = exports.read_password(rule.password_file)
     if rule.receiver:
-        found["receivers"] = [_certificate(path) for path in rule.receiver]
+        found["receivers"] = [order.certificate(path) for path in rule.receiver]
     if rule.receiver or rule.password_file is not None and not to.startswith(order.ZIP):
         found["viewer"] = False  # it would show what is sealed
     return found
-
-
-def _certificate(path):
-    with open(path, encoding="ascii", errors="replace") as file:
-        return file.read(_CERTIFICATE)
 
 
 def _place(to, study):
