@@ -12,6 +12,7 @@ import threading
 from edge.console import control, handing
 from edge.console.commands import FAILED, MISUSED
 from edge.dicom.errors import DicomError
+from edge.net import private
 from edge.verbs.verb import OWNER, Misused, Refused
 
 _log = logging.getLogger("edge.service")
@@ -35,19 +36,8 @@ class Server:
 
     def _bind(self):
         """Return the listening socket; a name left by a box that was killed makes way: the state folder is ours."""
-        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with control.address(self._state_dir) as name:
-            try:
-                os.unlink(name)
-            except FileNotFoundError:
-                pass
-            before = os.umask(0o177)
-            try:
-                server.bind(name)
-            finally:
-                os.umask(before)
-        server.listen(_AT_ONCE)
-        return server
+            return private.listening(name, _AT_ONCE)
 
     def start(self):
         """Begin to answer."""

@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 
+from edge.net import private
 from edge.steward import shapes, wire
 from edge.steward.errors import Busy, Misused, Refused, StewardError
 
@@ -255,24 +256,11 @@ def _given():
 
 def _bound(path, user):
     """Return a listening socket at `path`, which only root and `user` may open."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    owner = _id(user) if user and os.geteuid() == 0 else None
     try:
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
-        before = os.umask(0o177)
-        try:
-            made.bind(path)
-        finally:
-            os.umask(before)
-        if user and os.geteuid() == 0:
-            os.chown(path, _id(user), -1)
-        made.listen(_AT_ONCE)
-        return made
+        return private.listening(path, _AT_ONCE, owner)
     except OSError as error:
-        made.close()
         raise Refused("no socket at %s: %s" % (path, (error.strerror or str(error)).lower())) from None
 
 
