@@ -3,12 +3,18 @@
 import socket
 
 _IPV4, _IPV6 = "/proc/net/fib_trie", "/proc/net/if_inet6"
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def addresses():
     """Return every address of this machine (list of str), IPv4 before IPv6, loopback ones last."""
     found = dict.fromkeys([*_ipv4(), *_ipv6()])
     return sorted(found, key=lambda address: address.startswith("127.") or address == "::1")
+
+
+def reached(bind):
+    """Return the address at which this machine reaches what it listens on at `bind` itself."""
+    return _ANYWHERE.get(bind, bind)
 
 
 def _ipv4():

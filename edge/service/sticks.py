@@ -14,6 +14,7 @@ from edge.service.consoles import Console
 from edge.service.part import Part
 from edge.service.settling import Settling
 from edge.media import devices
+from edge.net import here
 from edge.settings import sticks
 from edge.steward import client
 from edge.steward.errors import StewardError
@@ -212,9 +213,8 @@ def _silent(bind, port):
     """Say why nothing takes a connection at a port of this machine, None when something does."""
     import socket
 
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)
     try:
-        with socket.create_connection((host, port), _ANSWER_S):
+        with socket.create_connection((here.reached(bind), port), _ANSWER_S):
             return None
     except OSError as error:
         return (error.strerror or str(error)).lower()

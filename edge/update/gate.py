@@ -9,7 +9,7 @@ from collections import namedtuple
 
 from edge.dicom import syntax, uid, writer
 from edge.dicom.errors import DicomError
-from edge.net import outbound, rehearsal
+from edge.net import here, outbound, rehearsal
 from edge.protocol import echo, status
 
 # name: a word for what was looked at; ok: True, False, or None where it could not be tried and says nothing against
@@ -18,7 +18,6 @@ Check = namedtuple("Check", ("name", "ok", "words"))
 
 _TERMS = outbound.Terms(5000, 15000, rehearsal.PDU_BYTES)
 _CONSOLE_S = 10
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def checks(settings, spool, rehearsals):
@@ -68,7 +67,7 @@ def test_object(sop_instance):
 
 def _way_in(settings, rehearsals):
     dicom = settings.dicom
-    host = _ANYWHERE.get(dicom.bind, dicom.bind)
+    host = here.reached(dicom.bind)
     expected = rehearsals.expect(uid.from_random(os.urandom(16)))
     wanted = [(echo.SOP_CLASS, (syntax.IMPLICIT_LITTLE,)), (rehearsal.SOP_CLASS, (syntax.EXPLICIT_LITTLE,))]
     port, client = (dicom.port, None) if dicom.plain else (dicom.tls_port, _Itself(settings.tls))
@@ -131,7 +130,7 @@ def _console(settings):
 
     if not settings.on:
         return Check("console", None, "it is off")
-    host = _ANYWHERE.get(settings.bind, settings.bind)
+    host = here.reached(settings.bind)
     if settings.tls:
         import ssl
 
