@@ -68,9 +68,15 @@ image-packages:
 	@sh .ci/debian "an image" $$(sed -e 's/ .*//' -e '/^#/d' image-build/debian-packages)
 
 image: $(VENV)/setup.stamp image-packages
+	@test -n "$(BOARD)" || { echo "which board? make image BOARD=$$(ls boards | grep -v README | tr '\n' ' ')" >&2; exit 2; }
 	@image-build/build $(BOARD)
 
-image-test: $(VENV)/test.stamp image-packages
+IMAGES := $(foreach board,qemu-amd64 qemu-arm64,build/image/$(board)/edge-$(board).img)
+
+$(IMAGES): build/image/%: | $(VENV)/setup.stamp image-packages
+	@image-build/build $(notdir $(@D)) --no-download
+
+image-test: $(VENV)/test.stamp image-packages $(IMAGES)
 	@$(PY) -m pytest image-build/checks --numprocesses 2 --dist loadfile
 
 clean:

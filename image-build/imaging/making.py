@@ -74,8 +74,8 @@ def make(asked):
     if not asked.no_download:
         with step("packed for download") as remarks:
             image = out / f"edge-{board.name}.img"
-            steps.run("xz", "--force", "--keep", "--threads=2", "-3", image)
-            remarks.append(f"{image.with_suffix('.img.xz').stat().st_size / 1e6:.1f} MB")
+            steps.run("zstd", "--quiet", "--force", "-T0", "-12", image)
+            remarks.append(f"{image.with_suffix('.img.zst').stat().st_size / 1e6:.1f} MB")
     shutil.rmtree(work)
     print(f"{out / f'edge-{board.name}.img'}: SHA-256 {steps.digest(out / f'edge-{board.name}.img')}")
     print(f"made in {steps.elapsed_s():.0f} s")
