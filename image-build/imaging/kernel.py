@@ -41,7 +41,7 @@ LEFT_OUT = tuple(
     fs/nfs fs/nfs_common fs/nfsd fs/nilfs2 fs/ntfs3 fs/ocfs2 fs/omfs fs/orangefs fs/qnx4 fs/qnx6 fs/reiserfs fs/romfs
     net/wireless net/mac80211 lib/test_ lib/notifier-error lib/pm-notifier crypto/tcrypt drivers/thunderbolt
     drivers/platform drivers/hwmon drivers/hid/hid- drivers/hid/wacom drivers/hid/amd-sfh drivers/hid/intel-ish
-    drivers/hid/surface drivers/hid/i2c-hid drivers/block/rbd drivers/block/nbd drivers/block/pktcdvd drivers/block/ublk
+    drivers/hid/surface drivers/hid/i2c-hid drivers/block/rbd drivers/block/pktcdvd drivers/block/ublk
     drivers/block/virtio_blk_ drivers/block/xen drivers/nvme/host/nvme-rdma drivers/nvme/host/nvme-fc
     drivers/nvme/host/nvme-tcp drivers/md/md- drivers/md/dm-cache drivers/md/dm-thin drivers/md/dm-zoned
     drivers/md/dm-snapshot drivers/md/dm-writecache drivers/md/dm-clone drivers/md/dm-era drivers/md/dm-mirror
