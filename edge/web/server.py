@@ -136,6 +136,7 @@ class Server:
             oldest.task.cancel()
         self._peers.add(peer)
         peer.task = self.loop.create_task(self._talk(peer))
+        peer.task.add_done_callback(lambda _: connected.close())  # one that is cancelled first never begins
 
     async def _talk(self, peer):
         writer = None
@@ -150,9 +151,7 @@ class Server:
             _log.exception("a connection of the console with %s failed inside this box", peer.address)
         finally:
             self._peers.discard(peer)
-            if writer is None:
-                peer.socket.close()
-            else:
+            if writer is not None:
                 writer.transport.abort()
 
     async def _open(self, peer):

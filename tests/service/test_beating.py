@@ -161,15 +161,19 @@ def test_a_box_with_nothing_to_do_is_fed(running, heard):
 
 @pytest.mark.parametrize("name", DEADLOCKS)
 def test_a_deadlock_stops_the_feeding_and_its_end_begins_it_again(running, heard, name):
-    heard.wait_for("WATCHDOG=1")
-    with DEADLOCKS[name](running):
-        heard.wait_for("STATUS=stands still: ", name)
+    def goes_unfed():
         heard.hear()
         heard.lines.clear()
         for _ in range(3):
             running[Beating].feeder.judge()
         heard.hear()
-        assert "WATCHDOG=1" not in heard.lines
+        return "WATCHDOG=1" not in heard.lines
+
+    heard.wait_for("WATCHDOG=1")
+    with DEADLOCKS[name](running):
+        heard.wait_for("STATUS=stands still: ", name)
+        wait_until(goes_unfed, 60, f"a box that {name} keeps unfed")  # it may have been late before it hung
+        assert name in running[Beating].progress.stuck(time.monotonic(), PERIOD_S)
     heard.wait_for("WATCHDOG=1")
 
 

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import contextlib
+import os
+import signal
 import socket
 import ssl
 import time
@@ -125,6 +127,18 @@ def test_who_connects_too_often_makes_way_for_who_comes_after(console):
         for _ in range(3):
             assert console.get("/queue").status == 200
         wait_until(lambda: _closed(idle[0]), 5, "the oldest to be closed")
+
+
+def test_who_connects_at_once_with_too_many_makes_way_too(console):
+    with contextlib.ExitStack() as held:
+        os.kill(console.box.pid, signal.SIGSTOP)
+        try:
+            idle = [held.enter_context(connected(console, tls=False)) for _ in range(CONNECTIONS)]
+        finally:
+            os.kill(console.box.pid, signal.SIGCONT)
+        for each in idle[: CONNECTIONS // 2]:
+            wait_until(lambda each=each: _closed(each), 5, "the older half to be closed")
+        assert not _closed(idle[-1])
 
 
 def _closed(peer):
