@@ -21,7 +21,7 @@ from edge.spool.checksum import crc32
 from edge.spool.compare import UNCOMPRESSED
 from edge.spool.disk import FILE_MODE, NEW_FILE
 from edge.spool.further import Further
-from edge.spool.index import BATCH
+from edge.spool.following import BATCH
 from edge.spool.inflate import inflater
 from edge.spool.jobs import CONFLICT, FETCHED, NORMAL, ROTTEN, UNROUTED
 from edge.spool.shelf import file_name

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from edge.spool import errors, jobs, tables
-from edge.spool.index import BATCH
+from edge.spool.following import BATCH
 from edge.spool.ledger import ALL, DONE, ON_HOLD
 from edge.spool.retry import Schedule
 from tests.spool import data
