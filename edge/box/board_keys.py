@@ -27,7 +27,7 @@ BOARD = Section(
             "lamps",
             choice("auto", "off"),
             "auto",
-            "Lamps and button: by the steward `lamps` where it runs, or by the box itself where it may; or not at all.",
+            "Whether the steward `lamps`, where there is one, is told how the box does; or not at all.",
         ),
     ),
 )

@@ -1,7 +1,8 @@
-"""What the running box tells by itself: its log, events and alerts, put together and kept going."""
+"""What the running box tells by itself: its log, events, alerts and lamps, put together and kept going."""
 
 import logging
 
+from edge.service.lamps import Lamps
 from edge.service.part import Part
 from edge.service.parts import Watching
 from edge.watch.alerts import Alerts
@@ -12,6 +13,7 @@ from edge.watch.rounds import Rounds
 
 _DOINGS_S = 2.0
 _ALERTS_S = 5.0
+_LAMPS_S = 2.0
 _CLOCK_S = 600.0
 
 
@@ -26,9 +28,10 @@ class Telling(Part):
         self._events = Events(box.config.box.state_dir)
         doings = Doings(self._events.note, self._names, spool.jobs, spool.now)
         watcher.also = doings.witness
-        self._alerts = Alerts(box.config, box.wrong, spool.health, self._events.note, spool.now)
-        steps = (doings.step, _DOINGS_S), (self._alerts.step, _ALERTS_S), (watcher.save_clock, _CLOCK_S)
-        self._rounds = Rounds(steps)
+        lamps = Lamps(box)
+        self._alerts = Alerts(box.config, lamps.look, spool.health, self._events.note, spool.now)
+        steps = [(doings.step, _DOINGS_S), (self._alerts.step, _ALERTS_S), (lamps.step, _LAMPS_S)]
+        self._rounds = Rounds([*steps, (watcher.save_clock, _CLOCK_S)])
         box.log, box.events, box.alerts = running.ring, self._events, self._alerts
 
     def _names(self):

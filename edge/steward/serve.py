@@ -69,6 +69,7 @@ class Server:
                 self._take()
         with self._count:
             self._count.wait_for(lambda: not self._open, _ENDING_S)
+        self._state.close()
 
     def stop(self, *_):
         """Take no more requests and end, when what is being done is done; a signal's handler, too."""

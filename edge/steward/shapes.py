@@ -39,6 +39,9 @@ class State:
     def tick(self):
         """Do what is due."""
 
+    def close(self):
+        """Let go of what is held: the steward ends."""
+
 
 def checked(verb, given):
     """Return `given` without what is None; raises Misused for what is unknown, missing or of another shape."""

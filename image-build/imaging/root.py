@@ -26,6 +26,9 @@ def put_units(folder, board):
     """Put the units of the service and its stewards into the root, and what RAUC knows of the box."""
     limit = boards.value(board, "limits.memory_mib")
     steps.run(lock.HERE / "units/put", folder, *([limit] if limit else []))
+    if not boards.value(board, "gpio") and not boards.value(board, "leds"):
+        for path in folder.glob("usr/lib/systemd/system/edge-steward-lamps.*"):
+            path.unlink()  # nothing to light: no process that starts to find that out
     (folder / "etc/rauc").mkdir(parents=True, exist_ok=True)
     config = (lock.HERE / "rauc/system.conf").read_text(encoding="utf-8")
     (folder / "etc/rauc/system.conf").write_text(config.replace("@BOARD@", board.name), encoding="utf-8")

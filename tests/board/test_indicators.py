@@ -1,15 +1,15 @@
 """Lamps follow what is said, and a button means what it was meant to: by the kernel's events and files."""
 
-import os
 import time
 from pathlib import Path
 
 import pytest
 
-from edge.board import lines, profile
+from edge.board import profile
 from edge.board.indicators import (
     ARMED, CONFIRM_S, DARK, DROPPED, ORDERED, SILENT_S, STUCK_S, Hold, Indicators, Panel, Shown, lit,
 )  # fmt: skip
+from tests.support.button import Pressed
 from tests.support.process import wait_until
 
 BOARDS = Path(__file__).parents[2] / "boards"
@@ -108,30 +108,6 @@ def test_a_chip_that_is_none_is_a_fault_that_ends_nothing(tmp_path):
     assert panel.faults[0].startswith("the button cannot be heard: ")
     panel.show(READY)
     assert panel.faults[1].startswith("the lamps' lines cannot be set: ") and panel.lamps == ["busy"]
-
-
-class Pressed:
-    """A button at the end of a pipe, on which come the kernel's events."""
-
-    def __init__(self):
-        self._out, self._in = os.pipe()
-        os.set_blocking(self._out, False)
-        self._number = 0
-
-    def fileno(self):
-        return self._out
-
-    def changes(self):
-        return lines.read_changes(self._out)
-
-    def happen(self, *presses):
-        for pressed in presses:
-            self._number += 1
-            os.write(self._in, lines.EVENT.pack(time.monotonic_ns(), lines.ROSE if pressed else 2, 26, self._number, 1))
-
-    def close(self):
-        os.close(self._out)
-        os.close(self._in)
 
 
 class Clock:

@@ -71,7 +71,8 @@ ORDER = {
     "board": "kernel bootstate keys profile progress notify watchdog lines detect timekeeping indicators network"
     " networkd firewall wireless",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
-    "steward": "errors shapes wire client programs erasing provisioning mounts resetting network updating roles serve",
+    "steward": "errors shapes wire client programs erasing provisioning mounts resetting network updating lamps"
+    " roles serve",
     "net": "libcrypto pace transport reach here private tls certificate alerts doors channel witness manners half"
     " report awaited inbound listener outbound talk committing fetching web heads httpd tus",
     "box": "sameness admission values section board_keys tls_keys commitment relaying alerting serials setups"
