@@ -49,7 +49,7 @@ LEFT_OUT = tuple(
     drivers/ata/pata_ drivers/net/gtp drivers/net/geneve drivers/net/macsec drivers/net/ipvlan drivers/net/vrf
     drivers/net/veth drivers/net/xen drivers/net/thunderbolt drivers/net/ethernet/3com drivers/net/ethernet/8390
     drivers/net/ethernet/dec drivers/net/ethernet/dlink drivers/net/ethernet/via drivers/net/ethernet/sis
-    fs/overlayfs fs/binfmt_misc fs/fuse fs/dlm net/phonet net/802
+    fs/overlayfs fs/binfmt_misc fs/fuse fs/dlm net/phonet net/802/
     fs/smb fs/sysv fs/quota fs/pstore fs/ubifs fs/ufs fs/vboxsf fs/xfs fs/zonefs fs/lockd fs/fscache
     """.split()
 )
