@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import secrets
+import socket
 import time
 
 from edge.board import firewall, network, networkd, wireless
@@ -29,7 +30,7 @@ RUN = "/run"
 WITHIN_S = 120
 LEAST_S, MOST_S = 10, 3600
 _NFT, _NETWORKCTL, _SYSTEMCTL = "/usr/sbin/nft", "/usr/bin/networkctl", "/usr/bin/systemctl"
-_IP, _HOSTNAME = "/usr/bin/ip", "/usr/bin/hostname"
+_IP = "/usr/bin/ip"
 _PROGRAM_S = 30
 _RETRY_S = 5
 _READABLE, _PRIVATE, _OPEN_FOLDER = 0o644, 0o600, 0o755
@@ -40,13 +41,14 @@ class Network(State):
     """The network as it was confirmed, and as it is tried.
 
     state: folder of what has to outlast the power; run_folder: /run; run: function of a program's words, as
-    programs.run; monotonic: s.
+    programs.run; rename: function of the machine's name; monotonic: s.
     """
 
-    def __init__(self, state, run_folder, run=programs.run, monotonic=time.monotonic):
+    def __init__(self, state, run_folder, run=programs.run, rename=socket.sethostname, monotonic=time.monotonic):
         self._state = os.path.join(state, "network")
         self._run_folder = run_folder
         self._run = run
+        self._name_machine = rename
         self._monotonic = monotonic
         self._disk = Disk()
         self._due = None
@@ -273,7 +275,7 @@ class Network(State):
     def _rename(self, wanted):
         name = _name_of(wanted)
         if name != os.uname().nodename:
-            self._run([_HOSTNAME, name], _PROGRAM_S)
+            self._name_machine(name)
 
     def _network_of(self, settings):
         """Return the Network of settings that were taken once; that of a new box where they cannot be any more."""

@@ -2,8 +2,9 @@
 
 It is for whoever writes the card, and could write anything else there, too; so it is believed without a seal, but only
 by a box that has nothing of its own yet: its tables [network] and [[network.interface]] where no network was ever
-confirmed, all others as the box's configuration where there is none and nobody has claimed the box. Afterwards, and for
-sticks, there is the setup file, which is sealed or signed. What is secret in it stays readable on the card.
+confirmed, all others as the box's configuration where it has no other than every new box and nobody has claimed it.
+What the card does not say stays as every new box has it: where the state lies, and the serial console. Afterwards, and
+for sticks, there is the setup file, which is sealed or signed. What is secret in it stays readable on the card.
 """
 
 import os
@@ -13,6 +14,7 @@ from edge.spool.disk import Disk
 
 PATH = "/boot/firmware/edge-setup.toml"
 STATE_DIR = "/var/lib/edge"
+BEGINS_WITH = "/usr/share/edge/edge.toml"  # the configuration of every new box
 _LIMIT = 256 << 10
 _NETWORK = "network"
 
@@ -49,8 +51,9 @@ def read(path):
 
 def is_new(state_dir):
     """Say whether the box of a state folder has no configuration of its own and no users yet."""
-    own = (os.path.join(state_dir, "edge.toml"), os.path.join(state_dir, "console", "users.json"))
-    return not any([os.path.lexists(each) for each in own])
+    configured = writing.read(_disk, os.path.join(state_dir, "edge.toml"))
+    is_own = configured not in (None, writing.read(_disk, BEGINS_WITH))
+    return not is_own and not os.path.lexists(os.path.join(state_dir, "console", "users.json"))
 
 
 def configure(state_dir, text):
@@ -63,9 +66,24 @@ def configure(state_dir, text):
     except load.ConfigError as error:
         return "; ".join(error.lines())
     try:
-        writing.replace(_disk, path, text.encode())
+        standard = (writing.read(_disk, BEGINS_WITH) or b"").decode()
+        writing.replace(_disk, path, _completed(text, standard).encode())
         owner = os.stat(state_dir)
         os.chown(path, owner.st_uid, owner.st_gid)
     except OSError as error:
         return "%s cannot be written: %s" % (path, error.strerror.lower())
     return None
+
+
+def _completed(text, standard):
+    """Return a configuration with what `standard` has and it does not say."""
+    import tomlkit
+
+    found = tomlkit.parse(text)
+    for name, table in tomlkit.parse(standard).items():
+        if name not in found:
+            found[name] = table
+            continue
+        for key, value in table.items():
+            found[name].setdefault(key, value)
+    return tomlkit.dumps(found)

@@ -47,7 +47,9 @@ def wanted(board):
     """Return the names of the packages that a board's root is to have, beside what they depend on."""
     lines = (HERE / "packages").read_text(encoding="utf-8").splitlines()
     names = [line.split()[0] for line in lines if line and not line.startswith("#")]
-    return names + boards.of_interfaces(board, "firmware_packages")
+    if "wifi" in boards.of_interfaces(board, "kind"):
+        names.append("wpasupplicant")
+    return names + boards.value(board, "network.firmware_packages", [])
 
 
 class Apt:

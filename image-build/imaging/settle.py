@@ -9,7 +9,7 @@ import shutil
 
 from imaging import boards, steps
 
-ENABLED = "systemd-networkd systemd-resolved systemd-timesyncd nftables fstrim.timer edge-grow edge-data".split()
+ENABLED = "systemd-networkd systemd-resolved systemd-timesyncd nftables fstrim.timer edge-grow edge-reset edge-data edge-clock".split()
 OWN = "usr/lib/systemd/system-preset/50-edge.preset"  # says which of the box's own units are enabled
 # What would ask, wait, write to /etc, or serve a terminal that the box's own service has.
 MASKED = tuple(
@@ -65,7 +65,8 @@ def settle(root):
         path.unlink(missing_ok=True)
         path.symlink_to(target)
     (root / "etc/machine-id").write_bytes(b"")  # each start makes one of its own in /run
-    (root / "data").mkdir(exist_ok=True)
+    for name in ("data", "boot/firmware"):
+        (root / name).mkdir(parents=True, exist_ok=True)
     shutil.rmtree(root / "var")
     (root / "var").mkdir()
 

@@ -181,6 +181,7 @@ class Recorded:
 
     def __init__(self):
         self.words = []
+        self.names = []
         self.failing = None
 
     def __call__(self, words, within_s, given=b""):
@@ -201,7 +202,9 @@ class Clock:
 
 def opened(tmp_path, runner=None, clock=None):
     """The role's state in folders of the test."""
-    return role.Network(str(tmp_path / "state"), str(tmp_path / "run"), runner or Recorded(), clock or Clock())
+    runner = runner or Recorded()
+    folders = str(tmp_path / "state"), str(tmp_path / "run")
+    return role.Network(*folders, runner, runner.names.append, clock or Clock())
 
 
 def drained(steps):
@@ -324,11 +327,11 @@ def test_every_program_is_named_by_its_full_path_and_given_fixed_words(tmp_path)
         "/usr/bin/ip -json address",
         "/usr/sbin/nft -c -f -",
         "/usr/sbin/nft -f -",
-        "/usr/bin/hostname edge-test",
         "/usr/bin/networkctl reload",
         "/usr/bin/systemctl try-restart systemd-resolved.service",
         "/usr/bin/systemctl try-restart systemd-timesyncd.service",
     }
+    assert runner.names == ["edge-test"]
 
 
 def test_systemd_networkd_may_read_its_files_whatever_mask_the_steward_was_started_with(tmp_path):

@@ -3,7 +3,9 @@
 import pytest
 
 from edge.access import seal
+from edge.box import load
 from edge.settings import setup
+from edge.steward import provisioning
 from tests.settings.test_setup import CODE, Box, parcel
 from tests.steward.test_network import SIDES, opened, written
 from tests.steward.test_skins import Stewards
@@ -38,6 +40,16 @@ def test_a_new_box_is_what_its_card_says(card, tmp_path):
     assert "Address=192.168.7.1/24" in written(tmp_path)["50-edge-eth0.network"]
     assert (tmp_path / "box/edge.toml").read_text(encoding="ascii") == '[box]\nae_title = "CT1BOX"\n\n'
     assert (tmp_path / "box/edge.toml").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_card_does_not_say_stays_as_every_new_box_has_it(card, tmp_path, monkeypatch):
+    standard = tmp_path / "standard.toml"
+    monkeypatch.setattr(provisioning, "BEGINS_WITH", str(standard))
+    standard.write_text('[box]\nstate_dir = "/var/lib/edge"\n\n[serial]\nport = "/dev/ttyS1"\n', encoding="ascii")
+    (tmp_path / "box/edge.toml").write_bytes(standard.read_bytes())  # as an appliance lays it out at its first start
+    opened(tmp_path).start()
+    box = load.load(str(tmp_path / "box/edge.toml")).config
+    assert (box.box.ae_title, box.box.state_dir, box.serial.port) == ("CT1BOX", "/var/lib/edge", "/dev/ttyS1")
 
 
 def test_a_card_is_read_by_a_new_box_only(card, tmp_path):

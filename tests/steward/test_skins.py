@@ -28,7 +28,7 @@ class Stewards:
     def __init__(self, folder):
         self.folder = folder
         self.runner = Recorded()
-        self.state = role.Network(str(folder / "state"), str(folder / "run"), self.runner)
+        self.state = role.Network(str(folder / "state"), str(folder / "run"), self.runner, self.runner.names.append)
         self._servers = []
         for found in (role.ROLE._replace(open=lambda: self.state), resetting.ROLE):
             listening = socket.socket(socket.AF_UNIX)
