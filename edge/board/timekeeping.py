@@ -27,9 +27,11 @@ def saved(path):
 
 
 def save(path, now, is_trusted):
-    """Save `now`, unless a later time was saved and this clock is not to be believed; durable, whole or not at all.
+    """Save `now`, unless a later time was saved and this clock is not to be believed; whole or not at all.
 
-    Returns whether it was saved. Raises OSError.
+    Its folder is not synced: a power cut may bring back the time that was saved before, some minutes older. That is
+    not wrong, as the clock is late anyway then, by as long as the board is off. Returns whether it was saved. Raises
+    OSError.
     """
     before = saved(path)
     if not MADE <= now <= _LATEST or (before is not None and now <= before and not is_trusted):

@@ -5,6 +5,34 @@ from edge.console.options import CONFIG, JSON
 
 COMMANDS = (
     Command(
+        "network",
+        "[--toml] [--json] [--config FILE]\n"
+        "       edge network --check FILE\n"
+        "       edge network --apply FILE [--within S]\n"
+        "       edge network --confirm | --revert",
+        "show and change the network of an appliance",
+        (
+            "Says what the kernel has, what is open, and what is on trial. FILE is TOML with a table [network], as "
+            "--toml prints it.",
+            "A change is checked and applied at once, on trial: unless it is confirmed within 120 s, all goes back by "
+            "itself, also where the box starts anew meanwhile. On a machine of your own its own tools set the network "
+            "up, unless the steward `network` runs there.",
+        ),
+        0,
+        0,
+        (
+            Option("--toml", None, "Print the settings, without secrets, to be changed and applied."),
+            Option("--check", "FILE", "Only say what would be wrong with these, and what they would cut off."),
+            Option("--apply", "FILE", "Try these settings."),
+            Option("--within", "S", "With --apply: how long they are on trial, 10 to 3600; 0: they stay at once."),
+            Option("--confirm", None, "Let what is on trial stay."),
+            Option("--revert", None, "Put back what was before it, now."),
+            JSON,
+            CONFIG,
+        ),
+        ("edge network --toml > network.toml", "edge network --apply network.toml", "edge network --confirm"),
+    ),
+    Command(
         "steward",
         "ROLE [--start] [--socket PATH] [--for USER]\n"
         "       ROLE VERB [NAME=VALUE...] [--socket PATH] [--json] [--config FILE]",

@@ -38,6 +38,7 @@ _MODULES = {
     "console": "terminal",
     "update": "updatework",
     "board": "boardwork",
+    "network": "networkwork",
 }
 # The same, of those that know nothing of the box and its configuration
 _WITHOUT_BOX = {"steward": "stewarding.run", "reset": "resetting.run", "bootstate": "updatework.bootstate"}

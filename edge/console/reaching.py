@@ -91,6 +91,21 @@ def do(loaded, verb, request, file=None):
         return (yield from here(box, verb, request, file))
 
 
+def do_without_spool(loaded, verb, request, file=None, prepare=None):
+    """Do a verb as `do`, where it wants no spool; without a box that runs, `prepare` gets the Box before."""
+    channel = control.connect(loaded.config.box.state_dir)
+    if channel is not None:
+        channel.wait_at_most(control.LONG_S)
+        try:
+            return (yield from control.ask(channel, verb, file, **request))
+        finally:
+            channel.close()
+    box = Box(loaded.config, None, audit=trail(loaded.config))
+    if prepare is not None:
+        prepare(box)
+    return (yield from here(box, verb, request, file))
+
+
 def here(box, verb, request, file=None):
     """Yield the rows of a verb and return its summary, done by this process on a Box; file: as `do` has it."""
 

@@ -4,12 +4,11 @@ import os
 import sys
 import time
 
-from edge.console import control, handing
+from edge.console import handing
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
-from edge.console.reaching import Answer, guarded, here, trail
+from edge.console.reaching import Answer, do_without_spool, guarded
 from edge.console.text import complain, count, print_json, say, shortened, shown, table, warn
-from edge.verbs.box import Box
 from edge.verbs.verb import Misused
 
 _CHANGES = ("set", "unset", "add", "remove")
@@ -24,18 +23,13 @@ def run(asked, loaded):
 
 def do(loaded, verb, request, file=None):
     """Yield the rows of a verb and return its summary: of the box that runs, or of this process on the file itself."""
-    channel = control.connect(loaded.config.box.state_dir)
-    if channel is not None:
-        channel.wait_at_most(control.LONG_S)
-        try:
-            return (yield from control.ask(channel, verb, file, **request))
-        finally:
-            channel.close()
-    from edge.settings import keeper
 
-    box = Box(loaded.config, None, audit=trail(loaded.config))
-    box.settings = keeper.Keeper(keeper.settle(loaded))
-    return (yield from here(box, verb, request, file))
+    def prepare(box):
+        from edge.settings import keeper
+
+        box.settings = keeper.Keeper(keeper.settle(loaded))
+
+    return (yield from do_without_spool(loaded, verb, request, file, prepare))
 
 
 def _settings(asked, loaded):
@@ -175,14 +169,19 @@ def _decide(asked, loaded, name):
     return DONE
 
 
+def within(asked):
+    """Return what the option --within gives to a request."""
+    words = asked.options.get("within")
+    if words is None:
+        return {}
+    if not words.isdecimal() or not words.isascii() or len(words) > 9:
+        raise UsageError("--within: expected a number of seconds, found %s" % words)
+    return {"within_s": int(words)}
+
+
 def changed(asked, loaded, verb, request, file=None):
     """Ask for a change and say what came of it."""
-    if "within" in asked.options:
-        words = asked.options["within"]
-        if not words.isdecimal() or not words.isascii() or len(words) > 9:
-            raise UsageError("--within: expected a number of seconds, found %s" % words)
-        request["within_s"] = int(words)
-    answer = Answer(do(loaded, verb, request, file))
+    answer = Answer(do(loaded, verb, {**request, **within(asked)}, file))
     list(answer)
     summary = answer.summary
     if "json" in asked.options:

@@ -5,6 +5,7 @@ import time
 
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
+from edge.console.networkwork import settings_of
 from edge.console.reaching import Answer, guarded
 from edge.console.setting import changed, do, passphrase
 from edge.console.text import complain, count, print_json, say, shown, table, warn
@@ -52,7 +53,7 @@ def _make(asked, loaded):
         raise UsageError("--serial: expected a whole number, found %s" % shown(serial))
     whose = options.get("for", setup.ANY)
     try:
-        settings = _network_of(options["network"]) if "network" in options else None
+        settings = settings_of(options["network"]) if "network" in options else None
         parcel, notes = setup.make(
             loaded.text,
             os.path.abspath(loaded.path),
@@ -82,20 +83,6 @@ def _make(asked, loaded):
         % (path, count(len(parcel["setup"]["files"]), "file"),
            "any box" if whose == setup.ANY else whose, parcel["serial"], setup.NAME))  # fmt: skip
     return DONE
-
-
-def _network_of(path):
-    """Return the settings of the network in a TOML file: its table [network], or all of it."""
-    import tomllib
-
-    from edge.settings import setup
-
-    try:
-        with open(path, "rb") as file:
-            found = tomllib.load(file)
-    except ValueError as error:
-        raise setup.Refused("%s is no TOML: %s" % (shown(path), error)) from None
-    return found.get("network", found)
 
 
 def _line_of(path):

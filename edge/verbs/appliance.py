@@ -1,7 +1,6 @@
 """Verbs on the appliance as a whole: sticks in and out, restart, power off, factory reset. A steward does them."""
 
-from edge.steward import client
-from edge.steward.errors import StewardError
+from edge.verbs import stewards
 from edge.verbs.verb import ENGINEER, OPERATOR, Argument, Refused, Verb
 
 _PATIENCE_S = 660  # for a slow stick to be written out
@@ -9,25 +8,25 @@ _PATIENCE_S = 660  # for a slow stick to be written out
 
 def mount(box, request, who):
     """Mount a stick or a disc that is in; return where."""
-    return _asked("mounts", "mount", device=request["device"], write=request.get("write", False))
+    return stewards.asked("mounts", "mount", _PATIENCE_S, device=request["device"], write=request.get("write", False))
     yield  # a verb without rows is a generator all the same
 
 
 def unmount(box, request, who):
     """Write out what waits for a stick or a disc, so that it may be pulled out."""
-    return _asked("mounts", "unmount", device=request["device"])
+    return stewards.asked("mounts", "unmount", _PATIENCE_S, device=request["device"])
     yield
 
 
 def restart(box, request, who):
     """Have the whole box start anew."""
-    return _asked("resetting", "reboot")
+    return stewards.asked("resetting", "reboot")
     yield
 
 
 def power_off(box, request, who):
     """Switch the box off."""
-    return _asked("resetting", "poweroff")
+    return stewards.asked("resetting", "poweroff")
     yield
 
 
@@ -41,20 +40,12 @@ def factory_reset(box, request, who):
     if waiting and not request.get("lose"):
         words = "%d jobs are not delivered yet, and their objects would be lost: wait, or say `lose`, too"
         raise Refused(words % waiting)
-    _asked("resetting", "order")
-    return _asked("resetting", "reboot")
+    stewards.asked("resetting", "order")
+    return stewards.asked("resetting", "reboot")
     yield
 
 
 _UNDONE = ("waiting", "sending", "sent", "held")
-
-
-def _asked(role, verb, /, **given):
-    """Return a steward's answer. Raises Refused with its words."""
-    try:
-        return client.answer(client.folder(), role, verb, _PATIENCE_S, **given)
-    except StewardError as error:
-        raise Refused(str(error)) from None
 
 
 _DEVICE = Argument("device", "text", "Its name as the kernel has it, such as sdb1 or sr0.", True)

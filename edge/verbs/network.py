@@ -2,8 +2,7 @@
 
 import socket
 
-from edge.steward import client
-from edge.steward.errors import StewardError, Unreachable
+from edge.verbs import stewards
 from edge.verbs.trial import WITHIN
 from edge.verbs.verb import ENGINEER, VIEWER, Argument, Refused, Verb
 
@@ -68,13 +67,7 @@ def _trial():
 
 
 def _asked(verb, /, **given):
-    """Return the steward's answer. Raises Refused with its words."""
-    try:
-        return client.answer(client.folder(), _ROLE, verb, _PATIENCE_S, **given)
-    except Unreachable as error:
-        raise Refused(_ELSEWHERE % error) from None
-    except StewardError as error:
-        raise Refused(str(error)) from None
+    return stewards.asked(_ROLE, verb, _PATIENCE_S, _ELSEWHERE, **given)
 
 
 def _address_for(who):

@@ -86,7 +86,7 @@ ORDER = {
     "export": "progress staging order record choose hiding leaves content sheets volume target ready make apart maker"
     " exports rules",
     "verbs": "verb box boards machine status jobs ways watching objects media fetching exports studies alerts logs"
-    " trial settings carrying access updating network appliance table",
+    " trial settings carrying access updating stewards network appliance table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"
     " alerts logs media studies viewer entry people audit network contents forms workers server encryption guard live"
     " openapi api app door",

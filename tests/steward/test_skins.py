@@ -132,6 +132,39 @@ def test_a_factory_reset_wants_the_boxs_own_title(console):
     assert stewards.runner.words[-1] == ["/usr/bin/systemctl", "--no-block", "reboot"]
 
 
+# On the command line
+
+
+def test_the_network_is_changed_on_the_command_line_by_what_it_printed(console, tmp_path):
+    made, stewards = console
+    box, wifi = made.box, {"device": "wlan0", "side": "uplink", "ssid": "Ward 3", "passphrase": "not to be told"}
+    list(stewards.state.apply({"name": "edge-ct1", "interface": [SIDES["interface"][0], wifi]}, 0))
+    assert box.edge("network").stdout.startswith("edge-ct1.local\n")
+    printed = box.edge("network", "--toml").stdout
+    assert "not to be told" not in printed and 'ssid = "Ward 3"' in printed
+    (tmp_path / "network.toml").write_text(printed.replace("edge-ct1", "edge-ct2"), encoding="utf-8")
+    said = box.edge("network", "--apply", tmp_path / "network.toml", "--within", "60").stdout
+    assert "it goes back in 60 s, unless you say `edge network --confirm`" in said
+    assert "on trial: it goes back in" in box.edge("network").stdout
+    assert box.edge("network", "--confirm").stdout == "the network stays\n"
+    assert stewards.state.trial is None
+    assert stewards.state.confirmed["name"] == "edge-ct2" and stewards.state.confirmed["interface"][1] == wifi
+    box.edge("network", "--apply", tmp_path / "network.toml")
+    assert box.edge("network", "--revert").stdout == "the network is as it was before\n"
+    assert "the last change went back: somebody asked for it" in box.edge("network").stdout
+
+
+def test_settings_that_cannot_be_are_refused_on_the_command_line_with_every_mistake(console, tmp_path):
+    made, stewards = console
+    before = stewards.state.confirmed
+    text = '[network]\nname = "-"\n[[network.interface]]\ndevice = "eth0"\nvlan = 5000\n'
+    (tmp_path / "network.toml").write_text(text, encoding="utf-8")
+    for option in ("--check", "--apply"):
+        done = made.box.edge("network", option, tmp_path / "network.toml", check=False)
+        assert done.returncode == 1 and "name: expected" in done.stderr and "interface 1.vlan" in done.stderr
+    assert stewards.state.trial is None and stewards.state.confirmed == before
+
+
 # On the serial line
 
 
