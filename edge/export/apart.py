@@ -1,7 +1,7 @@
 """An export made in a process of its own: the box stays small and goes on receiving while it is made.
 
-The box, which alone has the spool open, chooses the objects, lists them on the disk, and protects them. Then it starts
-`maker`, tells it everything once, and they talk in lines of JSON:
+The box, which alone has the spool open, starts `maker`, and meanwhile chooses the objects, lists them on the disk, and
+protects them. It tells the maker everything once, and they talk in lines of JSON:
 
     maker -> box   {"at": Progress}               how far it is; the first of each stage waits for an answer
                    {"spare": true}                how many octets may be taken now? answered by a number
@@ -39,10 +39,9 @@ def run(spool, settings, order, staging, password=None):
 
     volumes: list of dicts as make.Done has them; tally: dict.
     """
-    listing = yield from choose.listed(spool.index, order, staging, Pace())
-    told = dumps((spool.path, staging.number, listing.count, settings, order, password))
-    with _Maker() as maker:
-        maker.tell(told)
+    with _Maker() as maker:  # it starts while the objects are chosen
+        listing = yield from choose.listed(spool.index, order, staging, Pace())
+        maker.tell(dumps((spool.path, staging.number, listing.count, settings, order, password)))
         last = None
         while True:
             said = maker.said(_LOOK_S)

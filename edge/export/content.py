@@ -11,6 +11,7 @@ from collections import namedtuple
 from edge.dicom import part10, syntax
 from edge.dicom.errors import DicomError
 from edge.export import choose
+from edge.export.ahead import Ahead
 from edge.export.staging import NoRoom
 from edge.media import directory, person, profile, records, sight
 from edge.media.errors import MediaError
@@ -80,10 +81,10 @@ class Content:
         """Generator of Progress: look at every object, make those that are changed, and list them."""
         total = self._listing.count
         os.mkdir(os.path.join(self._staging.path, "OBJECTS"))
-        with open(self._list, "w", encoding="utf-8") as out:
+        with open(self._list, "w", encoding="utf-8") as out, Ahead(self._spool.files.fault, self._listing) as ahead:
             for done, stored in enumerate(self._listing, 1):
                 try:
-                    item = self._item(stored)
+                    item = self._item(stored, ahead.next())
                     out.write(json.dumps(item) + "\n")
                     self._count(item)
                 except NoRoom:
@@ -113,10 +114,11 @@ class Content:
         tally.series.add((item.patient, item.study, item.series))
         tally.studies.add((item.patient, item.study))
 
-    def _item(self, stored):
+    def _item(self, stored, fault):
         if stored.hold == CONFLICT:
             raise MediaError("another object with its UID is here: `edge release` decides which of them is right")
-        if not self._spool.files.check(stored):
+        if fault is not None:
+            self._spool.files.report(stored, fault)
             raise MediaError("its file is not what was received; have it sent again")
         draft = self._drafted(stored)
         fate = self._fate(draft.syntax)

@@ -33,6 +33,7 @@ class _Box:
         disk = Disk()
         self._files = Files(disk, disk.open(os.path.join(path, "objects"), _AS_FOLDER), None, None, None)
         self.open = self._files.open
+        self.fault = self._files.fault
         self._stage = None
         self._told_at = 0.0
 
@@ -40,12 +41,9 @@ class _Box:
         """Return the path of an object's file."""
         return "%s/objects/%s" % (self.path, stored.path)
 
-    def check(self, stored):
-        """Say whether an object's file is what was received; the box is told when it is not."""
-        fault = self._files.fault(stored)
-        if fault is not None:
-            self.say(rotten=[stored.id, fault])
-        return fault is None
+    def report(self, stored, fault):
+        """Tell the box that an object's file is not what was received."""
+        self.say(rotten=[stored.id, fault])
 
     def spare(self):
         """Return how many octets of the disk may be taken now."""
@@ -85,6 +83,8 @@ def main():
     ending = []
     signal.signal(signal.SIGTERM, lambda *_: ending.append(True))
     length = int.from_bytes(sys.stdin.buffer.read(8), "big")
+    if not length:
+        return  # there is nothing to make
     path, number, count, settings, order, password = pickle.loads(sys.stdin.buffer.read(length))
     box = _Box(path)
     staging = Staging(box, number)

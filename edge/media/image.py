@@ -9,7 +9,8 @@ when all of it is synced.
 
 What is written is hashed while it grows, from the kernel's memory and on another core than genisoimage's. Where that is
 asked for it is then synced, forgotten by the kernel, and read back from the disk: each megabyte has to have the CRC-32
-that it had, so the SHA-256 is that of what lies there.
+that it had, so the SHA-256 is that of what lies there. Hashing takes longest, so a thread syncs and reads back what is
+hashed already while the rest is; what was not hashed when the image was whole gets its CRC-32 before it is synced.
 
 The size is known before (edge.media.layout), and what comes must be that, to the octet. Names are level 1 in both file
 systems; Rock Ridge and Joliet are left out, since PS3.12 F wants none. Two names of one file are two files.
@@ -19,6 +20,7 @@ Source: ECMA-119; OSTA UDF 1.02; PS3.12 F and P.
 
 import errno
 import os
+import threading
 from array import array
 
 from edge.media import beside, layout
@@ -52,11 +54,7 @@ def write(leaves, target, volume, udf=False, compare=False):
             seal = _Seal(file.fd) if compare else None
             yield from _grow(child, file.fd, total, target, seal)
         if compare:
-            try:
-                os.fsync(file.fd)
-                yield from seal.compared(total, target)
-            except OSError as error:
-                raise beside.put(error, target, total) from error
+            yield from seal.compared(total, target)
         file.keep()
     return Made(os.path.abspath(target), total, seal.digest.hexdigest() if compare else "")
 
@@ -84,36 +82,84 @@ class _Seal:
         self._take(_PIECE)
         return True
 
-    def end(self, octets):
-        """Take in all that is left, one piece after the other: a generator."""
-        while self.octets < octets:
-            self._take(min(_PIECE, octets - self.octets))
-            yield
-
     def _take(self, octets):
-        view = self._read(len(self._checks), octets)
+        view = _read(self._fd, self._buffer, len(self._checks), octets)
         self.digest.update(view)
         self._checks.append(crc32(view))
 
-    def _read(self, number, octets):
-        view = self._buffer[:octets]
-        at = 0
-        while at < octets:
-            count = os.preadv(self._fd, [view[at:]], number * _PIECE + at)
-            if not count:
-                raise OSError(errno.EIO, "it became shorter")
-            at += count
-        return view
-
     def compared(self, total, target):
-        """Generator of Written: read it back from its disk; MediaError where it is another than was written."""
-        os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        for number, check in enumerate(self._checks):
-            if crc32(self._read(number, min(_PIECE, total - number * _PIECE))) != check:
-                raise MediaError(f"FAILED: {target} does not read as it was written: look at the disk, and start again")
-            yield Written(total, total)
+        """Generator of Written: take in the rest, and read all back; MediaError where it is another than was written.
+
+        total: how many octets the file has by now; target: what it is called.
+        """
+        with _ReadBack(self._fd, self._checks[:], total) as back:
+            while self.octets < total:
+                self._take(min(_PIECE, total - self.octets))
+                yield Written(min(self.octets, total), total)
+            while back.is_at_work(_LOOK_S):
+                yield Written(total, total)
+        if back.error is not None:
+            raise beside.put(back.error, target, total) from back.error
+        if self._checks != back.written or self._checks != back.found:
+            raise MediaError(f"FAILED: {target} does not read as it was written: look at the disk, and start again")
 
 
+class _ReadBack:
+    """A thread that syncs a file, has the kernel forget it, and reads it back; a context manager, which ends it.
+
+    written: CRC-32 of each piece before it is synced, of which the first are known; found: as they were read back;
+    error: OSError that ended it, or None.
+    """
+
+    def __init__(self, fd, known, total):
+        self.written = known
+        self.found = array("I")
+        self.error = None
+        self._fd = fd
+        self._sizes = [min(_PIECE, total - at) for at in range(0, total, _PIECE)]
+        self._buffer = memoryview(bytearray(_PIECE))
+        self._is_wanted = True
+        self._thread = threading.Thread(target=self._run, name="read-back", daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._is_wanted = False
+        self._thread.join()
+
+    def is_at_work(self, within_s):
+        """Wait for its end so long; say whether it still works."""
+        self._thread.join(within_s)
+        return self._thread.is_alive()
+
+    def _run(self):
+        try:
+            self._check(self.written)
+            os.fsync(self._fd)
+            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            self._check(self.found)
+        except OSError as error:
+            self.error = error
+
+    def _check(self, checks):
+        for number in range(len(checks), len(self._sizes)):
+            if not self._is_wanted:
+                return
+            checks.append(crc32(_read(self._fd, self._buffer, number, self._sizes[number])))
+
+
+def _read(fd, buffer, number, octets):
+    """Return a view of one piece of a file, read into a buffer."""
+    view = buffer[:octets]
+    at = 0
+    while at < octets:
+        count = os.preadv(fd, [view[at:]], number * _PIECE + at)
+        if not count:
+            raise OSError(errno.EIO, "it became shorter")
+        at += count
+    return view
 
 
 def _options(volume, udf):
@@ -153,6 +199,4 @@ def _grow(child, fd, total, target, seal):
         raise MediaError(f"the image could not be made: {child.last_words()}")
     if done != total:
         raise MediaError(f"the image has {done:,} octets instead of {total:,}: its files changed; start again")
-    for _ in seal.end(total) if seal is not None else ():
-        yield Written(done, total)
     yield Written(done, total)

@@ -30,11 +30,14 @@ class Files:
         OSError as `fault`.
         """
         fault = self.fault(stored)
-        if fault is None:
-            return True
+        if fault is not None:
+            self.report(stored, fault)
+        return fault is None
+
+    def report(self, stored, fault):
+        """Hold a StoredObject or a Job of which `fault` has found that its file is not what was received."""
         if getattr(stored, "hold", None) != ROTTEN:
             self.hold_rotten(stored.object_id if hasattr(stored, "object_id") else stored.id, fault)
-        return False
 
     def fault(self, stored):
         """Return in words why an object's file is not what was received, or None when it is.

@@ -1,8 +1,10 @@
 """Images of discs are read by xorriso, isoinfo, 7z, bsdtar and udfinfo; what fails, or is cancelled, leaves nothing."""
 
+import errno
 import os
 import shutil
 import signal
+import threading
 
 import pytest
 
@@ -187,13 +189,40 @@ def test_no_leaves_make_no_image(tmp_path):
         next(image.write([], tmp_path / "volume.iso", "EDGE"))
 
 
-def test_an_image_that_reads_otherwise_than_it_was_written_is_none(tmp_path):
+@pytest.mark.parametrize("place", [40_000, -1])
+def test_an_image_that_reads_otherwise_than_it_was_written_is_none(tmp_path, monkeypatch, place):
     made = volume.leaves(tmp_path / "files", [8 * MIB])
+    sync = os.fsync
+
+    def keeps_another(fd):
+        sync(fd)
+        with open(f"/proc/self/fd/{fd}", "r+b") as file:
+            file.seek(place, os.SEEK_SET if place >= 0 else os.SEEK_END)
+            file.write(b"\xff")
+
+    monkeypatch.setattr(os, "fsync", keeps_another)
     with pytest.raises(MediaError, match="FAILED: .* does not read as it was written"):
-        for number, each in enumerate(image.write(made, tmp_path / "volume.iso", "EDGE", compare=True), 1):
-            (path,) = tmp_path.glob(".edge-media-*")
-            if each.done == each.total:  # what comes before it is hashed is what was written
-                with open(path, "r+b") as file:
-                    file.seek(-number, os.SEEK_END)
-                    file.write(b"\xff")
+        volume.drained(image.write(made, tmp_path / "volume.iso", "EDGE", compare=True))
+    assert os.listdir(tmp_path) == ["files"]
+
+
+def test_a_disk_that_fails_when_an_image_is_synced_is_named(tmp_path, monkeypatch):
+    made = volume.leaves(tmp_path / "files", [8 * MIB])
+
+    def fails(fd):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(MediaError, match="the device of .*volume.iso fails .*do not hand it out"):
+        volume.drained(image.write(made, tmp_path / "volume.iso", "EDGE", compare=True))
+    assert os.listdir(tmp_path) == ["files"]
+
+
+def test_an_image_that_is_given_up_while_it_is_compared_leaves_nothing_behind(tmp_path, monkeypatch):
+    made = volume.leaves(tmp_path / "files", [64 * MIB])
+    under_way = image.write(made, tmp_path / "volume.iso", "EDGE", compare=True)
+    while not any(each.name == "read-back" for each in threading.enumerate()):
+        next(under_way)
+    under_way.close()
+    assert not any(each.name == "read-back" for each in threading.enumerate())
     assert os.listdir(tmp_path) == ["files"]
