@@ -1,6 +1,7 @@
 """`edge export` and what belongs to it: studies to a disc, a stick, an image, a folder or an archive."""
 
 import os
+import re
 import sys
 import time
 
@@ -26,6 +27,8 @@ def _export(asked, loaded):
         raise UsageError("--viewer and --no-viewer exclude each other")
     request = {name: options.get(name) for name in ("study", "patient", "since", "until", "profile", "medium", "label")}
     request["to"] = _absolute(options["to"])
+    for name in ("since", "until"):
+        _check_date(name, request[name])
     request["deidentify"] = options.get("deidentify")
     request["viewer"] = True if "viewer" in options else False if "no-viewer" in options else None
     request["wait"], request["from"] = options.get("wait"), options.get("from")
@@ -51,7 +54,17 @@ def _protect(asked, request):
 
 def _absolute(to):
     kind, colon, place = to.partition(":")
+    if not colon or kind not in (*_PATHS, "burner"):
+        expected = "iso:FILE, usb:FOLDER, burner:DEVICE, dir:FOLDER or zip:FILE"
+        raise UsageError("--to: %s is no place; expected %s" % (to, expected))
+    if not place and kind not in ("usb", "burner"):
+        raise UsageError("--to: %s: needs a name behind it" % kind)
     return "%s:%s" % (kind, os.path.abspath(place)) if kind in _PATHS and place else to
+
+
+def _check_date(name, text):
+    if text is not None and not re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text.strip(), re.ASCII):
+        raise UsageError("--%s: a date is written as 2026-11-23, found %s" % (name, text))
 
 
 def _made(asked, loaded, verb, request):

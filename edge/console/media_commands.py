@@ -100,7 +100,7 @@ COMMANDS = (
         (
             Option("--study", "UID", "A study, by its Study Instance UID; may be given more than once.", True),
             Option("--patient", "ID", "All studies of this Patient ID; with --study, those of both."),
-            Option("--since", "DATE", "Studies from this Study Date on, as 2026-11-23."),
+            Option("--since", "DATE", "Studies from this Study Date on, as 2026-11-23; how many have none is said."),
             Option("--until", "DATE", "Studies up to this Study Date."),
             Option("--to", "PLACE", "Where to."),
             Option("--profile", "NAME", "The application profile: STD-GEN-CD (usual), STD-GEN-DVD-JPEG, ..."),

@@ -22,6 +22,8 @@ def run(asked, loaded):
 
 
 def _import(asked, loaded):
+    from edge.verbs import media
+
     os.makedirs(loaded.config.box.state_dir, mode=0o700, exist_ok=True)
     request = {"path": os.path.abspath(asked.arguments[0]), "to": asked.options.get("to")}
     if "passphrase-file" in asked.options:
@@ -30,10 +32,13 @@ def _import(asked, loaded):
     if "json" in asked.options:
         print_rows(answer)
     else:
+        once = media.Once()
         for row in answer:
-            if row["error"] is not None:
-                what = "held" if row["taken"] else "left out"
-                complain("%s: %s: %s" % (shown(row["path"]), what, row["error"]), FAILED)
+            words = row["error"] and "%s: %s" % ("held" if row["taken"] else "left out", row["error"])
+            if words and once.is_new(words):
+                complain("%s: %s" % (shown(row["path"]), words), FAILED)
+        for number, words in once.more():
+            complain("%s: %s" % (count(number, "more file"), words), FAILED)
     found = answer.summary
     if found is None:
         return FAILED

@@ -14,6 +14,7 @@ from edge.verbs.verb import Misused
 _CHANGES = ("set", "unset", "add", "remove")
 _OTHERS = ("confirm", "revert", "reload", "restore", "history", "difference")
 _VALUE_COLUMNS = 60
+_PASSPHRASE_BYTES = 4096
 
 
 def run(asked, loaded):
@@ -262,11 +263,16 @@ def passphrase(asked, is_new, name="passphrase"):
     """Return the passphrase, or what its name is, that a file has, or that a person types."""
     path = asked.options.get(name + "-file")
     if path is not None:
+        from edge.net import private
+
         try:
-            with open(path, encoding="utf-8") as file:
-                return file.readline().rstrip("\r\n")
+            return private.read(path, _PASSPHRASE_BYTES).decode().partition("\n")[0].rstrip("\r")
         except OSError as error:
             raise Misused("the %s file %s cannot be read: %s" % (name, path, error.strerror.lower())) from None
+        except UnicodeDecodeError:
+            raise Misused("the %s file %s is no text in UTF-8" % (name, path)) from None
+        except ValueError as error:
+            raise Misused("the %s file %s cannot be used: %s" % (name, path, error)) from None
     import getpass
 
     if not sys.stdin.isatty():

@@ -334,12 +334,14 @@ def _order(row):
 
 def read_password(path):
     """Return the password in a file: its first line."""
+    from edge.net import private
+
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.readline(_PASSWORD_LIMIT).rstrip("\n")
+        return private.read(path, _PASSWORD_LIMIT).decode().partition("\n")[0]
     except (OSError, ValueError) as error:
+        why = "it is no text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or error
         words = "its password cannot be read from %s: %s; see password_file of [[export]]"
-        raise MediaError(words % (path, getattr(error, "strerror", None) or "it is no text")) from None
+        raise MediaError(words % (path, why)) from None
 
 
 class _Cancelled(Exception):

@@ -23,7 +23,7 @@ def check(spool, settings, order):
     """
     found = [studies.get(spool.index, number) for number in _numbers(spool.index, order)]
     found = [each for each in found if each is not None]
-    notes = []
+    notes = _undated_words(spool.index, order)
     if order.kind == BURNER:
         words = _disc(order.place)
         if words:
@@ -45,6 +45,15 @@ def _numbers(index, order):
     if order.fetch_from is None:
         return choose.numbers(index, order)
     return studies.named(index, order.studies)
+
+
+def _undated_words(index, order):
+    """Return words on the studies that no date says anything of, where the order is of dates."""
+    if order.since is None and order.until is None:
+        return []
+    count = studies.undated(index, order.studies, order.patient)
+    what = "1 study without a Study Date is" if count == 1 else "%d studies without a Study Date are" % count
+    return ["%s not among them: name each by its UID (`edge studies` shows it)" % what] if count else []
 
 
 def _check_parent(spool, found, parent):

@@ -30,6 +30,7 @@ Series = namedtuple("Series", "uid modality objects octets")
 SHOWN = {READY: "waiting", HELD: "held", DELIVERED: "delivered", SENT: "sent"}
 _AT_ONCE = 500  # studies that are looked at while the lock is held
 _COLUMNS = "SELECT id, uid, objects, patient_id, patient_name, accession, date, description FROM studies WHERE "
+_NAMED = "SELECT id FROM studies WHERE %s ORDER BY patient_id, date, id"
 _FOLD_LIMIT = 256
 # Where an object stands in its study: its series, its Instance Number where that is one, and when it came
 _PLACE = (
@@ -212,16 +213,28 @@ def named(index, uids=(), patient_id=None, date_from=None, date_to=None):
 
     uids: Study Instance UIDs, of which it is one; patient_id: str; date_from, date_to: YYYYMMDD, of the Study Date.
     """
+    where, arguments = _wanted(uids, patient_id, ("date >= ?", date_from), ("date <= ?", date_to))
+    return [number for number, in index.look(_NAMED % where, arguments)]
+
+
+def undated(index, uids=(), patient_id=None):
+    """Return how many of the studies that `named` has for any date have no Study Date: no day is before or after it."""
+    where, arguments = _wanted(uids, patient_id)
+    where += " AND coalesce(date, '') NOT GLOB '[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]'"
+    return len(list(index.look(_NAMED % where, arguments)))
+
+
+def _wanted(uids, patient_id, *more):
+    """Return (what a study fulfils, in SQL; its arguments)."""
     where, arguments = ["objects > 0"], []
     if uids:
         where.append("uid IN (%s)" % ", ".join("?" * len(uids)))
         arguments += uids
-    for condition, value in (("patient_id = ?", patient_id), ("date >= ?", date_from), ("date <= ?", date_to)):
+    for condition, value in (("patient_id = ?", patient_id), *more):
         if value is not None:
             where.append(condition)
             arguments.append(value)
-    sql = "SELECT id FROM studies WHERE %s ORDER BY patient_id, date, id" % " AND ".join(where)
-    return [number for number, in index.look(sql, arguments)]
+    return " AND ".join(where), arguments
 
 
 def quiet(index, after, before):

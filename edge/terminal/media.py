@@ -4,6 +4,7 @@ from edge.terminal import page, plain
 from edge.terminal.effects import Ask, Show, Step
 from edge.terminal.plain import columns, cut, wrapped
 from edge.terminal.talk import Rows
+from edge.verbs.media import Once
 
 _SHAPE = (5, 10, 30, 0)
 
@@ -118,13 +119,16 @@ def _import(talk):
         return
     yield Show(["", "Working; ^C breaks off ..."])
     yield Step()
-    rows = Rows(talk.ask("import", path=there[int(chosen) - 1]["path"]))
+    rows, once = Rows(talk.ask("import", path=there[int(chosen) - 1]["path"])), Once()
     for row in rows:
         if row["error"] is not None:
-            yield Show(wrapped("%s: %s" % (plain.plain(row["path"]), row["error"])))
+            if once.is_new(row["error"]):
+                yield Show(wrapped("%s: %s" % (plain.plain(row["path"]), row["error"])))
         elif row["done"] % 100 == 0:
             yield Show(["  %d of %d files" % (row["done"], row["total"])])
         yield Step()
+    for number, error in once.more():
+        yield Show(wrapped("%d more of them: %s" % (number, error)))
     found = rows.summary or {}
     told = ["%d %s" % (found[name], name.replace("_", " ")) for name in ("taken", "known", "held", "left_out")]
     yield Show(["", ", ".join(told)])

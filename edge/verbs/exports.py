@@ -251,7 +251,7 @@ VERBS = (
             Argument("to", "text", "iso:FILE, usb:FOLDER, burner:DEVICE, dir:FOLDER or zip:FILE.", True),
             Argument("study", "list", "Studies, by their Study Instance UIDs."),
             Argument("patient", "text", "All studies of this Patient ID."),
-            Argument("since", "text", "Studies from this date on, as 2026-11-23."),
+            Argument("since", "text", "Studies from this date on, as 2026-11-23; none without a date."),
             Argument("until", "text", "Studies up to this date."),
             Argument("profile", "text", "The application profile, such as STD-GEN-CD."),
             Argument("medium", "text", "What an image is to fit on: cd74, cd80, dvd, dvd-dl, bd, bd-dl."),

@@ -15,6 +15,7 @@ FROM_MEDIA = Source("", "", "from media")
 MOUNTS = ("/media", "/mnt", "/run/media", "/run/edge/media")  # where whoever is not at the command line may look
 FAT = ("vfat", "msdos")  # of a stick that any reader of media takes
 _DISCS = ("iso9660", "udf")
+_REASONS = 100  # that are kept, to tell each once
 _FINDINGS = 10000  # more say nothing that these do not
 
 
@@ -52,6 +53,26 @@ def import_set(box, request, who):
     if not any(tally.values()):
         raise Refused("no file lies in %s" % path)
     return tally
+
+
+class Once:
+    """Tells what is said of many files once: `is_new` of words that were not said yet, `more` of how many were."""
+
+    def __init__(self):
+        self._counts = {}
+
+    def is_new(self, words):
+        """Count words, and say whether these come for the first time."""
+        known = len(self._counts) < _REASONS or words in self._counts
+        if known:
+            self._counts[words] = self._counts.get(words, 0) + 1
+        return not known or self._counts[words] == 1
+
+    def more(self):
+        """Yield (of how many files besides the first, words) for what was said of several."""
+        for words, count in self._counts.items():
+            if count > 1:
+                yield count - 1, words
 
 
 def _ask(box, octets):

@@ -1,12 +1,13 @@
 """Discs, sticks and folders: exports with how far they are and what came of them, and what can be taken in."""
 
+from edge.verbs.media import Once
 from edge.verbs.verb import Misused
 from edge.web import page, said, words
 from edge.web.markup import Markup, el, join
 
 _SHOWN = 50
 _KINDS = {"waiting": "off", "running": "busy", "done": "ok", "failed": "bad", "cancelled": "off"}
-_BADLY = 20  # of the files that were not taken in, so many are named
+_BADLY = 20  # of the reasons why files were not taken in, so many are told with a file
 
 
 def render(ask, request):
@@ -184,7 +185,7 @@ def render_import(ask, request):
     path = page.given(request.form).get("medium", "")
     yield el("p", page.link("All media", "/media"))
     yield join(Markup('<section class="card">'), el("h2", path), Markup('<ul aria-live="polite">'))
-    rows, badly, end = ask.each("import", path=path), 0, None
+    rows, badly, end, once = ask.each("import", path=path), 0, None, Once()
     while True:
         try:
             each = next(rows)
@@ -192,11 +193,13 @@ def render_import(ask, request):
             end = over.value
             break
         if each["error"] is not None:
-            badly += 1
-            if badly <= _BADLY:
+            if once.is_new(each["error"]) and badly < _BADLY:
+                badly += 1
                 yield el("li", page.state("warn", each["path"]), " ", said.words(each["error"]))
         elif each["done"] % 100 == 0:
             yield el("li", "%d of %d files" % (each["done"], each["total"]))
+    for number, error in once.more():
+        yield el("li", page.state("warn", words.count(number, "more file")), " ", said.words(error))
     yield Markup("</ul>")
     told = [words.count(end["taken"], "object") + " taken in"]
     told += ["%d %s" % (end[name], text) for name, text in _ALSO if end[name]]

@@ -98,6 +98,7 @@ def test_what_cannot_be_done_is_said(folder, words, code, says):
 
 def test_a_backup_is_put_back_from_its_file(folder):
     (folder / "words").write_text("correct horse\n")
+    (folder / "words").chmod(0o600)
     words = ("--passphrase-file", "words")
     said = edge(folder, "backup", "monday.backup", *words)
     assert said.stdout.startswith("monday.backup has the configuration and 0 files; keep the passphrase")

@@ -4,16 +4,17 @@ import os
 import subprocess
 
 import pytest
+from pydicom.uid import generate_uid
 
 from edge.demo import phantom
 from edge.export import apart, make, order, ready, staging
 from edge.export.exports import Exports
 from edge.media.errors import MediaError
 from edge.spool import errors
-from tests.export.test_make import SMALLEST, export, give, settings_of
+from tests.export.test_make import SMALLEST, SOURCE, export, give, settings_of
 from tests.media import sets
 from tests.spool.data import SMALL
-from tests.support import process
+from tests.support import mediafiles, process
 
 PATIENT = "DEMO-00003"
 
@@ -73,6 +74,18 @@ def test_how_many_volumes_it_takes_is_said_before(spool, tmp_path, monkeypatch):
     spool.now.now += 3600
     monkeypatch.setitem(ready.layout.CAPACITIES, "cd74", (2 << 20) + (40 << 10))
     assert notes(spool, f"iso:{tmp_path}/x.iso", medium="cd74") == ["it takes 2 or more images (cd74)"]
+
+
+def test_studies_that_no_date_says_anything_of_are_counted_where_dates_are_asked_for(spool, tmp_path):
+    for date in (None, "", "soon"):
+        ds = mediafiles.data_set(PatientID=PATIENT, StudyDate=date, StudyInstanceUID=generate_uid())
+        with (tmp_path / "undated").open("wb+") as file:
+            file.write(mediafiles.octets(ds))
+            file.flush()
+            spool.adopt(file.fileno(), [], SOURCE)
+    words = "3 studies without a Study Date are not among them: name each by its UID (`edge studies` shows it)"
+    assert words in notes(spool, f"dir:{tmp_path}/x", since="2020-01-01")
+    assert not any("without a Study Date" in each for each in notes(spool, f"dir:{tmp_path}/x"))
 
 
 def test_a_study_that_is_still_coming_in_is_said_before_and_what_comes_after_it_began_at_the_end(spool, tmp_path):

@@ -163,15 +163,22 @@ def test_a_secure_set_is_taken_in_with_its_password_and_not_without(box, tmp_pat
     assert os.listdir(os.path.join(box.spool.path, "partial")) == []
 
 
-def test_the_command_takes_the_password_of_a_secure_set_from_a_file(tmp_path):
+def test_the_command_takes_the_password_of_a_secure_set_from_a_file_and_says_once_that_it_is_another(tmp_path):
     mediafiles.write(tmp_path / "plain")
     (tmp_path / "disc").mkdir()
     lock = envelope.Password("a long pass phrase")
     leaf = Leaf("I", str(tmp_path / "plain"), (tmp_path / "plain").stat().st_size)
-    volume.drained(envelope.seal(leaf, str(tmp_path / "disc" / "I"), lock))
-    (tmp_path / "words").write_text("a long pass phrase\n")
+    for name in ("I1", "I2", "I3"):
+        volume.drained(envelope.seal(leaf, str(tmp_path / "disc" / name), lock))
+    words = tmp_path / "words"
+    words.write_text("another pass phrase\n")
+    words.chmod(0o600)
     (tmp_path / "edge.toml").write_text('[box]\nstate_dir = "%s"\n%s' % (tmp_path / "state", KNOWN))
-    done = _edge(
-        "import", tmp_path / "disc", "--passphrase-file", tmp_path / "words", "--config", tmp_path / "edge.toml"
-    )
-    assert done.returncode == 0 and "1 object taken in" in done.stdout and "pass phrase" not in done.stderr
+    asked = ("import", tmp_path / "disc", "--passphrase-file", words, "--config", tmp_path / "edge.toml")
+    done = _edge(*asked)
+    told = [line for line in done.stderr.splitlines() if "the password is another one" in line]
+    assert done.returncode == 1 and len(told) == 2 and "2 more files: left out: " in told[1]
+    words.write_text("a long pass phrase\n")
+    done = _edge(*asked)
+    assert "1 object taken in" in done.stdout and "pass phrase" not in done.stderr
+    assert done.stderr.count("another file of the set has the same SOP Instance") == 2

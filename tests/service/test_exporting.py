@@ -55,6 +55,20 @@ def test_what_cannot_be_exported_is_said_at_once_and_leaves_no_record(box, tmp_p
     assert len(box.ask("exports")[0]) == before
 
 
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (("--to", "floppy:a"), "--to: floppy:a is no place; expected iso:FILE"),
+        (("--to", "disc.iso"), "--to: disc.iso is no place"),
+        (("--to", "zip:"), "--to: zip: needs a name"),
+        (("--to", "dir:x", "--since", "yesterday"), "--since: a date is written as"),
+    ],
+)
+def test_a_place_or_date_that_is_none_is_a_mistake_of_the_command_line(box, given, words):
+    done = box.edge("export", "--patient", "DEMO-00004", *given, check=False)
+    assert done.returncode == 2 and words in done.stderr
+
+
 def test_an_export_that_a_kill_cuts_short_is_made_again(box, tmp_path):
     _, told = box.ask("export", to=f"iso:{tmp_path}/disc.iso", patient="DEMO-00003")
     number = told["export"]
@@ -89,6 +103,11 @@ def test_a_protected_export_that_a_kill_cuts_short_says_that_its_password_is_not
 def test_a_password_comes_from_a_file_and_one_that_is_made_is_said_once(box, tmp_path):
     (tmp_path / "words").write_text("ward 7, bed 12 -- key\n")
     to = "export", "--patient", "DEMO-00004", "--to"
+    (tmp_path / "words").chmod(0o604)
+    done = box.edge(*to, f"dir:{tmp_path}/set", "--password-file", tmp_path / "words", check=False)
+    assert done.returncode == 1 and "words cannot be used: anybody on this machine can get at it" in done.stderr
+    assert "bed 12" not in done.stderr and not (tmp_path / "set").exists()
+    (tmp_path / "words").chmod(0o600)
     box.edge(*to, f"dir:{tmp_path}/set", "--password-file", tmp_path / "words")
     assert (tmp_path / "set" / "DICOMDIR").read_bytes()[:1] == b"\x30" and not (tmp_path / "set/INDEX.HTM").exists()
     done = box.edge(*to, f"zip:{tmp_path}/a.zip", "--new-password", "--no-viewer")

@@ -81,10 +81,11 @@ def test_a_stick_that_cannot_be_written_is_refused_all_the_same_and_that_is_a_tr
 
 
 def test_a_passphrase_that_is_typed_takes_it_on_trial(box, tmp_path):
-    (tmp_path / "words").write_text("correct horse battery\n")
+    for name, words in (("words", "correct horse battery\n"), ("wrong", "no such words\n")):
+        (tmp_path / name).write_text(words)
+        (tmp_path / name).chmod(0o600)
     stick = plug(box, "THREE", made(box, tmp_path, "THIRD", "--passphrase-file", tmp_path / "words"))
     assert "it waits for its passphrase" in settled(box, "THREE")
-    (tmp_path / "wrong").write_text("no such words\n")
     said = box.edge("setup", "--take", stick, "--passphrase-file", tmp_path / "wrong", check=False)
     assert (said.returncode, "it is sealed by another passphrase" in said.stderr) == (1, True)
     away = box.edge("setup", "--take", "/nowhere", "--passphrase-file", tmp_path / "words", check=False)

@@ -26,6 +26,7 @@ def console(tmp_path_factory):
     for number in (1, 2, 3):
         phantom.save(phantom.ct(head, number=number, of=3, size=64), folder / "files")
     (folder / "words").write_text(PASSWORD + "\n")
+    (folder / "words").chmod(0o600)
     (folder / "away").mkdir()
     away = {"name": "away", "kind": "folder", "path": str(folder / "away")}
     with Console(folder / "box", wrap=("unshare", "-m"), destinations=[away], routes=[route("away")]) as made:
