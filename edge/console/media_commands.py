@@ -59,9 +59,9 @@ COMMANDS = (
         "(check | index) PATH [--profile NAME] [--id ID] [--json] [--config FILE]",
         "check a file-set, or make the DICOMDIR of one",
         (
-            "`check` holds the file-set in the folder PATH against the standard: every link and key of its DICOMDIR, "
-            "every file it references against its record, and files that none references. It prints a line for each "
-            "finding, and exits with 1 when there is one.",
+            "`check` holds the file-set in PATH, a folder, an image of a disc (ISO 9660) or a ZIP archive, against the "
+            "standard: every link and key of its DICOMDIR, every file it references against its record, and files that "
+            "none references. It prints a line for each finding, and exits with 1 when there is one.",
             "`index` makes the DICOMDIR of PATH anew from the files that lie there under names that are File IDs, and "
             "says what it supplied for those that lack something. One that cannot be read is named with its reason, "
             "and it exits with 1. No file is changed.",

@@ -60,7 +60,8 @@ _ALSO = (
 def _check(asked, path):
     from edge.verbs import media
 
-    answer = Answer(media.findings(path, asked.options.get("profile")))
+    folder = os.environ.get("TMPDIR", "/var/tmp")  # on a disk, where /tmp may be memory
+    answer = Answer(media.findings(path, asked.options.get("profile"), folder))
     number = 0
     if "json" in asked.options:
         rows = list(answer)

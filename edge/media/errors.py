@@ -9,5 +9,9 @@ class NotDicom(MediaError):
     """A file is no DICOM file at all, and belongs to something else on the volume."""
 
 
+class Locked(MediaError):
+    """A file is under a password, and none was given."""
+
+
 class NoDisc(MediaError):
     """There is a burner, and no disc in it that could be burnt: one may be put in."""

@@ -12,9 +12,9 @@ from collections import namedtuple
 
 from edge.dicom import element, syntax, tags
 from edge.dicom.part10 import ABSENT, EXECUTABLE
-from edge.media import directory, opened, person, records, walk
-from edge.media.errors import MediaError, NotDicom
-from edge.media.fileset import UNFINISHED, Listing, files, is_file_id
+from edge.media import directory, inside, opened, person, records, walk
+from edge.media.errors import Locked, MediaError, NotDicom
+from edge.media.fileset import UNFINISHED, is_file_id
 from edge.media.fit import charsets, fit, is_plain, TEXT
 from edge.media.supply import named
 from edge.media.survey import CHARSETS, Surveyor
@@ -57,39 +57,82 @@ _UIDS = (records.STUDY_UID, records.SERIES_UID)
 _AUTORUN = ("AUTORUN.INF",)
 
 
-def examine(root, profile=None):
-    """Yield each Finding about the file-set in the folder `root`; profile: a profile.Profile to hold it against."""
-    names = Listing(root)
-    path = names.find((directory.NAME,))
-    if path is None:
-        yield Finding("missing-directory", "", "%s has no DICOMDIR; `edge media index` makes one" % root)
-        return
-    if os.path.basename(path) != directory.NAME:
-        yield Finding("case", os.path.basename(path), "the directory has to be called DICOMDIR, in capitals")
-    if opened.is_sealed_file(path):
-        yield from _secure(root)
-        return
+def examine(path, profile=None, folder=None, ask=inside.nothing_asked):
+    """Yield each Finding about the file-set in a folder, an image or a ZIP archive.
+
+    profile: a profile.Profile to hold it against; folder, ask: where files of the latter two lie, unpacked, one at a
+    time, as edge.media.inside has it. Raises MediaError for what is none of them.
+    """
+    medium = inside.opened(path, None, folder, ask)
     try:
-        found = walk.Directory(path)
+        yield from _examined(path, medium, profile)
+    finally:
+        medium.close()
+
+
+def _examined(path, medium, profile):
+    listed = medium.find((directory.NAME,))
+    if listed is None:
+        yield Finding("missing-directory", "", "%s has no DICOMDIR; `edge media index` makes one" % path)
+        return
+    if listed[-1] != directory.NAME:
+        yield Finding("case", listed[-1], "the directory has to be called DICOMDIR, in capitals")
+    try:
+        fd = _open(medium, listed)
+    except Locked as error:
+        yield Finding("protected", "", str(error))
+        return
     except MediaError as error:
         yield Finding("missing-directory", directory.NAME, str(error))
         return
-    with found:
-        yield from _Examination(found, names, profile).findings()
+    try:
+        if opened.is_sealed_at(fd):
+            yield from _secure(medium)
+            return
+        try:
+            found = walk.Directory("/proc/self/fd/%d" % fd)
+        except MediaError as error:
+            yield Finding("missing-directory", directory.NAME, str(error))
+            return
+        with found:
+            yield from _Examination(found, medium, profile).findings()
+    finally:
+        os.close(fd)
 
 
-def _secure(root):
+def _open(medium, names):
+    """Return the descriptor of a file; MediaError where it cannot be had."""
+    try:
+        return medium.open(names)
+    except OSError as error:
+        raise MediaError("it cannot be opened: %s" % (error.strerror or str(error)).lower()) from None
+
+
+def _secure(medium):
     """Yield what can be said of a secure file-set without its password: whether all of it is protected."""
     yield Finding("protected", "", "it is a secure file-set: `edge import` opens it, nothing checks it as it is")
-    for path, names in files(root):
-        if not opened.is_sealed_file(path):
+    for names in medium.list():
+        if not _is_sealed(medium, names):
             yield Finding("unprotected", "/".join(names), "it is not protected, and the DICOMDIR beside it is")
 
 
+def _is_sealed(medium, names):
+    try:
+        fd = _open(medium, names)
+    except MediaError:
+        return False
+    try:
+        return opened.is_sealed_at(fd)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
 class _Examination:
-    def __init__(self, opened, names, profile):
+    def __init__(self, opened, medium, profile):
         self._opened = opened
-        self._names = names
+        self._medium = medium
         self._profile = profile
         extra = profile.extra if profile else {}
         self._surveyor = Surveyor(extra)
@@ -209,18 +252,18 @@ class _Examination:
             yield "file-id", "%s is no File ID: at most 8 levels, each of 1 to 8 of A-Z 0-9 _" % shown
             if not all([name and name not in (".", "..") and "/" not in name for name in record.file_id]):
                 return
-        path = self._names.find(record.file_id)
-        if path is None:
+        names = self._medium.find(record.file_id)
+        if names is None:
             yield "missing-file", "it references %s, which is not there" % shown
             return
-        if tuple(path.split(os.sep)[-len(record.file_id) :]) != record.file_id:
+        if names != record.file_id:
             yield "case", "it references %s, which is spelled otherwise on the volume" % shown
-        code = hash(path)
+        code = hash(names)
         if code in self._referenced:
             yield "duplicate", "%s is referenced by another record, too" % shown
         self._referenced.add(code)
         try:
-            found = self._surveyor.look(path)
+            found = self._look(names)
         except NotDicom as error:
             yield "not-dicom", "it references %s: %s" % (shown, error)
             return
@@ -229,6 +272,14 @@ class _Examination:
             return
         for code, words in self._against(record, found):
             yield code, "%s: %s" % (shown, words)
+
+    def _look(self, names):
+        """Return what is Surveyed of a file; MediaError when it cannot be referenced, and why."""
+        fd = _open(self._medium, names)
+        try:
+            return self._surveyor.look_at(fd)
+        finally:
+            os.close(fd)
 
     def _against(self, record, found):
         """Yield where a record and the file it references disagree."""
@@ -259,7 +310,7 @@ class _Examination:
                     yield "mismatch", "%s of its %s record is another than the file's" % (named(tag), each.kind)
 
     def _unreferenced(self):
-        for path, names in files(self._names.root):
+        for names in self._medium.list():
             if len(names) == 1 and names[0].upper() == directory.NAME:
                 continue
             shown = "/".join(names)
@@ -269,10 +320,10 @@ class _Examination:
             if names[-1].upper() in _AUTORUN:
                 yield Finding("autorun", shown, "a volume for patients' images runs nothing by itself; delete the file")
                 continue
-            if hash(path) in self._referenced:
+            if hash(names) in self._referenced:
                 continue
             try:
-                self._surveyor.look(path)
+                self._look(names)
             except NotDicom:
                 continue
             except MediaError as error:

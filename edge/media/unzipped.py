@@ -7,7 +7,7 @@ import os
 from struct import unpack_from
 
 from edge.media import lockedzip
-from edge.media.errors import MediaError
+from edge.media.errors import Locked, MediaError
 from edge.media.inventory import nameless
 
 MARK = b"PK\3\4"
@@ -51,7 +51,7 @@ class Unzipped:
 
         info = self.files[names]
         if info.flag_bits & 1 and key is None:
-            raise MediaError("it is protected: give the password that opens it (--passphrase-file)")
+            raise Locked("it is protected: give the password that opens it (--passphrase-file)")
         made = nameless(folder)
         try:
             for piece in self._unlocked(info, key) if info.compress_type == _AES else self._pieces(info, key):

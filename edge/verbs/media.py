@@ -123,22 +123,26 @@ def check_media(box, request, who):
     """Yield a row for each finding about the file-set at a path; return how many there are."""
     path = _allowed(request["path"], who)
     count = 0
-    for row in findings(path, request.get("profile")):
+    partial = os.path.join(box.spool.path, "partial")
+    for row in findings(path, request.get("profile"), partial, lambda octets: _ask(box, octets)):
         count += 1
         yield row
     return {"findings": count}
 
 
-def findings(path, name=None):
-    """Yield a row for each finding about the file-set at `path`, held against the profile `name`, if there is one."""
-    from edge.media import examine, profile, take
+def findings(path, name, folder, ask=None):
+    """Yield a row for each finding about the file-set at `path`, held against the profile `name`, if there is one.
+
+    folder, ask: where files of an image or an archive lie, unpacked, one at a time, as edge.media.inside has it.
+    """
+    from edge.media import examine, inside, profile
 
     try:
         chosen = profile.named(name) if name else None
-        root = take.root_of(path)
-        if not os.path.isdir(root):
-            raise MediaError("%s is no folder of a file-set, nor its DICOMDIR" % path)
-        for number, each in enumerate(examine.examine(root, chosen)):
+        root = inside.root_of(path)
+        if not os.path.isdir(root) and not inside.is_packed(root):
+            raise MediaError("%s is no folder of a file-set, nor its DICOMDIR, an image or a ZIP archive" % path)
+        for number, each in enumerate(examine.examine(root, chosen, folder, ask or inside.nothing_asked)):
             if number >= _FINDINGS:
                 return
             yield {"code": each.code, "where": each.where, "error": each.words}

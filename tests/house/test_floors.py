@@ -80,11 +80,12 @@ ORDER = {
     "forward": "target reencode alter offer parcel outgoing receipt dicom stow folder resume relay route window tray"
     " news hand worker commitment",
     "media": "errors beside leaf person sight packing viewer xhtml pages records fit survey supply directory walk"
-    " profile fileset written layout inventory child manifest zipped cipher ber envelope opened examine lockedzip"
-    " unzipped imagefile take devices image archive copies stick burn fat span drawing label",
+    " profile fileset written layout inventory child manifest zipped cipher ber envelope opened lockedzip unzipped"
+    " imagefile inside examine take devices image archive copies stick burn fat span drawing"
+    " label",
     "ways": "targets stages routes walk lookout known archive",
-    "export": "progress staging order record choose hiding leaves content sheets volume target ready make apart maker"
-    " exports rules",
+    "export": "progress staging order record choose hiding leaves ahead content sheets volume target ready make apart"
+    " maker exports rules",
     "verbs": "verb box boards machine status jobs ways watching objects media fetching exports studies alerts logs"
     " trial settings carrying access updating stewards network appliance table",
     "web": "markup words page place said fields home queue associations settings versions backup destinations storage"

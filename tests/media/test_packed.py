@@ -1,12 +1,13 @@
 """Objects taken in straight from images and archives: ours, foreign ones, and such as were made to do harm."""
 
+import shutil
 import subprocess
 import zipfile
 from struct import pack_into
 
 import pytest
 
-from edge.media import opened, take
+from edge.media import examine, inside, opened, take
 from edge.media.errors import MediaError
 from tests.media import sets
 from tests.support import mediafiles
@@ -26,7 +27,7 @@ def disc(tmp_path_factory):
     return root
 
 
-def taken(path, folder, key=None, ask=take.nothing_asked):
+def taken(path, folder, key=None, ask=inside.nothing_asked):
     """Return (the octets of what was taken, by name; why others were not)."""
     found, words = {}, {}
     for each in take.take(str(path), lambda fd: open(fd, "rb", closefd=False).read(), key, str(folder), ask):
@@ -72,6 +73,32 @@ def test_an_archive_of_a_foreign_program_is_taken_in_also_under_a_password(disc,
         assert not found and "password" in words["A/I0"].lower()
         found, words = taken(tmp_path / "disc.zip", tmp_path)
         assert not found and "--passphrase-file" in words["A/I0"]
+
+
+@pytest.mark.parametrize(
+    "name, command",
+    [
+        ("disc.iso", ("genisoimage", "-quiet", "-iso-level", "1", "-o")),
+        ("disc.zip", ("7z", "a", "-tzip")),
+        ("locked.zip", ("7z", "a", "-tzip", "-mem=AES256", LOCKED)),
+    ],
+)
+def test_an_image_and_an_archive_are_held_against_the_standard_as_their_folder_is(disc, tmp_path, name, command):
+    def found(changed):
+        (tmp_path / name).unlink(missing_ok=True)
+        subprocess.run([*command, tmp_path / name, "."], cwd=changed, check=True, capture_output=True)
+        codes = [each.code for each in examine.examine(str(tmp_path / name), folder=str(tmp_path))]
+        assert [path.name for path in tmp_path.glob("*.*") if path.name != name] == []
+        return codes
+
+    assert found(disc) == ([] if name != "locked.zip" else ["protected"])
+    changed = tmp_path / "changed"
+    shutil.copytree(disc, changed)
+    (changed / "A" / "I3").rename(changed / "A" / "I4")
+    (changed / "AUTORUN.INF").touch()
+    as_folder = [each.code for each in examine.examine(str(changed))]
+    assert sorted(as_folder) == ["autorun", "missing-file", "unreferenced"]
+    assert sorted(found(changed)) == (sorted(as_folder) if name != "locked.zip" else ["protected"])
 
 
 def test_an_octet_that_was_changed_in_an_archive_is_noticed(disc, tmp_path):

@@ -129,6 +129,10 @@ def test_the_commands_take_a_set_in_check_it_and_make_its_directory_anew(tmp_pat
         assert again.returncode == 0 and [row["verdict"] for row in json.loads(again.stdout)] == ["identical"] * 4
         service.stop()
     assert _edge("media", "check", tmp_path / "disc", *config).returncode == 0
+    shutil.make_archive(str(tmp_path / "whole"), "zip", tmp_path / "disc")
+    assert "nothing is wrong" in _edge("media", "check", tmp_path / "whole.zip", *config).stdout
+    none = _edge("media", "check", service.config_path, *config)
+    assert none.returncode == 1 and "no folder of a file-set, nor its DICOMDIR, an image or a ZIP" in none.stderr
     (tmp_path / "disc" / "A" / "I3").unlink()
     found = _edge("media", "check", tmp_path / "disc", "--json", *config)
     assert found.returncode == 1 and [row["code"] for row in json.loads(found.stdout)["findings"]] == ["missing-file"]
