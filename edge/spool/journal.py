@@ -384,7 +384,7 @@ class Journal:
         """Write a segment full of zeros and sync it: its blocks are there to be overwritten. Under `_spare`."""
         fd = self._disk.open(_SPARE, FRESH_FILE, FILE_MODE, dir_fd=self._folder_fd)
         try:
-            zeros = bytes(64 << 10)
+            zeros = bytes(min(64 << 10, self._segment_bytes))
             for at in range(0, self._segment_bytes, len(zeros)):
                 self._disk.pwrite_all(fd, zeros, at)
             self._disk.fsync(fd)
