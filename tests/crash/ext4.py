@@ -28,12 +28,16 @@ class Ext4:
         os.makedirs(self.path, exist_ok=True)
 
     def __enter__(self):
+        # What lies on something shared is taken off in every mount namespace that a neighbour's test makes meanwhile
+        # (as a slave); one that held on to it would keep it without power.
+        subprocess.run(["mount", "--bind", "--make-shared", self.path, self.path], check=True)
         self.mount()
         return self
 
     def __exit__(self, *_):
         if os.path.ismount(self.path):
             subprocess.run(["umount", "--lazy", self.path], check=True)
+        subprocess.run(["umount", "--lazy", self.path], check=True)
 
     def mount(self):
         """Give it power; the file system repairs itself."""

@@ -20,7 +20,7 @@ PLUG = 'mkdir -p "$1" "$2" && mount -t tmpfs none "$2" && cp "$3" "$2/edge-setup
 def box(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sticks")
     (folder / "media").mkdir()
-    with Service(folder / "box", wrap=("unshare", "-m"), setup={"stick_dirs": [str(folder / "media")]}) as running:
+    with Service(folder / "box", wrap=("unshare", "-m", "--propagation", "slave"), setup={"stick_dirs": [str(folder / "media")]}) as running:
         running.media, running.beside = folder / "media", folder / "beside"
         yield running
 

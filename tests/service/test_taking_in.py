@@ -29,7 +29,7 @@ def console(tmp_path_factory):
     (folder / "words").chmod(0o600)
     (folder / "away").mkdir()
     away = {"name": "away", "kind": "folder", "path": str(folder / "away")}
-    with Console(folder / "box", wrap=("unshare", "-m"), destinations=[away], routes=[route("away")]) as made:
+    with Console(folder / "box", wrap=("unshare", "-m", "--propagation", "slave"), destinations=[away], routes=[route("away")]) as made:
         made.folder = folder
         made.claim()
         made.box.edge("send", "away", folder / "files")

@@ -221,7 +221,7 @@ def test_a_running_box_lights_the_lamps_of_its_board_through_the_steward(tmp_pat
     text = text.replace('id = "x86-64"', 'id = "lit"\ndmi = ["Lit board"]')
     text += "".join(["\n[leds]\n", *[f'{each} = "{each}"\n' for each in LAMPS]])
     (tmp_path / "profile.toml").write_text(text, encoding="utf-8")
-    steward = subprocess.Popen(["unshare", "--mount", "sh", "-ec", MACHINE, "sh", tmp_path, EDGE])
+    steward = subprocess.Popen(["unshare", "--mount", "--propagation", "slave", "sh", "-ec", MACHINE, "sh", tmp_path, EDGE])
     try:
         wait_until((folder / "lamps.sock").exists, 20, "the steward")
         nowhere = destination("archive", 9)
