@@ -61,9 +61,9 @@ def replace(disk, path, octets, mode=FILE_MODE):
 def _take_after(fd, before):
     """Give an open file the owner and the mode that `before`, a stat_result, has."""
     now = os.fstat(fd)
+    os.fchmod(fd, before.st_mode & 0o7777)  # first: whoever may give a file away need not have a say over it afterwards
     if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
         os.fchown(fd, before.st_uid, before.st_gid)
-    os.fchmod(fd, before.st_mode & 0o7777)
 
 
 def remove(disk, path):

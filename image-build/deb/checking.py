@@ -1,7 +1,7 @@
 """See that the package installs, starts, is upgraded with its data, and is removed without them, in a fresh Debian.
 
 The system is a real one, with systemd as its first process and a network of its own: the unit runs as
-it would anywhere.
+it would anywhere. The stewards, which only an appliance has, are put beside it and asked, too.
 """
 
 import argparse
@@ -19,11 +19,12 @@ sys.path[1:1] = [str(PROJECT), str(PROJECT / "image-build" / "program")]
 import pydicom.data  # noqa: E402
 
 import roots  # noqa: E402
+import stewards  # noqa: E402
 from tests.support import process  # noqa: E402
 
 STATE = "var/lib/edge"
 READY_S = 120
-_SYSTEM = ("systemd", "systemd-sysv", "dbus")
+_SYSTEM = ("systemd", "systemd-sysv", "dbus", *stewards.PACKAGES)
 
 
 class System:
@@ -151,6 +152,15 @@ def _check(system, old, new):
     _must(system.objects() == kept, "the upgrade lost objects")
     system.on_its_network("/usr/bin/storescu", "-aec", "EDGE", "127.0.0.1", "11112", image)
     say("upgraded; what was kept is there, and more is taken in")
+    system.halt()
+    stewards.lay_out(system.root)
+    system.boot()
+    system.await_box()
+    stewards.check(system, say, _must)
+    system.halt()
+    system.boot()
+    system.await_box()
+    stewards.check_again(system, say, _must)
     gone = system.enter("apt-get", "--yes", "--quiet", "remove", "edge")
     _must(gone.returncode == 0, gone.stderr)
     _must(system.enter("systemctl", "is-active", "edge").stdout.strip() != "active", "the service goes on")
