@@ -31,7 +31,8 @@ def _export(asked, loaded):
         _check_date(name, request[name])
     request["deidentify"] = options.get("deidentify")
     request["viewer"] = True if "viewer" in options else False if "no-viewer" in options else None
-    request["wait"], request["from"] = options.get("wait"), options.get("from")
+    for name in ("wait", "from", "format"):
+        request[name] = options.get(name)
     _protect(asked, request)
     os.makedirs(loaded.config.box.state_dir, mode=0o700, exist_ok=True)
     return _made(asked, loaded, "export", request)

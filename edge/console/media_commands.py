@@ -56,8 +56,8 @@ COMMANDS = (
     ),
     Command(
         "media",
-        "(check | index) PATH [--profile NAME] [--id ID] [--json] [--config FILE]",
-        "check a file-set, or make the DICOMDIR of one",
+        "(check | index | format) PATH [--profile NAME] [--id ID] [--yes] [--json] [--config FILE]",
+        "check a file-set, make the DICOMDIR of one, or format a stick",
         (
             "`check` holds the file-set in PATH, a folder, an image of a disc (ISO 9660) or a ZIP archive, against the "
             "standard: every link and key of its DICOMDIR, every file it references against its record, and files that "
@@ -65,23 +65,27 @@ COMMANDS = (
             "`index` makes the DICOMDIR of PATH anew from the files that lie there under names that are File IDs, and "
             "says what it supplied for those that lack something. One that cannot be read is named with its reason, "
             "and it exits with 1. No file is changed.",
+            "`format` makes an empty FAT32 stick, with one partition, of the device PATH: /dev/sdb, not mounted. All "
+            "that was on it is lost.",
         ),
         2,
         2,
         (
             Option("--profile", "NAME", "An application profile that the set has to keep to: STD-GEN-CD, ..."),
-            Option("--id", "ID", "index: the File-set ID, at most 16 of A-Z 0-9 _."),
+            Option("--id", "ID", "index: the File-set ID, at most 16 of A-Z 0-9 _; format: the label, of 11."),
+            Option("--yes", None, "format: all that is on the stick may be lost."),
             JSON,
             CONFIG,
         ),
-        ("edge media check /media/cdrom --profile STD-GEN-CD", "edge media index disc/ --id MYDISC"),
+        ("edge media check /media/cdrom --profile STD-GEN-CD", "edge media index disc/ --id MYDISC",
+         "edge media format /dev/sdb --yes"),
     ),
     Command(
         "export",
         "--to PLACE [--study UID]... [--patient ID] [--since DATE] [--until DATE]\n"
         "    [--profile NAME] [--medium NAME] [--deidentify] [--viewer | --no-viewer] [--label WORDS]\n"
         "    [--password | --password-file FILE | --new-password] [--receiver FILE]... [--sheets]\n"
-        "    [--wait] [--from NAME] [--detach] [--json] [--config FILE]",
+        "    [--wait] [--from NAME] [--format] [--detach] [--json] [--config FILE]",
         "write studies to a disc, a stick, an image, a folder or an archive",
         (
             "PLACE is iso:FILE, usb:FOLDER (where a stick is mounted), burner:DEVICE, dir:FOLDER or zip:FILE; nothing "
@@ -116,6 +120,7 @@ COMMANDS = (
             Option("--sheets", None, "Draw a label and a cover sheet (PDF) beside it: FILE-label.pdf, FILE-cover.pdf."),
             Option("--wait", None, "Begin when nothing of it has come for quiet_min of [media]."),
             Option("--from", "NAME", "The destination that studies which are not here are fetched from, before."),
+            Option("--format", None, "usb:DEVICE, such as usb:/dev/sdb: format the whole stick; all on it is lost."),
             Option("--detach", None, "Return at once; `edge exports` shows how far it is."),
             JSON,
             CONFIG,

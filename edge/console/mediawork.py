@@ -6,7 +6,7 @@ from edge.console import reaching, setting
 from edge.console.arguments import UsageError
 from edge.console.commands import DONE, FAILED
 from edge.console.reaching import Answer, do, print_rows
-from edge.console.text import complain, count, print_json, shown
+from edge.console.text import complain, count, print_json, shown, size
 
 
 def run(asked, loaded):
@@ -18,7 +18,9 @@ def run(asked, loaded):
         return reaching.guarded(lambda: _check(asked, path), loaded)
     if what == "index":
         return reaching.guarded(lambda: _index(asked, path), loaded)
-    raise UsageError("media: expected check or index, found %s" % what)
+    if what == "format":
+        return reaching.guarded(lambda: _format(asked, path), loaded)
+    raise UsageError("media: expected check, index or format, found %s" % what)
 
 
 def _import(asked, loaded):
@@ -72,6 +74,26 @@ def _check(asked, path):
         print("%s: %s%s" % (row["code"], shown(row["where"]) + ": " if row["where"] else "", shown(row["error"])))
     print("%s: %s" % (shown(path), count(number, "finding") if number else "nothing is wrong with it"))
     return FAILED if number else DONE
+
+
+def _format(asked, path):
+    from edge.media import fat
+    from edge.media.errors import MediaError
+
+    try:
+        octets = fat.size(path)
+        if "yes" not in asked.options:
+            words = "all that is on %s (%s) would be lost: add --yes where that may be"
+            raise UsageError(words % (path, size(octets)))
+        fat.empty(path, asked.options.get("id", "DICOM"))
+    except MediaError as error:
+        return complain(str(error), FAILED)
+    if "json" in asked.options:
+        print_json({"path": path, "bytes": octets})
+    else:
+        words = "%s: an empty stick of FAT32, %s; mount it, and `edge export --to usb:FOLDER`"
+        print(words % (shown(path), size(octets)))
+    return DONE
 
 
 def _index(asked, path):

@@ -36,6 +36,7 @@ class _Box:
         self.fault = self._files.fault
         self._stage = None
         self._told_at = 0.0
+        self._is_through = False
 
     def path_of(self, stored):
         """Return the path of an object's file."""
@@ -64,11 +65,12 @@ class _Box:
         return json.loads(line)
 
     def tell(self, progress):
-        """Say how far it is, not too often; a stage begins when the box knows of it."""
+        """Say how far it is, not too often, and when a stage is through; it begins when the box knows of it."""
         now = time.monotonic()
         is_first = progress.stage != self._stage
-        if is_first or now - self._told_at >= _EVERY_S:
-            self._stage, self._told_at = progress.stage, now
+        is_through = progress.done >= progress.total
+        if is_first or now - self._told_at >= _EVERY_S or is_through and not self._is_through:
+            self._stage, self._told_at, self._is_through = progress.stage, now, is_through
             self.say(at=progress)
             if is_first:
                 self.heard()

@@ -11,17 +11,19 @@ from edge.media.errors import MediaError
 DIR, ZIP, ISO, USB, BURNER = "dir", "zip", "iso", "usb", "burner"
 KINDS = (ISO, USB, BURNER, DIR, ZIP)
 TO = "iso:FILE, usb:FOLDER, burner:DEVICE, dir:FOLDER or zip:FILE"
+_USB = USB + ":"
 
 # studies: list of Study Instance UIDs; patient: a Patient ID, or None; since, until: YYYYMMDD of the Study Date, or
 # None; kind, place: of KINDS, and its path; profile: its name; medium: of layout.CAPACITIES, or None; deidentify,
 # viewer: bool; label: what the volume is called; has_password: bool, the password itself is never in it; receivers:
 # list of certificates in PEM; has_sheets: bool, whether a label and a cover sheet are drawn; wait: bool, whether it
-# begins only when nothing of it has come for a while; fetch_from: the destination that is asked for it, or None
+# begins only when nothing of it has come for a while; fetch_from: the destination that is asked for it, or None;
+# formats: bool, whether the whole stick is formatted, whose device the place is then
 Order = namedtuple(
     "Order",
     "studies patient since until kind place profile medium deidentify viewer label has_password receivers has_sheets"
-    " wait fetch_from",
-    defaults=(False, (), False, False, None),
+    " wait fetch_from formats",
+    defaults=(False, (), False, False, None, False),
 )
 
 _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -45,7 +47,10 @@ def read(request, settings, is_owner):
         raise MediaError("no day is since %s and until %s: exchange them" % (request["since"], request["until"]))
     if request.get("from") and not (found[0] and not any(found[1:])):
         raise MediaError("an archive is asked for studies by their UID: give study, and nothing else, with from")
-    kind, place = _place(request["to"], settings, is_owner)
+    formats = bool(request.get("format"))
+    if formats and not request["to"].startswith(_USB):
+        raise MediaError("only a stick is formatted: leave format out, or give usb: and the device of the stick")
+    kind, place = _place(request["to"], settings, is_owner, formats)
     own = settings.media
     name = request.get("profile") or own.profile or ("STD-GEN-USB-JPEG" if kind == USB else "STD-GEN-CD")
     chosen = profile.named(name)
@@ -54,7 +59,7 @@ def read(request, settings, is_owner):
         list(found[0]), *found[1:], kind, place, chosen.name, _medium(request.get("medium"), chosen, kind),
         bool(request.get("deidentify")), viewer, _label(request.get("label")), bool(request.get("password")),
         list(request.get("receivers") or ()), bool(request.get("sheets")),
-        bool(request.get("wait")), request.get("from"),
+        bool(request.get("wait")), request.get("from"), formats,
     )  # fmt: skip
 
 
@@ -149,14 +154,14 @@ def _medium(name, chosen, kind):
     return name or usual
 
 
-def _place(text, settings, is_owner):
+def _place(text, settings, is_owner, formats):
     kind, colon, place = text.partition(":")
     if kind not in KINDS or not colon:
         raise MediaError("%s is no place to export to; expected %s" % (text[:80], TO))
     if kind == BURNER:
         return kind, _burner(place, settings, is_owner)
     if kind == USB:
-        return kind, _stick(place, is_owner)
+        return kind, _whole_stick(place, is_owner) if formats else _stick(place, is_owner)
     if not place:
         raise MediaError("%s: needs a name behind it" % kind)
     if is_owner and os.path.isabs(place):
@@ -175,12 +180,12 @@ def _place(text, settings, is_owner):
     return kind, path
 
 
-def check(kind, place, settings):
+def check(kind, place, settings, formats=False):
     """Raise MediaError unless somebody who is not at the command line may name this place, as an Order has it."""
     if kind == BURNER:
         _burner(place, settings, False)
     elif kind == USB:
-        _stick(place, False)
+        (_whole_stick if formats else _stick)(place, False)
     elif os.path.dirname(place) != _folder(settings):
         raise MediaError("%s is outside of the folder for exports: make it again at the command line" % place)
 
@@ -202,7 +207,22 @@ def _burner(place, settings, is_owner):
     return place
 
 
+def _whole_stick(place, is_owner):
+    """Return the device of a stick that is to be formatted."""
+    known = [each.path for each in devices.sticks()]
+    if not place:
+        if len(known) != 1:
+            raise MediaError("name the device of the stick: %s" % (", ".join(known) or "none is in"))
+        return known[0]
+    if not is_owner and place not in known:
+        raise MediaError("%s is no stick of this box" % place[:80])
+    return place
+
+
 def _stick(place, is_owner):
+    if place and os.path.exists(place) and not os.path.isdir(place):
+        words = "%s is no folder where a stick is mounted; with --format the whole of it is formatted, all on it lost"
+        raise MediaError(words % place[:80])
     there = [mount.folder for stick in devices.sticks() for mount in stick.mounts]
     if not place:
         if len(there) != 1:

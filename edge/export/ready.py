@@ -28,6 +28,11 @@ def check(spool, settings, order):
         words = _disc(order.place)
         if words:
             notes.append("it waits: " + words)
+    elif order.kind == USB and order.formats:
+        from edge.media import fat
+
+        _check_room(found, fat.size(order.place), "the stick %s" % order.place)
+        notes.append("the whole of %s is formatted: all that is on it is lost" % order.place)
     elif order.kind == USB:
         from edge.media import stick
 

@@ -71,6 +71,11 @@ def write(order, chosen, leaves, staging, identifier, number, of, pace, password
         from edge.media import stick
 
         return (yield from _told(stick.write_folder(leaves, path, staging.path), "writing and comparing", pace))
+    if order.kind == USB and order.formats:
+        from edge.media import fat
+
+        written = fat.write(leaves, path, identifier, staging.path)
+        return (yield from _told(written, "formatting, writing and comparing", pace))
     if order.kind == USB:
         from edge.media import stick
 

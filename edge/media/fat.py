@@ -42,24 +42,24 @@ def write(leaves, device, volume, own, manifest=None, root="/"):
     Raises MediaError; from the first Written on the stick is empty until all is done.
     """
     layout.check_volume(volume)
-    size = _size(device, root)
-    cluster = next(octets for most, octets in _CLUSTERS if size <= most)
+    whole = size(device, root)
+    cluster = _cluster(whole)
     with Inventory(leaves, own) as inventory, beside.Folder(own) as staging, Manifest(nameless(own)) as digests:
         octets = inventory.sizes.octets
-        needed = _FRONT + _RESERVED + 2 * 4 * (size // cluster + 2) + inventory.sizes.on_fat(cluster)
-        if needed > size:
+        needed = _FRONT + _RESERVED + 2 * 4 * (whole // cluster + 2) + inventory.sizes.on_fat(cluster)
+        if needed > whole:
             raise MediaError(
-                f"{device} is too small: it has {size:,} octets and {needed:,} are needed; take a larger one"
+                f"{device} is too small: it has {whole:,} octets and {needed:,} are needed; take a larger one"
             )
         try:
             _link(inventory, staging.path)
-            _blank(device, size)
+            _blank(device, whole)
             yield Written(0, 2 * octets)
-            _format(device, volume, size, cluster)
+            _format(device, volume, whole, cluster)
             yield from _copy(inventory, device, staging.path, octets)
             _settle(device)
             yield from _compare(inventory, device, digests, octets)
-            _divide(device, size)
+            _divide(device, whole)
         except OSError as error:
             raise beside.put(error, device, octets) from error
         if manifest:
@@ -68,7 +68,25 @@ def write(leaves, device, volume, own, manifest=None, root="/"):
     return Made(device, octets, "")
 
 
-def _size(device, root):
+def empty(device, volume, root="/"):
+    """Format a device, and leave nothing on it; return how many octets it has. device, volume, root: as `write` has."""
+    layout.check_volume(volume)
+    octets = size(device, root)
+    try:
+        _blank(device, octets)
+        _format(device, volume, octets, _cluster(octets))
+        _settle(device)
+        _divide(device, octets)
+    except OSError as error:
+        raise beside.put(error, device, octets) from error
+    return octets
+
+
+def _cluster(octets):
+    return next(cluster for most, cluster in _CLUSTERS if octets <= most)
+
+
+def size(device, root="/"):
     """Return how many octets a device has that may be formatted; MediaError says why it may not."""
     try:
         found = os.stat(device)
@@ -81,16 +99,16 @@ def _size(device, root):
             )
         fd = os.open(device, os.O_RDWR | os.O_CLOEXEC | os.O_EXCL * stat.S_ISBLK(found.st_mode))
         try:
-            size = os.lseek(fd, 0, os.SEEK_END)
+            octets = os.lseek(fd, 0, os.SEEK_END)
         finally:
             os.close(fd)
     except OSError as error:
         if error.errno == errno.EBUSY:
             raise MediaError(f"{device} is in use: unmount it, or end what uses it, before it is formatted") from error
         raise MediaError(f"{device} cannot be used: {error.strerror}; put the stick in, or name another") from error
-    if not _LEAST <= size <= _MOST:
-        raise MediaError(f"{device} has {size:,} octets, and FAT32 wants {_LEAST:,} to {_MOST:,}: take another stick")
-    return size
+    if not _LEAST <= octets <= _MOST:
+        raise MediaError(f"{device} has {octets:,} octets, and FAT32 wants {_LEAST:,} to {_MOST:,}: take another stick")
+    return octets
 
 
 def _link(inventory, folder):

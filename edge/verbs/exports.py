@@ -126,7 +126,7 @@ def retry(box, request, who):
     path = old["order"]["place"]
     if who.skin != OWNER.skin:
         try:
-            order.check(old["order"]["kind"], path, box.config)
+            order.check(old["order"]["kind"], path, box.config, old["order"].get("formats", False))
         except MediaError as error:
             raise Refused(str(error)) from None
     if old["order"]["kind"] in ("iso", "zip") and os.path.lexists(path):
@@ -263,6 +263,7 @@ VERBS = (
             Argument("receivers", "secrets", "Certificates (PEM) of those whose private keys open a secure file-set."),
             Argument("sheets", "truth", "Whether a label and a cover sheet are drawn, as PDF."),
             Argument("wait", "truth", "Begin when nothing of it has come for quiet_min of [media]."),
+            Argument("format", "truth", "Format the stick, usb: and its device, as a whole; all on it is lost."),
             Argument("from", "text", "The destination, of kind dicom, that studies which are not here come from."),
         ),
         _SHAPE,

@@ -213,6 +213,18 @@ def test_a_viewer_that_a_volume_has_no_room_for_is_left_out_with_a_word(spool, t
     assert "/INDEX.HTM" in told.stdout and "VIEWER" not in told.stdout
 
 
+def test_every_stage_is_said_to_be_through_however_short_it_is(spool, tmp_path):
+    for number in range(2, 6):
+        take(spool, tmp_path, number)
+    last = {}
+    with staging.Staging(spool, 1) as at:
+        for each in apart.run(spool, settings_of(spool), asked(spool, f"iso:{tmp_path}/x.iso", viewer=True), at):
+            last[each.stage] = each
+    stages = {"reading the objects", "writing the directory", "making the pages", "making the viewer"}
+    assert stages <= set(last)
+    assert [each.stage for each in last.values() if each.done != each.total] == []
+
+
 def test_the_process_that_makes_an_export_can_be_ended_and_leaves_nothing(spool, tmp_path):
     for number in range(2, 6):
         take(spool, tmp_path, number)

@@ -43,6 +43,16 @@ def test_a_stick_is_one_partition_of_fat32_with_every_file_right(tmp_path, stick
     assert volume.left(tmp_path / "own") == [] and volume.children() == []
 
 
+def test_an_empty_stick_takes_files_of_others(tmp_path, stick):
+    fat.empty(str(stick), "WARD_7")
+    assert volume.said("mdir", "-i", f"{stick}@@1M", "-b", "::") == ""
+    (tmp_path / "A").write_bytes(b"a file")
+    volume.said("mcopy", "-i", f"{stick}@@1M", tmp_path / "A", "::/A")
+    assert volume.said("mtype", "-i", f"{stick}@@1M", "::/A") == "a file"
+    volume.said("7z", "x", f"-o{tmp_path}", "-tmbr", stick)
+    assert " files, " in volume.said("fsck.vfat", "-n", tmp_path / "0.fat")
+
+
 def test_a_bit_that_flips_on_the_stick_means_failed_and_the_stick_stays_empty(tmp_path, stick, monkeypatch):
     made = volume.leaves(tmp_path / "files", [3 * MIB], ["DICOMDIR"])
     with open(made[0].path, "rb") as file:

@@ -69,6 +69,27 @@ def test_a_place_or_date_that_is_none_is_a_mistake_of_the_command_line(box, give
     assert done.returncode == 2 and words in done.stderr
 
 
+def test_a_whole_stick_is_formatted_only_where_that_is_said(box, tmp_path):
+    with open(tmp_path / "stick", "wb") as file:
+        file.truncate(100 << 20)
+    to = "export", "--patient", "DEMO-00004", "--to", f"usb:{tmp_path}/stick"
+    done = box.edge(*to, check=False)
+    assert done.returncode == 1 and "with --format the whole of it is formatted" in done.stderr
+    assert not (tmp_path / "stick").read_bytes().strip(b"\0")
+    done = box.edge("media", "format", tmp_path / "stick", check=False)
+    assert done.returncode == 2 and "would be lost: add --yes" in done.stderr
+    assert not (tmp_path / "stick").read_bytes().strip(b"\0")
+    assert "an empty stick of FAT32" in box.edge("media", "format", tmp_path / "stick", "--yes").stdout
+    done = box.edge(*to, "--format")
+    assert "all that is on it is lost" in done.stderr and "written and compared; may be handed out" in done.stdout
+    (tmp_path / "read").mkdir()
+    copy = ["mcopy", "-s", "-i", f"{tmp_path}/stick@@1M", "::/", tmp_path / "read"]
+    subprocess.run(copy, check=True, capture_output=True)
+    assert list(examine.examine(str(tmp_path / "read"), profile.named("STD-GEN-USB-JPEG"))) == []
+    done = box.edge("export", "--patient", "DEMO-00004", "--to", f"zip:{tmp_path}/x.zip", "--format", check=False)
+    assert done.returncode == 1 and "only a stick is formatted" in done.stderr
+
+
 def test_an_export_that_a_kill_cuts_short_is_made_again(box, tmp_path):
     _, told = box.ask("export", to=f"iso:{tmp_path}/disc.iso", patient="DEMO-00003")
     number = told["export"]
