@@ -13,7 +13,7 @@ from edge.dicom.errors import DicomError
 from edge.export import choose
 from edge.export.ahead import Ahead
 from edge.export.staging import NoRoom
-from edge.media import directory, person, profile, records, sight
+from edge.media import directory, pages, person, profile, records, sight
 from edge.media.errors import MediaError
 from edge.media.survey import Surveyor
 from edge.morph.draft import Draft
@@ -23,8 +23,8 @@ from edge.spool.inflate import inflater
 from edge.spool.jobs import CONFLICT
 
 # One object as it goes out. path: of its Part 10 file; size: of that, in octets; patient: the number of its person, by
-# what it says itself; study, series: str, the same within one
-Item = namedtuple("Item", "path size patient study series")
+# what it says itself; study, series: str, the same within one; read: octets that are likely to lie beside its page
+Item = namedtuple("Item", "path size patient study series read")
 
 STAGE = "reading the objects"
 _CHUNK = 1 << 20
@@ -37,6 +37,7 @@ class Tally:
 
     def __init__(self):
         self.objects = self.octets = self.left_out = self.changed = 0
+        self.read = 0  # octets of what lies beside the pages: PDFs, and pages of reports
         self.series = set()
         self.studies = set()
         self.reasons = []
@@ -111,6 +112,7 @@ class Content:
         tally = self.tally
         tally.objects += 1
         tally.octets += item.size
+        tally.read += item.read
         tally.series.add((item.patient, item.study, item.series))
         tally.studies.add((item.patient, item.study))
 
@@ -140,7 +142,7 @@ class Content:
         self._ranks.setdefault((number, study), len(self._ranks))
         rank = choose.rank(found.values.get(records.SERIES_NUMBER, b"").strip(b"\0 ")), len(self._ranks)
         self._ranks.setdefault((number, study, series), rank)
-        return Item(path, found.size, number, study, series)
+        return Item(path, found.size, number, study, series, pages.beside(found.sop_class, found.size))
 
     def _person(self, found, study):
         """Return the number of a person.Person, and keep who else has the same Patient ID."""

@@ -89,18 +89,18 @@ def _locks(order, password):
     return (*words, *[envelope.Receiver(each.encode("ascii", "replace")) for each in order.receivers])
 
 
-def _growth(locks, extra):
-    """Return a function of the octets of an object: how many of a volume it takes."""
+def _growth(locks, extra, has_each):
+    """Return a function of a content.Item: how many octets of a volume it takes."""
     if not locks:
-        return lambda octets: octets + int(octets * extra)
+        return lambda item: item.size + int(item.size * extra) + item.read * has_each
     from edge.media import envelope
 
-    return lambda octets: envelope.size(octets, *locks)
+    return lambda item: envelope.size(item.size, *locks)
 
 
 def _parts(found, grown):
     for each in found:
-        yield span.Part(each.study, each.series, grown(each.size))
+        yield span.Part(each.study, each.series, grown(each))
 
 
 class _Job:
@@ -131,10 +131,17 @@ class _Job:
         return (yield from self._planned())
 
     def _planned(self):
-        grown = _growth(self._locks, (yield from self._beside()))
+        extra = yield from self._beside()
         if self._room is None:
             return None
-        return span.Plan(_parts(self._found, grown), self._room - _FIXED)
+        room, has_each = self._room - _FIXED, self._read() <= pages.PAPERS_OCTETS
+        if not has_each:
+            room -= pages.PAPERS_OCTETS  # each volume may have as much
+        return span.Plan(_parts(self._found, _growth(self._locks, extra, has_each)), room)
+
+    def _read(self):
+        """Return how many octets lie beside the pages of all objects, where they have any."""
+        return 0 if is_sealed(self._order) else self._found.tally.read
 
     def _leave_out_viewer(self, why):
         self._order = self._order._replace(viewer=False)
@@ -154,12 +161,13 @@ class _Job:
                     break
                 yield self._pace.at("reckoning the viewer", each.done, each.total)
         octets = int(octets * _PER_PAGE)
-        needed = octets + _FIXED + 2048 * tally.objects
+        read = self._read()
+        needed = octets + read + _FIXED + 2048 * tally.objects
         if is_sealed(order):
             needed += tally.octets + _PER_LOCK * (1 + len(order.receivers)) * tally.objects
         writes_here = order.kind == BURNER or order.kind in (ISO, ZIP, DIR)
         if writes_here and (order.kind == BURNER or staging.is_here(os.path.dirname(order.place))):
-            needed += octets + tally.octets + _FIXED
+            needed += octets + read + tally.octets + _FIXED
         staging.ask(needed)
         return octets / max(1, tally.octets)
 

@@ -24,7 +24,7 @@ from edge.spool.inflate import inflater
 FOLDER = "IHE_PDI"
 PICTURES = 6  # of a series
 LISTED = 100  # of a series without pictures
-_PAPERS_OCTETS = 32 << 20  # what PDFs and reports of a volume may take; the others are there in DICOM only
+PAPERS_OCTETS = 32 << 20  # what PDFs and reports of a volume may take; the others are there in DICOM only
 _SIDE = 512
 _LIKELY_PICTURE, _LIKELY_PAGE = 32 << 10, 6 << 10
 
@@ -77,10 +77,17 @@ def _make(instances, total, folder, about, pictures):
         pages.close()
 
 
+def beside(sop_class, octets):
+    """Return how many octets an object of so many is likely to have beside its page: a PDF, or a page of a report."""
+    if papers.is_document(sop_class):
+        return octets
+    return _LIKELY_PAGE if papers.is_report(sop_class) else 0
+
+
 def forecast(series, studies, pictures=PICTURES):
-    """Return the viewer.Forecast of pages for so many series and studies."""
+    """Return the viewer.Forecast of pages for so many series and studies, without what `beside` says."""
     fixed = 8192 + _LIKELY_PAGE * (series + studies)
-    most = 16384 * (1 + studies) + series * (16384 + pictures * (2 * _SIDE * _SIDE + 16384)) + _PAPERS_OCTETS
+    most = 16384 * (1 + studies) + series * (16384 + pictures * (2 * _SIDE * _SIDE + 16384)) + PAPERS_OCTETS
     files = 2 + studies + series * (1 + max(pictures, LISTED))
     return Forecast(most, fixed + series * pictures * _LIKELY_PICTURE, files)
 
@@ -97,7 +104,7 @@ class _Pages:
         self._keys = (object(), object(), object())
         self._paths = []  # of the series at hand
         self._counts = {"ST": 0, "SE": 0, "P": 0, "D": 0, "R": 0}
-        self._left = _PAPERS_OCTETS
+        self._left = PAPERS_OCTETS
         self._texts = self._study_texts = {}
         self._rows = None  # of the study at hand: [series, images, kinds]
         self._has_patient = False

@@ -18,6 +18,7 @@ from edge.media.errors import MediaError
 from edge.spool.intake import Source
 from tests.media import sets
 from tests.spool.data import SMALL, open_spool
+from tests.support import mediafiles
 
 SOURCE = Source("", "", "a test")
 SMALLEST = 64  # columns of a phantom
@@ -154,6 +155,26 @@ def test_what_exceeds_a_disc_is_shared_out_and_each_reads_alone(spool, tmp_path,
         subprocess.run(["7z", "x", "-y", f"-o{tmp_path}/{number}", each.path], capture_output=True, check=True)
         found = sets.loaded(tmp_path / f"{number}" / "DICOMDIR")
         assert len(list(found)) == each.objects and found.ID == f"DICOM_{number}_{len(result.volumes)}"
+
+
+def test_documents_that_lie_beside_the_pages_are_reckoned_before_a_disc_is_full(tmp_path, monkeypatch):
+    made = open_spool(tmp_path / "state")
+    for number in (1, 2):
+        document = b"%PDF-1.4 " + os.urandom(3 << 20) + b" "
+        more = {"StudyInstanceUID": f"1.2.3.{number}", "EncapsulatedDocument": document}
+        ds = mediafiles.data_set("ENCAP DOC", PatientID="P1", **more)
+        (tmp_path / "file").write_bytes(mediafiles.octets(ds))
+        fd = os.open(tmp_path / "file", os.O_RDONLY)
+        made.adopt(fd, [], SOURCE)
+        os.close(fd)
+    monkeypatch.setitem(make.layout.CAPACITIES, "cd74", 10 << 20)
+    result, _ = export(made, f"iso:{tmp_path}/disc.iso", medium="cd74", viewer=False, patient="P1")
+    made.close()
+    assert [each.label for each in result.volumes] == ["1 of 2", "2 of 2"]
+    for each in result.volumes:
+        assert 6 << 20 < each.octets < 10 << 20
+        told = subprocess.run(["isoinfo", "-f", "-i", each.path], capture_output=True, text=True, check=True).stdout
+        assert "/IHE_PDI/D0000001.PDF" in told
 
 
 def test_a_burnt_disc_is_compared(spool, tmp_path):
