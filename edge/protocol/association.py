@@ -92,9 +92,9 @@ class Association:
 
     def associate(self, request):
         """Ask for an association with `request`, a pdu.AssociateRequest, as soon as `connected` is called."""
+        self._happen(states.EVT_ASSOCIATE_REQUEST)
         self._request = request
         self._is_requestor = True
-        self._happen(states.EVT_ASSOCIATE_REQUEST)
 
     def connected(self, now_ms):
         """Say that the transport we opened stands."""
@@ -216,6 +216,7 @@ class Association:
 
     def accept(self, answers, user):
         """Accept the association: `answers` from contexts.answer, `user` our items.UserInformation."""
+        self._step(states.EVT_ASSOCIATE_ACCEPT)
         request = self._request
         self.accepted = contexts.agreed(request.proposals, answers)
         accept = pdu.AssociateAccept(request.titles, answers, user)
@@ -274,11 +275,15 @@ class Association:
 
     # The table and its actions
 
-    def _happen(self, event, detail=None):
+    def _step(self, event):
+        """Return (action, next state) of the table; LocalError when the event cannot happen now."""
         step = states.TABLE.get((event, self._state))
         if step is None:
             raise LocalError("event %d cannot happen in state %d of the association" % (event, self._state))
-        action, self._state = step
+        return step
+
+    def _happen(self, event, detail=None):
+        action, self._state = self._step(event)
         ACTIONS[action](self, detail)
 
     def _watch_pdu(self):
@@ -376,7 +381,7 @@ class Association:
 
     def _aa_1(self, detail):
         """Abort as the service user, or as the provider where octets could not be understood."""
-        if isinstance(detail, tuple):
+        if _is_reason(detail):
             self._outgoing.append(pdu.abort(pdu.ABORT_BY_PROVIDER, detail[0]))
             self._pending.append(Aborted(pdu.Abort(pdu.ABORT_BY_PROVIDER, detail[0]), False, detail[1]))
         else:
@@ -404,7 +409,7 @@ class Association:
 
     def _aa_8(self, detail):
         reason, words = pdu.UNEXPECTED_PDU, "the peer sent a PDU that has no place in this state"
-        if isinstance(detail, tuple) and not isinstance(detail, framing.Piece):
+        if _is_reason(detail):
             reason, words = detail
         self._outgoing.append(pdu.abort(pdu.ABORT_BY_PROVIDER, reason))
         self._pending.append(Aborted(pdu.Abort(pdu.ABORT_BY_PROVIDER, reason), False, words))
@@ -414,6 +419,11 @@ class Association:
         if 0 < max_pdu_bytes < _SMALLEST_PDU:
             raise LimitError("the peer takes PDUs of at most %d octets, too few to send anything" % max_pdu_bytes)
         self.peer_max_pdu_bytes = max_pdu_bytes
+
+
+def _is_reason(detail):
+    """Say whether the detail of an event is (reason, words) of `_invalid`, and not what the peer sent."""
+    return isinstance(detail, tuple) and not isinstance(detail, framing.Piece)
 
 
 ACTIONS = {

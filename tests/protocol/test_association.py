@@ -272,12 +272,35 @@ def test_time_that_we_took_does_not_count_against_the_peer():
 
 def test_what_cannot_happen_in_a_state_is_an_error_of_ours():
     ours, _ = requestor()
-    for act in (ours.release, ours.release_answer, lambda: ours.command(1, b"x"), lambda: ours.associate(request())):
+    for act in (
+        ours.release, ours.release_answer, lambda: ours.command(1, b"x"), lambda: ours.associate(request()),
+        lambda: ours.accept((), USER), lambda: acceptor().accept((), USER),
+    ):  # fmt: skip
         try:
             act()
             raise AssertionError("that should not have been possible")
         except LocalError:
             pass
+
+
+def test_data_before_any_request_is_aborted_as_every_other_pdu_is():
+    for octets in (data_pdu(7, b"x", 3), pdu.RELEASE_RQ, pdu.RELEASE_RP):
+        theirs = acceptor()
+        assert give(theirs, octets) == []
+        assert theirs.outgoing() == pdu.abort(pdu.ABORT_BY_USER, 0)
+        assert theirs.state() == states.AWAIT_CLOSE
+
+
+def test_asking_for_an_association_on_one_that_stands_does_not_change_its_role():
+    ours, theirs = established()
+    try:
+        theirs.associate(request())
+        raise AssertionError("that should not have been possible")
+    except LocalError:
+        pass
+    theirs.release()
+    give(theirs, pdu.RELEASE_RQ)
+    assert theirs.state() == states.COLLISION_ACCEPTOR
 
 
 def test_every_row_of_the_table_has_an_action_that_exists():
