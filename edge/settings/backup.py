@@ -24,6 +24,7 @@ from edge.net import tls
 from edge.settings import document
 from edge.spool import writing
 from edge.toml.kinds import FILE
+from edge.toml.meaning import meaning
 
 SCHEMA = 1
 LIMIT_BYTES = 24 << 20
@@ -183,14 +184,12 @@ def named(text, config_path):
 
 def named_as_written(text):
     """Yield ((section, number, key), path as it stands there) of every file that a configuration names."""
-    import tomllib
-
     try:
-        meaning = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        found_in = meaning(text)
+    except ValueError as error:
         raise Unusable("the configuration in it is no TOML: %s" % error) from None
     for section in config.SECTIONS:
-        found = meaning.get(section.name, [])
+        found = found_in.get(section.name, [])
         tables = enumerate(found, 1) if section.repeated and isinstance(found, list) else [(None, found)]
         for number, table in tables:
             for key in section.keys:

@@ -41,7 +41,7 @@ def read(path):
 
     try:
         found = tomlkit.parse(octets.decode().replace("\r\n", "\n"))  # whoever writes FAT may write lines like that
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         return None, None, "it is no TOML: %s" % error
     settings = found.unwrap().get(_NETWORK)
     if _NETWORK in found:

@@ -1,11 +1,10 @@
 """Settings on pages: list, change, apply on trial; then confirm, or see them go back by themselves."""
 
-import tomllib
-
 from edge.console.text import count
 from edge.terminal import applying, page, shapes, tables
 from edge.terminal.effects import Ask, Show
 from edge.terminal.plain import columns, plain, wrapped
+from edge.toml.meaning import meaning
 
 _DEFAULT = "-"  # typed for a value: what it is without being set
 
@@ -134,8 +133,8 @@ def _key(talk, draft, row):
 def read_value(typed, now):
     """Return what was typed as TOML would have it; words need no quotes. now: the old value."""
     try:
-        value = tomllib.loads("value = " + typed)["value"]
-    except tomllib.TOMLDecodeError:
+        value = meaning("value = " + typed)["value"]
+    except ValueError:
         value = typed
     if isinstance(now, str) and not isinstance(value, str):
         return typed

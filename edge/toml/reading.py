@@ -3,6 +3,7 @@
 from collections import namedtuple
 
 from edge.toml.kinds import ItemError, SecretError, toml
+from edge.toml.meaning import meaning
 from edge.toml.section import REQUIRED, is_for, kind_of
 
 # line: int, counted from 1, or None; key: where in the file, in words; words: what is wrong, and what was expected
@@ -47,13 +48,15 @@ def parsed(text, path):
     from edge.toml import positions
 
     try:
-        return tomllib.loads(text), Places(positions.find(text))
+        return meaning(text), Places(positions.find(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(path, [_syntax_mistake(text, str(error))]) from None
 
 
 def _syntax_mistake(text, words):
     """Return the Mistake that tomllib's message stands for: it names a line and column, or the end of the document."""
+    if " (at " not in words:
+        return Mistake(None, "", "this cannot be read: %s" % words)
     cause, _, place = words.rpartition(" (at ")
     cause = cause[:1].lower() + cause[1:]
     lines = text.split("\n")

@@ -456,3 +456,17 @@ to = ["good", "bad"]
     warnings = [each for each in load.parse(text, "edge.toml").warnings if "commitment" in each.key]
     assert [(each.line, each.key) for each in warnings] == [(15, '[[destination]] "bad", commitment')]
     assert "KEEPER is not in accept_calling" in warnings[0].words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = " + "[" * 5000, "lists or tables stand within each other too deeply"),
+        ("a." * 5000 + "a = 1", "a key has more than 64 parts"),
+        ("[" + "a." * 5000 + "a]", "a key has more than 64 parts"),
+        ("[dicom]\nport = " + "9" * 5000, "a number has too many digits"),
+    ],
+)
+def test_what_the_reader_of_toml_chokes_on_is_a_mistake_in_words(text, words):
+    (line,) = mistakes(text)
+    assert words in line

@@ -67,7 +67,7 @@ ORDER = {
     " examine scrub adopt uploads recovery spool",
     "pixels": "image binding wire child limited rewrite frames registry coding plan flow transcode source png looks"
     " fetch shades render",
-    "toml": "section kinds positions reading markdown",
+    "toml": "section kinds positions meaning reading markdown",
     "board": "kernel bootstate keys profile progress notify watchdog lines detect timekeeping indicators network"
     " networkd firewall wireless",
     "morph": "path layout match check stream draft change pseudonym wording identity_table profile identity",
