@@ -84,7 +84,7 @@ class Oracle:
 
         Each acknowledged object is there once, with the data set that was sent, waiting, sent or delivered; what was
         said to be delivered is not due again; nothing that is stored is torn; nothing is left of what was not finished;
-        and nothing is reported. `is_full`: but that there is no room, for which what was delivered may have been removed.
+        and nothing is reported. `is_full`: but that there is no room; what was delivered may be gone for it.
         """
         began = time.monotonic()
         spool = Spool.open(self.state, LIMITS)

@@ -8,6 +8,7 @@ import pytest
 
 from edge.access.access import Access
 from tests.support import process
+from tests.support.process import OWN_MOUNTS
 from tests.support.service import Service
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
@@ -20,7 +21,7 @@ PLUG = 'mkdir -p "$1" "$2" && mount -t tmpfs none "$2" && cp "$3" "$2/edge-setup
 def box(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sticks")
     (folder / "media").mkdir()
-    with Service(folder / "box", wrap=("unshare", "-m", "--propagation", "slave"), setup={"stick_dirs": [str(folder / "media")]}) as running:
+    with Service(folder / "box", wrap=OWN_MOUNTS, setup={"stick_dirs": [str(folder / "media")]}) as running:
         running.media, running.beside = folder / "media", folder / "beside"
         yield running
 

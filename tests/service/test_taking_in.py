@@ -10,6 +10,7 @@ import pytest
 from edge.demo import phantom
 from tests.support import process
 from tests.support.console import Console
+from tests.support.process import OWN_MOUNTS
 from tests.support.service import EDGE, route
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
@@ -29,7 +30,7 @@ def console(tmp_path_factory):
     (folder / "words").chmod(0o600)
     (folder / "away").mkdir()
     away = {"name": "away", "kind": "folder", "path": str(folder / "away")}
-    with Console(folder / "box", wrap=("unshare", "-m", "--propagation", "slave"), destinations=[away], routes=[route("away")]) as made:
+    with Console(folder / "box", wrap=OWN_MOUNTS, destinations=[away], routes=[route("away")]) as made:
         made.folder = folder
         made.claim()
         made.box.edge("send", "away", folder / "files")

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from edge.steward import client
-from tests.support.process import end, wait_until
+from tests.support.process import OWN_MOUNTS, end, wait_until
 
 EDGE = str(Path(sys.executable).parent / "edge")
 LIMIT_S = 30
@@ -86,7 +86,7 @@ class Machine:
         for number, other in enumerate(others):
             run("ip", "-n", box, "link", "add", f"eth{number}", "type", "veth", "peer", "eth0", "netns", other)
             run("ip", "-n", other, "link", "set", "eth0", "up")
-        holder = self._start("ip", "netns", "exec", box, "unshare", "--mount", "--propagation", "slave", "--uts", "sleep", "infinity")
+        holder = self._start("ip", "netns", "exec", box, *OWN_MOUNTS, "--uts", "sleep", "infinity")
         name = Path(f"/proc/{holder.pid}/comm")
         wait_until(lambda: name.read_text(encoding="ascii").strip() == "sleep", LIMIT_S, "the box's namespaces")
         self._inside = ("nsenter", f"--target={holder.pid}", "--mount", "--uts", "--net")

@@ -19,7 +19,7 @@ from edge.steward.errors import Misused
 from edge.steward.lamps import Lamps
 from edge.steward.shapes import Role, State, Verb
 from tests.support.button import Pressed
-from tests.support.process import end, wait_until
+from tests.support.process import OWN_MOUNTS, end, wait_until
 from tests.support.service import Service, destination, route
 
 BOARDS = Path(__file__).parents[2] / "boards"
@@ -221,7 +221,7 @@ def test_a_running_box_lights_the_lamps_of_its_board_through_the_steward(tmp_pat
     text = text.replace('id = "x86-64"', 'id = "lit"\ndmi = ["Lit board"]')
     text += "".join(["\n[leds]\n", *[f'{each} = "{each}"\n' for each in LAMPS]])
     (tmp_path / "profile.toml").write_text(text, encoding="utf-8")
-    steward = subprocess.Popen(["unshare", "--mount", "--propagation", "slave", "sh", "-ec", MACHINE, "sh", tmp_path, EDGE])
+    steward = subprocess.Popen([*OWN_MOUNTS, "sh", "-ec", MACHINE, "sh", tmp_path, EDGE])
     try:
         wait_until((folder / "lamps.sock").exists, 20, "the steward")
         nowhere = destination("archive", 9)

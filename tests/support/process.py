@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+# Before a command that is to mount: in a namespace of its own, where a neighbour's disks go when he takes them off.
+OWN_MOUNTS = ("unshare", "--mount", "--propagation", "slave")
 _PAUSE_MOST_S = 0.05  # s
 
 
