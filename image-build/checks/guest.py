@@ -10,6 +10,7 @@ limits here only end what will not come any more.
 
 import json
 import os
+import queue
 import shutil
 import signal
 import socket
@@ -162,10 +163,6 @@ class Guest:
 
     def events(self):
         """Return the names of what the emulator has told of the machine since it was switched on, such as WATCHDOG."""
-        try:
-            self.qmp("query-status")
-        except (RuntimeError, OSError, ValueError):
-            pass  # it is just being reset
         return list(self._told)
 
     def reset(self):
@@ -226,33 +223,47 @@ class Guest:
 
 
 class _Qmp:
-    """The emulator's control channel."""
+    """The emulator's control channel; a thread reads it, so that no event is lost when the emulator ends."""
 
     def __init__(self, path, events):
         self._events = events
+        self._answers = queue.SimpleQueue()
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._file = self._socket.makefile("rb")
         self._file.readline()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self("qmp_capabilities", {})
+
+    def _read(self):
+        try:
+            for line in self._file:
+                said = json.loads(line)
+                if "event" in said:
+                    self._events.append(said["event"])
+                else:
+                    self._answers.put(said)
+        except (OSError, ValueError):
+            pass  # it ended in the middle of a line
+        self._answers.put(None)
 
     def __call__(self, command, arguments):
         words = {"execute": command, "arguments": {key.replace("_", "-"): value for key, value in arguments.items()}}
-        self._socket.sendall(json.dumps(words).encode() + b"\n")
-        while True:
-            line = self._file.readline()
-            if not line:
-                raise RuntimeError(f"the emulator ended at {command}")
-            answer = json.loads(line)
-            if "event" in answer:
-                self._events.append(answer["event"])
-            if "return" in answer:
-                return answer["return"]
-            if "error" in answer:
-                raise RuntimeError(f"{command}: {answer['error']['desc']}")
+        try:
+            self._socket.sendall(json.dumps(words).encode() + b"\n")
+            answer = self._answers.get(timeout=60)
+        except (OSError, queue.Empty) as error:
+            raise RuntimeError(f"the emulator does not answer {command}: {error!r}") from error
+        if answer is None:
+            raise RuntimeError(f"the emulator ended at {command}")
+        if "error" in answer:
+            raise RuntimeError(f"{command}: {answer['error']['desc']}")
+        return answer["return"]
 
     def close(self):
-        """Let go of the channel."""
+        """Let go of the channel, of which nothing more comes."""
+        self._reader.join(10)
         self._file.close()
         self._socket.close()
 
