@@ -117,7 +117,7 @@ def _gate(loaded):
     """Judge the version that runs where it is on trial, and put down what came of one that did not come up."""
     folder = client.folder()
     try:
-        state = client.answer(folder, ROLE, "state")
+        state = client.answer(folder, ROLE, "trial")
         if state["trial"] is None:
             print("nothing is on trial")
             return DONE

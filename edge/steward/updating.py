@@ -123,6 +123,12 @@ def _state(_, __):
     }
 
 
+def _trial(_, __):
+    """Say what is on trial, without asking RAUC: each of its answers takes a small box seconds at its start."""
+    slot, state = _boot()
+    return {"booted": slot, "trial": state.first if state.on_trial else None}
+
+
 def _versions():
     """Return {slot: version that was installed there}, as RAUC has it."""
     try:
@@ -222,6 +228,7 @@ ROLE = Role(
     "installs updates, and says of the slot that runs whether it is good",
     (
         Verb("state", "says what the slots hold, which one runs, what came of the last update", _state, alone=False),
+        Verb("trial", "says which slot runs, and which is on trial", _trial, alone=False),
         Verb(
             "install",
             "installs an update into the slot that does not run",

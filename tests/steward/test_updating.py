@@ -177,7 +177,9 @@ def test_a_version_on_trial_that_is_bad_is_gone_back_from_and_the_reason_is_kept
 
 def test_a_version_that_did_not_come_up_is_put_down_as_bad_by_the_one_that_did(slots):
     trial(slots)
+    assert VERBS["trial"](None, {}) == {"booted": "A", "trial": "B"}
     assert VERBS["settle"](None, {}) == {"failed": "B"}
+    assert VERBS["trial"](None, {}) == {"booted": "A", "trial": None}
     assert VERBS["settle"](None, {}) == {"failed": None}
     assert VERBS["state"](None, {})["last"]["result"] == "went back"
 
