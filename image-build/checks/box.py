@@ -1,5 +1,6 @@
 """The box inside a Guest, as those see it who stand before it: its serial line, its pages, what they send to it."""
 
+import random
 import re
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from checks.guest import HOST
 from tests.support import process
 from tests.support.console import NAME, PASSWORD, Console
+from tests.support.dcmtk import STORESCU
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
@@ -112,7 +114,7 @@ def log_in(line):
 
 
 def make_objects(folder, count, rows=256):
-    """Write secondary captures of nobody; return {SOP Instance UID: path}."""
+    """Write secondary captures of nobody, of noise; return {SOP Instance UID: path}."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     study, made = f"{generate_uid()[:56]}.1", {}
@@ -126,7 +128,7 @@ def make_objects(folder, count, rows=256):
         one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
         one.BitsAllocated = one.BitsStored = 8
         one.HighBit, one.PixelRepresentation = 7, 0
-        one.PixelData = bytes(number % 256 for _ in range(rows)) * rows
+        one.PixelData = random.SystemRandom().randbytes(rows * rows)
         one.file_meta = pydicom.dataset.FileMetaDataset()
         one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         path = folder / f"{number:04}.dcm"
@@ -137,37 +139,60 @@ def make_objects(folder, count, rows=256):
 
 def store(guest, paths):
     """Send files by storescu, which has to succeed with all of them."""
-    command = ["storescu", "-aec", "EDGE", "-to", "30", "-ta", "60", "127.0.0.1", str(guest.dicom_port), *map(str, paths)]
+    command = [STORESCU, "-aec", "EDGE", "-to", "30", "-ta", "60", "127.0.0.1", str(guest.dicom_port), *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     if done.returncode != 0:
         raise RuntimeError(f"storescu ended with {done.returncode}: {done.stdout}{done.stderr}")
 
 
 class Load:
-    """Objects sent one after the other by storescu until the `with` block ends; `acknowledged` are those with success."""
+    """Objects sent by two storescu at once until the `with` block ends, or the box is gone.
 
-    def __init__(self, guest, objects):
+    acknowledged: {SOP Instance UID: octets of the guest's log of writes at that time} of those with success.
+    """
+
+    def __init__(self, guest, objects, senders=2):
         self._guest = guest
-        self._objects = objects
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._send, daemon=True)
-        self.acknowledged = set()
+        self._uid_of = {str(path): uid for uid, path in objects.items()}
+        paths = list(self._uid_of)
+        self._parts = [paths[number::senders] for number in range(senders)]
+        self._senders, self._threads = [], []
+        self.acknowledged = {}
 
     def __enter__(self):
-        self._thread.start()
+        for paths in self._parts:
+            command = [STORESCU, "-v", "-aec", "EDGE", "-to", "20", "-ta", "60", "-td", "60", "127.0.0.1"]
+            sender = subprocess.Popen(
+                [*command, str(self._guest.dicom_port), *paths],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            thread = threading.Thread(target=self._listen, args=(sender,), daemon=True)
+            thread.start()
+            self._senders.append(sender)
+            self._threads.append(thread)
         return self
 
     def __exit__(self, *exception):
-        self._end.set()
-        self._thread.join()
+        self.finish(0)
 
-    def _send(self):
-        for uid, path in self._objects.items():
-            if self._end.is_set():
-                return
-            command = ["storescu", "-v", "-aec", "EDGE", "-to", "5", "-ta", "10", "-td", "10"]
-            done = subprocess.run(
-                [*command, "127.0.0.1", str(self._guest.dicom_port), str(path)], capture_output=True, text=True
-            )
-            if "Received Store Response (Success)" in done.stdout + done.stderr:
-                self.acknowledged.add(uid)
+    def finish(self, limit_s):
+        """Wait until all are sent, at most this long; end who is not finished; say whether all were acknowledged."""
+        for sender, thread in zip(self._senders, self._threads):
+            try:
+                sender.wait(limit_s)
+            except subprocess.TimeoutExpired:
+                sender.kill()
+            sender.wait()
+            thread.join()
+            sender.stderr.close()
+        self._senders = []
+        return len(self.acknowledged) == len(self._uid_of)
+
+    def _listen(self, sender):
+        path = None
+        for line in sender.stderr:
+            if found := re.search(r"Sending file: (.+)$", line):
+                path = found[1].strip()
+            elif "Received Store Response (Success)" in line:
+                log = self._guest.writes_path
+                self.acknowledged[self._uid_of[path]] = log.stat().st_size if log.exists() else 0

@@ -6,7 +6,7 @@ from collections import namedtuple
 import pytest
 
 from checks.box import claimed, configuration
-from checks.guest import Guest
+from checks.guest import Guest, image_of, image_with_arguments
 from tests.support.dcmtk import Storescp
 
 _FIGURES = []
@@ -17,10 +17,18 @@ Box = namedtuple("Box", "guest site archive first_ready_s")
 
 @pytest.fixture(scope="module")
 def box(request, tmp_path_factory):
-    """A box on the board that the module names: booted for the first time, claimed, forwarding to a storescp here."""
+    """A box on the board that the module names: booted for the first time, claimed, forwarding to a storescp here.
+
+    The module may ask for more: ARGUMENTS for the kernel, and that the disk's writes are written down (LOG_WRITES).
+    """
     board = request.module.BOARD
     folder = tmp_path_factory.mktemp(board)
-    with Storescp(folder / "archive") as archive, Guest(board, folder / "guest") as guest:
+    image, words = image_of(board), getattr(request.module, "ARGUMENTS", "")
+    if words:
+        image_with_arguments(image, folder / "image.img", words)
+        image = folder / "image.img"
+    options = {"image": image, "disk_gib": 1, "log_writes": getattr(request.module, "LOG_WRITES", False)}
+    with Storescp(folder / "archive") as archive, Guest(board, folder / "guest", **options) as guest:
         ready_s = guest.await_ready()
         site = claimed(guest)
         site.configure(configuration(guest, archive.port))

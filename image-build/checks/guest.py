@@ -21,6 +21,7 @@ import tomllib
 from pathlib import Path
 
 from tests.support import process
+from tests.support.dcmtk import ECHOSCU
 
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = PROJECT / "build" / "image"
@@ -29,7 +30,6 @@ HOST = "10.0.2.2"  # what the guest calls the machine that emulates it
 PORTS = {"dicom": 11112, "web": 8443}
 _UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 _OVMF = Path("/usr/share/OVMF")
-_FIRMWARE_AT = 4 << 20  # where the first partition begins
 
 
 def image_of(board):
@@ -44,10 +44,10 @@ class Guest:
     """One emulated board. It may be started, cut off and started again on the same disk.
 
     folder: for its disk, its log and its sockets; disk_gib: larger than the image, as a card is; image: instead of the
-    board's; extra: more arguments for QEMU; ports: {name: guest's port} that are reached from here.
+    board's; log_writes: write down at `writes_path` what it writes to its disk, until the plug is pulled (checks/blocks.py).
     """
 
-    def __init__(self, board, folder, memory_mib=256, disk_gib=2, image=None, extra=(), ports=None):
+    def __init__(self, board, folder, memory_mib=256, disk_gib=2, image=None, log_writes=False):
         profile = PROJECT / "boards" / board / "profile.toml"
         self.board = board
         self.arch = tomllib.loads(profile.read_text(encoding="utf-8"))["board"]["arch"]
@@ -56,8 +56,9 @@ class Guest:
         self.memory_mib = memory_mib
         self.disk = self.folder / "disk.qcow2"
         self.log_path = self.folder / "console.log"
-        self.extra = list(extra)
-        self.ports = {name: (process.free_port(), inside) for name, inside in (ports or PORTS).items()}
+        self.disk_gib = disk_gib
+        self.writes_path = self.folder / "writes.log"
+        self.ports = {name: (process.free_port(), inside) for name, inside in PORTS.items()}
         self.process = None
         self.pid = None
         self.serial_path = None
@@ -66,11 +67,9 @@ class Guest:
         self._is_on = False
         self._switch = threading.RLock()  # between who pulls the plug and who starts anew after a reset
         self._began = None
-        self._image = Path(image or image_of(board)).resolve()
-        self._make_disk(disk_gib)
-
-    def _make_disk(self, gib):
-        _run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self._image, self.disk, f"{gib}G")
+        self._logs_writes = log_writes
+        self.image = Path(image or image_of(board)).resolve()
+        _run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self.image, self.disk, f"{disk_gib}G")
 
     def __enter__(self):
         self.start()
@@ -135,16 +134,24 @@ class Guest:
             *self._machine(),
             "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(self.memory_mib),
             "-display", "none", "-nodefaults", "-no-user-config",
-            "-drive", f"file={self.disk},if=none,id=disk,format=qcow2,cache=writeback,discard=unmap",
-            "-device", "virtio-blk-pci,drive=disk",
+            *self._drive(), "-device", "virtio-blk-pci,drive=disk",
             "-netdev", f"user,id=net,{forwards}", "-device", "virtio-net-pci,netdev=net,romfile=",
             "-chardev", f"pty,id=serial0,logfile={self.log_path},logappend=on", "-serial", "chardev:serial0",
             "-device", "i6300esb", "-watchdog-action", "reset", "-action", "reboot=shutdown",
             "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
             "-device", "virtio-balloon-pci,id=memory",
             "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off",
-            *self.extra,
         ]  # fmt: skip
+
+    def _drive(self):
+        """Name the disk; its writes go through to the system here, which keeps them when the emulator is killed."""
+        if not self._logs_writes:
+            return ["-drive", f"file={self.disk},if=none,id=disk,format=qcow2,cache=writeback,discard=unmap"]
+        goes_on = "on" if self.writes_path.exists() else "off"
+        self.writes_path.touch()
+        disk = f"driver=qcow2,node-name=below,discard=unmap,file.driver=file,file.filename={self.disk}"
+        log = f"log.driver=file,log.filename={self.writes_path},log-append={goes_on}"
+        return ["-blockdev", disk, "-blockdev", f"driver=blklogwrites,node-name=disk,file=below,{log}"]
 
     def _machine(self):
         if self.arch == "arm64":
@@ -162,6 +169,11 @@ class Guest:
         """Give the emulator a command of QMP and return what it answers."""
         return self._qmp(command, arguments)
 
+    @property
+    def is_on(self):
+        """Whether it was switched on, and its plug was not pulled since."""
+        return self._is_on
+
     def events(self):
         """Return the names of what the emulator has told of the machine since it was switched on, such as WATCHDOG."""
         return list(self._told)
@@ -171,11 +183,13 @@ class Guest:
         before = self.process
         self.qmp("system_reset")
         process.wait_until(lambda: self.process is not before, 60, "the machine to begin again")
+        with self._switch:  # until the new one is there as a whole
+            pass
 
     def power_cut(self):
         """Pull the plug: the emulator is killed by its id, and with it all that was not on the disk."""
         with self._switch:
-            self._is_on = False
+            self._is_on = self._logs_writes = False
             if self.process is not None and self.process.poll() is None:
                 os.kill(self.process.pid, signal.SIGKILL)
             if self.process is not None:
@@ -208,7 +222,7 @@ class Guest:
 
     def answers(self):
         """Say whether the box answers C-ECHO."""
-        command = ["echoscu", "-to", "5", "-ta", "5", "-td", "5", "-aec", "EDGE", "127.0.0.1", str(self.dicom_port)]
+        command = [ECHOSCU, "-to", "5", "-ta", "5", "-td", "5", "-aec", "EDGE", "127.0.0.1", str(self.dicom_port)]
         return subprocess.run(command, capture_output=True).returncode == 0
 
     def _await(self, condition, limit_s, what, pause_s=0.1):
@@ -269,11 +283,18 @@ class _Qmp:
         self._socket.close()
 
 
-def image_with_arguments(board, path, words):
-    """Write a copy of a board's image to `path`, whose boot loader gives the kernel these words as well."""
-    _run("cp", "--sparse=always", image_of(board), path)
+def partition(image, label):
+    """Return (start, size) in bytes of the partition `label` of an image."""
+    listed = json.loads(_run("sfdisk", "--json", image))["partitiontable"]["partitions"]
+    found = next(each for each in listed if each["name"] == label)
+    return found["start"] * 512, found["size"] * 512
+
+
+def image_with_arguments(image, path, words):
+    """Write a copy of an image to `path`, whose boot loader gives the kernel these words as well."""
+    _run("cp", "--sparse=always", image, path)
     env = Path(path).with_suffix(".env")
-    firmware = f"{path}@@{_FIRMWARE_AT}"
+    firmware = f"{path}@@{partition(path, 'firmware')[0]}"
     _run("mcopy", "-n", "-o", "-i", firmware, "::/firmware.env", env)
     env.write_text(env.read_text(encoding="ascii").rstrip("\n") + f" {words}\n", encoding="ascii")
     _run("mcopy", "-o", "-i", firmware, env, "::/firmware.env")
@@ -289,3 +310,4 @@ def _run(*command):
     done = subprocess.run([str(each) for each in command], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{command[0]}: {done.stderr}")
+    return done.stdout
