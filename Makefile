@@ -76,8 +76,11 @@ IMAGES := $(foreach board,qemu-amd64 qemu-arm64,build/image/$(board)/edge-$(boar
 $(IMAGES): build/image/%: | $(VENV)/setup.stamp image-packages
 	@image-build/build $(notdir $(@D)) --no-download
 
+# The longest first: two machines are emulated at a time.
+CHECKS := $(patsubst %,image-build/checks/test_%.py,update amd64 power arm64)
+
 image-test: $(VENV)/test.stamp image-packages $(IMAGES)
-	@$(PY) -m pytest image-build/checks --numprocesses 2 --dist loadfile
+	@$(PY) -m pytest $(CHECKS) --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) $(TUS)/node_modules $(BROWSER)/node_modules build dist *.egg-info edge/_*.so .pytest_cache .hypothesis
