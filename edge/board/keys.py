@@ -117,7 +117,7 @@ BOOT = Section(
             "device_trees",
             several(WORDS),
             (),
-            "Device trees of the kernel's package that go onto the boot partition.",
+            "Device trees of the kernel's package that the board's firmware reads.",
             example='["broadcom/bcm2711-rpi-4-b.dtb"]',
         ),
         key("command_line", WORDS, None, "What is added to the kernel's command line.", example='"cma=32M"'),
@@ -227,6 +227,13 @@ NETWORK = Section(
             (),
             "Packages with firmware that the interfaces load.",
             example='["firmware-brcm80211"]',
+        ),
+        key(
+            "firmware_files",
+            several(PATTERN),
+            (),
+            "Which of their files the board needs, by name; without any, all.",
+            example='["*43455-sdio*"]',
         ),
     ),
 )

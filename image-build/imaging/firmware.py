@@ -2,16 +2,16 @@
 
 import shutil
 
-from imaging import boards, lock, slots, steps
+from imaging import boards, lock, raspberry, slots, steps
 from imaging.steps import BuildError
 
 MIB = 32
 
 
-def make(board, folder, out, size_bytes, packages):
+def make(board, folder, out, size_bytes, packages, unpacked_kernel):
     """Gather the firmware partition's files in `folder` and make its file system.
 
-    packages: the folder into which the `boot` packages were unpacked.
+    packages: the folder into which the `boot` packages were unpacked; unpacked_kernel: that of the kernel's.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -19,6 +19,8 @@ def make(board, folder, out, size_bytes, packages):
     if method not in _METHODS:
         raise BuildError(f"{board.name}: images that start by {method} are not made yet")
     _METHODS[method](folder)
+    if raspberry.is_one(board):
+        raspberry.put_firmware(board, folder, packages, unpacked_kernel)
     (folder / "firmware.env").write_text(f"boardargs={arguments(board)}\n", encoding="ascii")
     slots.fat(folder, out, size_bytes, "FIRMWARE")
 

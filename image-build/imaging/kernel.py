@@ -78,6 +78,11 @@ def image_of(folder):
     return folder / "boot" / f"vmlinuz-{release_of(folder)}"
 
 
+def trees_of(folder):
+    """Return the folder of the kernel's device trees, on architectures that have any."""
+    return folder / "usr/lib" / f"linux-image-{release_of(folder)}"
+
+
 def index(folder):
     """Write the indexes that modprobe reads."""
     steps.run("depmod", "-b", folder / "usr", release_of(folder))

@@ -48,7 +48,7 @@ def wanted(board):
     lines = (HERE / "packages").read_text(encoding="utf-8").splitlines()
     names = [line.split()[0] for line in lines if line and not line.startswith("#")]
     if "wifi" in boards.of_interfaces(board, "kind"):
-        names.append("wpasupplicant")
+        names += ["wpasupplicant", "wireless-regdb"]
     return names + boards.value(board, "network.firmware_packages", [])
 
 

@@ -53,6 +53,7 @@ def make(asked):
     tree = work / "root"
     with step("root unpacked"):
         root.unpack(tree, packages, files)
+        root.keep_firmware(tree, board)
     with step("overlays, program, users, units"):
         root.lay_over(tree, board)
         root.put_units(tree, board)
@@ -117,7 +118,8 @@ def _disk(board, version, out, work, packed, first):
             kernel.image_of(work / "kernel"), first, disk=device,
         )  # fmt: skip
         loader = work / "firmware.img"
-        firmware.make(board, work / "firmware", loader, disk.size_of(partitions, "firmware"), work / "boot")
+        size = disk.size_of(partitions, "firmware")
+        firmware.make(board, work / "firmware", loader, size, work / "boot", work / "kernel")
         state = work / "bootstate.img"
         state.unlink(missing_ok=True)
         steps.run(lock.HERE / "bootstate", state, "init", "A")

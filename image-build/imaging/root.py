@@ -15,6 +15,18 @@ def unpack(folder, packages, files):
     debs.prune(folder)
 
 
+def keep_firmware(folder, board):
+    """Leave out what the packages of firmware have for other boards. What lies in an overlay stays: it comes later."""
+    patterns = boards.value(board, "network.firmware_files", ())
+    if not patterns:
+        return
+    patterns = [*patterns, "regulatory.db*"]  # which channels a country allows, whatever the card
+    files = [path for path in folder.glob("usr/lib/firmware/**/*") if path.is_symlink() or path.is_file()]
+    for path in files:
+        if not any(path.match(pattern) for pattern in patterns):
+            path.unlink()
+
+
 def lay_over(folder, board):
     """Copy what lies in image-build/overlay and in the board's own overlay over the root."""
     for source in (lock.HERE / "overlay", board.folder / "overlay"):
