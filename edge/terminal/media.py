@@ -14,6 +14,7 @@ def media(talk):
     options = [("1", "Exports: how far they are, and what came of them")]
     if talk.knows("export"):
         options.append(("2", "Export a study"))
+        options.append(("4", "Fetch a study from an archive, then export it"))
     if talk.knows("import"):
         options.append(("3", "Take in the objects of a stick or a disc"))
     chosen = yield from page.menu("Media", (), options)
@@ -23,6 +24,8 @@ def media(talk):
         yield from _studies(talk)
     elif chosen == "3":
         yield from _import(talk)
+    elif chosen == "4":
+        yield from _fetched(talk)
 
 
 def _exports(talk):
@@ -70,8 +73,32 @@ def _studies(talk):
     yield from page.turn("Export which study?", head, rows, line, lambda each: _to(talk, each["study"]))
 
 
-def _to(talk, study):
-    """Ask where a study goes, and have it exported."""
+def _fetched(talk):
+    """Ask for an archive and a patient, and have one of the studies that are there exported."""
+    names = [each.name for each in talk.box.config.destinations if each.kind == "dicom"]
+    if not names:
+        yield page.said("There is no destination of kind dicom: no archive can be asked.")
+        return
+    options = [("%d" % number, plain.plain(name)) for number, name in enumerate(names, 1)]
+    chosen = yield from page.menu("Which archive?", (), options)
+    if chosen is None:
+        return
+    name = names[int(chosen) - 1]
+    patient = (yield Ask("Patient ID, Enter for none: ")).strip()
+    accession = "" if patient else (yield Ask("Accession number: ")).strip()
+    rows, _ = yield from talk.done("ask-archive", **{"from": name}, patient=patient, accession=accession)
+
+    def line(each, number):
+        told = cut(each["patient_name"] or "no name", 29), each["study_date"], each["study_description"]
+        return [columns((5, 30, 10, 0), ("%d" % number, *told))]
+
+    head = [columns((5, 30, 10, 0), ("", "patient", "date", "what"))]
+    found = "Fetch which study from %s?" % plain.plain(name)
+    yield from page.turn(found, head, rows, line, lambda each: _to(talk, each["study"], name), empty="None is there.")
+
+
+def _to(talk, study, source=None):
+    """Ask where a study goes, and have it exported. source: the archive that it comes from, None where it is here."""
     there = [each for each in talk.told("media")[0] if each["kind"] in ("burner", "stick")]
     places = [("burner:" if each["kind"] == "burner" else "usb:") + each["path"] for each in there]
     options = [("%d" % number, place) for number, place in enumerate(places, 1)]
@@ -86,7 +113,14 @@ def _to(talk, study):
     else:
         name = yield Ask("Its name, in the box's folder for exports: ")
         to = "%s:%s" % (more[at - len(places)][0], name.strip())
-    begun = talk.told("export", study=[study], to=to)[1]
+    asked = {"from": source}
+    if source is None:
+        when = [("1", "Begin at once"), ("2", "Wait until nothing of the study has come for a while")]
+        chosen = yield from page.menu("A study that may still be coming in", (), when)
+        if chosen is None:
+            return
+        asked = {"wait": chosen == "2"}
+    begun = talk.told("export", study=[study], to=to, **asked)[1]
     for words in begun["notes"]:
         yield Show(wrapped("Note: " + words))
     yield from _followed(talk, begun["export"])

@@ -21,7 +21,44 @@ def render(ask, request):
             el("p", "Choose it among ", page.link("the studies", "/studies"), "; its page has what it takes."),
             class_="for-operator",
         ),
+        _archives(ask, request),
     )
+
+
+def _archives(ask, request):
+    """Return what asks an archive for studies that are not here; None where no archive can be asked."""
+    known = ask("settings", section="destination")[0]
+    names = [each["name"] for each in known if each["key"] == "kind" and each["text"] == "dicom"]
+    if not names:
+        return None
+    inside = page.form(
+        request,
+        "/media/archive",
+        page.choose("Archive", "from", names),
+        page.field("Patient ID", "patient", of=" in an archive"),
+        page.field("Accession number", "accession", of=" in an archive"),
+        page.field("Study Instance UID", "study", "", "One of the three.", of=" in an archive"),
+        page.button("Ask the archive"),
+    )
+    return page.card("Fetch from an archive, then export", inside, class_="for-operator")
+
+
+def render_archive(ask, request):
+    """Return the page of what an archive has, with what fetches one of its studies and exports it."""
+    asked = {name: request.form.get(name, "").strip() for name in ("from", "patient", "accession", "study")}
+    rows, _ = ask("ask-archive", **asked)
+    back = el("p", page.link("All media", "/media"))
+    if not rows:
+        return join(back, el("p", "%s has no such study: look at what was typed, or ask another." % asked["from"]))
+    found = [(each["study"], _there(each)) for each in rows]
+    choice = page.choose("Study", "study", found, of=" of an archive")
+    return join(back, form(ask, request, None, choice, asked["from"]))
+
+
+def _there(each):
+    objects = "" if each["objects"] is None else words.count(each["objects"], "object")
+    told = each["study_date"], each["patient_name"], each["study_description"], " ".join(each["modalities"]), objects
+    return ", ".join([part for part in told if part]) or each["study"]
 
 
 def live(ask, args):
@@ -103,34 +140,45 @@ def _here(ask):
     return page.card("Burners, sticks and discs", page.table("Media that are here", heads, rows, none))
 
 
-def form(ask, request, key, study):
-    """Return what exports a study; folded away."""
+def form(ask, request, key, study, source=None):
+    """Return what exports a study; folded away. key: its number; study: its UID.
+
+    source: the archive that it is fetched from; then key is None, and study what one of several is chosen with.
+    """
     places = [("iso", "an image of a disc (ISO)"), ("zip", "a ZIP archive"), ("dir", "a folder on the box")]
     for each in ask("media")[0]:
         if each["kind"] == "burner":
             places.insert(0, ("burner:" + each["path"], "the burner %s" % (each["name"] or each["path"])))
         elif each["kind"] == "stick":
             places.insert(0, ("usb:" + each["path"], "the stick %s" % each["name"]))
-    hidden = [
-        el("input", type="hidden", name=name, value=value) for name, value in (("study", study), ("study_key", key))
-    ]
+    known = (("from", source),) if source else (("study", study), ("study_key", key))
+    hidden = [el("input", type="hidden", name=name, value=value) for name, value in known]
+    if source:
+        hidden.append(study)
     inside = page.form(
         request,
         "/study/export",
         hidden,
         page.choose("To", "place", places, of=" of an export"),
-        page.field("Name of the file or folder", "name", "study-%d" % key, "For an image, an archive or a folder."),
+        page.field("Name of the file or folder", "name", "study-%d" % key if key else "fetched",
+                   "For an image, an archive or a folder."),
         page.choose("With a viewer", "viewer", [("", "as the settings say"), ("yes", "yes"), ("no", "no")]),
         page.choose("De-identified", "deidentify", [("", "no"), ("yes", "yes")]),
         page.field("Password", "password", "", _PASSWORD, of=" of an export", type="password",
                    autocomplete="new-password", maxlength=256),
         page.text("Or for a receiver", "receiver", "", "A certificate (PEM), whose private key opens it.", rows=2),
         page.choose("Label and cover sheet", "sheets", [("", "no"), ("yes", "yes, as PDF")]),
-        page.choose("While the study is still coming in", "wait", [("", "begin at once"), ("yes", "wait for it")]),
+        not source and page.choose("While the study is still coming in", "wait", _WAIT),
         page.button("Export"),
         page.button("Export with a new password", "quiet", formaction="/media/protected"),
     )  # fmt: skip
+    if source:
+        heading = "Fetch from %s, and export to a disc, a stick or a file" % source
+        return page.card(heading, inside, class_="for-operator")
     return el("section", page.sure("Export to a disc, a stick or a file", inside), class_="card for-operator")
+
+
+_WAIT = [("", "begin at once"), ("yes", "wait for it")]
 
 
 _PASSWORD = (
@@ -163,6 +211,8 @@ def _asked(form):
         found["password"] = form["password"]
     if form.get("receiver", "").strip():
         found["receivers"] = [form["receiver"]]
+    if form.get("from"):
+        found["from"] = form["from"]
     for name in ("sheets", "wait"):
         if form.get(name):
             found[name] = form[name] == "yes"
@@ -215,10 +265,12 @@ _ALSO = (
     ("passed_over", "other files passed over"),
 )
 
-NEEDS = ("export", "exports", "export-sheet", "cancel-export", "retry-export", "import", "media")
+NEEDS = ("export", "exports", "export-sheet", "cancel-export", "retry-export", "import", "media",
+         "ask-archive")
 PAGES = (
     page.Page("/media", "Media", "viewer", render, page.WORK),
     page.Page("/media/protected", "A new password", "operator", render_protected, posted=True),
+    page.Page("/media/archive", "What an archive has", "operator", render_archive, posted=True),
     page.Page("/media/import", "Taken in from media", "operator", render_import, streams=True, posted=True),
 )
 ACTIONS = (

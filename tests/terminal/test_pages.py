@@ -1,6 +1,7 @@
 """The pages, as a person reads them."""
 
 import base64
+import contextlib
 import os
 import re
 import random
@@ -20,6 +21,7 @@ from edge.verbs import box as boxes
 from edge.verbs import table
 from edge.verbs.verb import ENGINEER, Asker
 from tests.spool.data import Clock, open_spool, receive
+from tests.support.dcmqrscp import Dcmqrscp
 from tests.terminal.far import Far, fits
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
@@ -46,8 +48,14 @@ def universal(monkeypatch):
 
 @pytest.fixture
 def box(tmp_path):
+    with opened(tmp_path, FILE) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def opened(tmp_path, text):
     path = tmp_path / "edge.toml"
-    path.write_text(FILE)
+    path.write_text(text)
     loaded = load.load(str(path))
     spool = open_spool(tmp_path / "state", Clock())
     made = boxes.Box(loaded.config, spool, lambda: (), access=Access(str(tmp_path / "state")), loaded=loaded)
@@ -197,12 +205,13 @@ def test_a_study_is_exported_and_its_progress_is_seen(box, tmp_path):
     assert "CT head" in far.type("")
     assert "a folder" in far.type("1")
     far.type("3")
-    seen = far.type("../out")
+    assert "Begin at once" in far.type("../out")
+    seen = far.type("1")
     assert "without\nfolders" in seen
     far.type("")
-    for each in ("b", "2", "", "1", "3"):
+    for each in ("b", "2", "", "1", "3", "out"):
         far.type(each)
-    seen = far.type("out")
+    seen = far.type("1")
     assert re.search("\n  [a-z ]+, [0-9]+ %", seen) and "written and compared" in seen
     assert (tmp_path / "state" / "exports" / "out" / "DICOMDIR").is_file()
     far = at_home(box)
@@ -210,6 +219,39 @@ def test_a_study_is_exported_and_its_progress_is_seen(box, tmp_path):
     assert "done" in far.type("1")
     assert "Export 1 to dir:out: written and compared" in far.type("1")
     box.exports.stop()
+
+
+def test_an_export_is_asked_to_wait_for_its_study_where_that_is_chosen(box, tmp_path):
+    path = phantom.save(phantom.ct(phantom.study("CT", 3), size=64), tmp_path)
+    fd = os.open(path, os.O_RDONLY)
+    box.spool.adopt(fd, [], Source("", "", ""))
+    os.close(fd)
+    far = at_home(box)
+    for each in ("b", "2", "", "1", "3"):
+        far.type(each)
+    assert "Wait until nothing of the study has come for a while" in far.type("out")
+    box.spool.now.now += 3600  # nothing has
+    assert "written and compared" in far.type("2")
+    assert box.exports.row(1)["order"]["wait"] is True
+    box.exports.stop()
+
+
+def test_a_study_of_an_archive_is_fetched_and_exported(tmp_path):
+    path = phantom.save(phantom.cr(phantom.study("CR", 7), size=64), tmp_path)
+    with Dcmqrscp(tmp_path / "archive", [path]) as archive:
+        text = FILE.replace('ae_title = "PACS"', f'ae_title = "ARCHIVE"\nport = {archive.port}')
+        with opened(tmp_path, text.replace("192.0.2.1", "127.0.0.1")) as box:
+            far = at_home(box)
+            far.type("b")
+            assert "PACS" in far.type("4")
+            assert "Patient ID" in far.type("1")
+            assert "Chest, two views" in far.type("DEMO-00007")
+            far.type("1")
+            far.type("3")
+            seen = far.type("out")
+            assert "fetching from PACS" in seen and "written and compared" in seen
+            box.exports.stop()
+    assert (tmp_path / "state" / "exports" / "out" / "DICOMDIR").is_file()
 
 
 def test_the_queue_counts_as_the_verb_does(box):

@@ -9,6 +9,7 @@ import pytest
 from edge.demo import phantom
 from tests.support import process
 from tests.support.console import Console
+from tests.support.dcmqrscp import Dcmqrscp
 from tests.support.service import destination
 
 
@@ -21,7 +22,13 @@ def console(tmp_path_factory):
     for number in (1, 2):
         phantom.save(phantom.ct(head, number=number, of=2, size=64), files)
     away = destination("away", process.free_port(), retry_first_s=600)
-    with Console(folder, destinations=[away], media={"burner": "stdio:/dev/null"}) as made:
+    there = [phantom.save(phantom.cr(phantom.study("CR", 7), size=64), folder)]
+    with (
+        Dcmqrscp(folder / "archive", there) as archive,
+        Console(
+            folder, destinations=[away, destination("archive", archive.port)], media={"burner": "stdio:/dev/null"}
+        ) as made,
+    ):
         made.claim()
         made.box.edge("send", "away", files)
         yield made
@@ -82,6 +89,20 @@ def test_a_label_is_taken_from_the_page_of_media(console):
     sheet = console.get(f"/api/v1/export-sheet?export={number}&volume=1&which=label")
     assert sheet.status == 200 and sheet.text.startswith("%PDF-")
     assert console.get(f"/api/v1/export-sheet?export={number}&volume=2&which=label").status == 409
+
+
+def test_a_study_of_an_archive_is_found_fetched_and_exported_from_the_page_of_media(console):
+    assert "Fetch from an archive, then export" in console.get("/media").text
+    shown = console.post("/media/archive", {"from": "archive", "patient": "nobody"}, csrf="/media").text
+    assert "archive has no such study" in shown
+    shown = console.post("/media/archive", {"from": "archive", "patient": "DEMO-00007"}, csrf="/media").text
+    uid, words = re.search(r'<option value="([0-9.]+)"[^>]*>([^<]*)', shown).groups()
+    assert uid == phantom.study("CR", 7).uid and "Chest, two views" in words
+    form = {"study": uid, "from": "archive", "place": "dir", "name": "fetched"}
+    assert console.post("/study/export", form, csrf="/media").status == 303
+    rows = over(console)
+    assert (rows[0]["state"], rows[0]["objects"]) == ("done", 1), rows[0]["words"]
+    assert (console.box.state_dir / "exports" / "fetched" / "DICOMDIR").is_file()
 
 
 def test_a_place_outside_of_the_folder_for_exports_is_refused(console):
