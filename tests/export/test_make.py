@@ -1,5 +1,6 @@
 """Exports made from a spool: what lies on the volume, and what is refused, left out, or given up."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from edge.box import load, media_keys
 from edge.demo import phantom
 from edge.dicom import syntax
-from edge.export import make, order
+from edge.export import make, order, target
 from edge.export.staging import Staging
 from edge.media import examine, profile
 from edge.media.errors import MediaError
@@ -183,6 +184,40 @@ def test_a_burnt_disc_is_compared(spool, tmp_path):
     result, stages = export(spool, f"burner:stdio:{disc}", viewer=False)
     assert result.words == "burnt and compared; may be handed out" and stages[-1] == "burning and comparing"
     assert "is not blank" in refusal(spool, f"burner:stdio:{disc}")
+
+
+def test_the_second_of_two_discs_is_waited_for_and_burnt_when_it_is_put_in(spool, tmp_path, monkeypatch):
+    monkeypatch.setitem(make.layout.CAPACITIES, "cd74", (3 << 20) + (260 << 10))
+    monkeypatch.setattr(make, "_FIXED", 3 << 20)
+    monkeypatch.setattr(target, "_LOOK_S", 0.05)
+    drive = tmp_path / "drive"
+    drive.write_bytes(b"")
+    order = asked(spool, f"burner:stdio:{drive}", medium="cd74", viewer=False, patient=None, since="2000-01-01")
+    taken, waits = [], 0
+    with Staging(spool, 1) as staging:
+        made = make.run(spool, settings_of(spool), order, staging)
+        while True:
+            try:
+                each = next(made)
+            except StopIteration as end:
+                result = end.value
+                break
+            if each.stage.startswith("waiting for a blank disc"):
+                waits += 1
+                assert each.stage == "waiting for a blank disc, %d of %d" % (each.done + 1, each.total)
+                if waits % 3 == 0:  # somebody takes the disc that is burnt out, and puts a blank one in
+                    taken.append(tmp_path / f"taken{len(taken)}")
+                    drive.rename(taken[-1])
+                    drive.write_bytes(b"")
+    discs = [*taken, drive]
+    assert len(discs) == len(result.volumes) > 1 and result.words.startswith("burnt and compared")
+    assert waits == 3 * len(taken)
+    for number, (disc, each) in enumerate(zip(discs, result.volumes), 1):
+        assert each.label == f"{number} of {len(discs)}"
+        assert hashlib.sha256(disc.read_bytes()[: each.octets]).hexdigest() == each.sha256
+        subprocess.run(["7z", "x", "-y", "-tiso", f"-o{tmp_path}/{number}", disc], capture_output=True)
+        assert len(list(sets.loaded(tmp_path / f"{number}" / "DICOMDIR"))) == each.objects
+    assert sum(each.objects for each in result.volumes) == 6
 
 
 def test_a_de_identified_export_names_nobody(spool, tmp_path):
