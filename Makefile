@@ -6,7 +6,7 @@
 # make bench   measure against other DICOM software, and print the table
 # make bench-codecs  the same for the codecs
 # make bench-link    the same for long and thin lines; needs root, takes half an hour
-# make torture power cuts, kills, bad links and hostile peers for MINUTES=60
+# make torture power cuts, kills, bad links and hostile peers for MINUTES=60; prints a table at the end (whole: 180)
 # make image BOARD=qemu-amd64  make the image of a board in build/image/; needs root (image-build/README.md)
 # make image-test    boot images in emulated machines, and try what only a whole machine shows; at most 12 minutes
 # make clean   remove what was installed and built; ./var stays, it may hold objects

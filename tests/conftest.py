@@ -8,7 +8,7 @@ import pytest
 
 from edge.access import users
 from tests.support.certificates import Authority
-from tests.support import warm
+from tests.support import tally, warm
 from tests.support.service import Service
 
 
@@ -44,6 +44,12 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_runtest_logreport(report):
+    """Put down that a test ran, for the table of `make torture`."""
+    if report.when == "call" or report.failed:
+        tally.ran(report.nodeid, not report.failed)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge.spool.spool import Spool
 from tests.crash.driver import LIMITS
+from tests.support import tally
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 5.0
@@ -37,6 +38,7 @@ class Oracle:
         self.delivered = set()
         self.refused = []  # (UID, reason)
         self._next = 1
+        self._told = 0  # how many of `stored` are in the tally
 
     def drive(self, *options, wrapper=(), objects=1000, senders=1):
         """Start a driver; return its process, with a `reader` thread that listens to it, and `heard`, an Event."""
@@ -96,6 +98,12 @@ class Oracle:
             assert troubles == [], "the spool reports what it should have repaired: %s" % troubles
             self._judge_files(spool)
             self._judge_objects(spool, is_full)
+            new = len(self.stored) - self._told
+            self._told = len(self.stored)
+            tally.note(times=1, acknowledged=new, lost=0, partial=0, duplicates=0, recovery_s=took_s)
+        except AssertionError:
+            tally.note(times=1, **self._count(spool))
+            raise
         finally:
             spool.close()
         if not is_full:
@@ -104,6 +112,13 @@ class Oracle:
             assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             database.close()
         return spool
+
+    def _count(self, spool):
+        """Return how many objects are lost, torn and there twice: of a judgement that found something."""
+        objects = spool.objects(limit=10**6)
+        uids = {stored.uid for stored in objects}
+        torn = sum(1 for stored in objects if spool.files.fault(stored) is not None)
+        return {"lost": len(set(self.stored) - uids), "partial": torn, "duplicates": len(objects) - len(uids)}
 
     def _judge_files(self, spool):
         assert os.listdir(self.state + "/partial") == [], "something was left of what was not finished"

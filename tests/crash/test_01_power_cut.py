@@ -15,7 +15,7 @@ import time
 from tests.crash.ext4 import Ext4
 from tests.crash.oracle import rounds
 from tests.hostile import sending
-from tests.support import faults, process, samples
+from tests.support import faults, process, samples, tally
 from tests.support.rawpeer import CT, EXPLICIT, RawPeer
 from tests.support.service import Service, destination, route
 
@@ -87,7 +87,7 @@ def lost(box, acknowledged):
 
 
 def test_nothing_acknowledged_is_lost_when_the_power_is_cut(tmp_path):
-    acknowledged = {}
+    acknowledged, told = {}, 0
     noticed = 0
     with Ext4(tmp_path / "disk", DISK_MEBIBYTES) as disk:
         box = make_box(tmp_path / "box", disk)
@@ -95,7 +95,15 @@ def test_nothing_acknowledged_is_lost_when_the_power_is_cut(tmp_path):
             with box:
                 acknowledged.update(run_until_cut(box, disk, (number + 1) * 10_000_000, 1000 + number))
             restore(disk)
+            begun = time.monotonic()
             with box:
+                took_s = time.monotonic() - begun
+                tally.note(
+                    times=1, acknowledged=len(acknowledged) - told, lost=len(lost(box, acknowledged)),
+                    partial=len(box.partial()), duplicates=len(box.objects()) - len(set(sending.kept(box))),
+                    recovery_s=took_s,
+                )  # fmt: skip
+                told = len(acknowledged)
                 assert lost(box, acknowledged) == []
                 listed = [row["sop_instance"] for row in box.objects()]
                 assert sorted(listed) == sorted(set(listed)), "an object is listed twice"
@@ -109,7 +117,7 @@ def test_nothing_acknowledged_is_lost_when_the_power_is_cut(tmp_path):
                 if number % 20 == 19:  # the disk of this test is small
                     assert box.stop() == 0
                     shutil.rmtree(box.state_dir)
-                    acknowledged = {}
+                    acknowledged, told = {}, 0
             noticed += len(acknowledged)
         disk.check()
     assert noticed, "nothing was ever acknowledged: this run showed nothing"

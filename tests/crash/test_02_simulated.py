@@ -13,6 +13,7 @@ from edge.spool.recovery import Recovered, Recovery
 from edge.spool.spool import Spool
 from tests.crash.oracle import dice
 from tests.crash.simulator import judge, mutations, recording, scripts, sweep
+from tests.support import tally
 
 IS_LONG = "EDGE_TORTURE_SEED" in os.environ
 
@@ -38,6 +39,7 @@ def test_nothing_acknowledged_is_lost_wherever_the_power_is_cut(records, memory_
     swept = sweep.Sweep(records[script], memory_path / "tree")
     swept.everywhere(thin=not IS_LONG or script != "one_object")
     print("%s: %d points, %d trees, %d of them different" % (script, *swept.tally))
+    tally.note(times=swept.tally.judged, lost=0, partial=0, duplicates=0)
     assert swept.tally.points == len(records[script].changes) + 1
     assert swept.tally.judged > 5 * swept.tally.points
 
@@ -64,6 +66,7 @@ def test_nothing_acknowledged_is_lost_by_chance_through_several_crashes(memory_p
                 raise AssertionError("seed %d, round %d, crash %d: %s" % (seed, number, generation, error)) from error
             judged += swept.tally.judged
             folder = (memory_path / "tree").rename(memory_path / ("disk%d.%d" % (number, generation)))
+    tally.note(times=judged, lost=0, partial=0, duplicates=0)
     print("by chance, seed %d: %d trees" % (seed, judged))
     assert judged > rounds * cuts
 

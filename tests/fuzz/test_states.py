@@ -8,6 +8,7 @@ from edge.protocol import states
 from tests.crash.oracle import dice
 from tests.fuzz import walking
 from tests.fuzz.walking import ROLES, TABLE, WAYS, Walker
+from tests.support import tally
 
 WALKS = 20000 if "EDGE_TORTURE_SEED" in os.environ else 5000
 LONGEST = 25
@@ -70,6 +71,7 @@ def test_no_walk_leaves_the_table(role):
             except Exception as error:
                 raise AssertionError("seed %d: %s breaks %s" % (seed, error, path)) from error
             taken += 1
+    tally.note(times=taken)
     print("%s, seed %d: %d steps, %d of the table" % (role, seed, taken, len(seen)))
     assert len(seen) > 0.8 * len([key for key in walking.expected() if key[0] == role])
 

@@ -17,6 +17,7 @@ import pytest
 from tests.crash.oracle import dice
 from tests.fuzz import mutator
 from tests.fuzz.targets import TARGETS
+from tests.support import tally
 
 SECONDS = float(os.environ.get("EDGE_FUZZ_SECONDS", "0"))
 FOUND = Path(__file__).parent / "found"
@@ -54,6 +55,7 @@ def fed(name, octets):
         assert str(error), "it was refused without a word"
     except (Exception, Hang) as error:
         kept = Path(os.environ.get("EDGE_FUZZ_FOUND", "/tmp")) / ("edge-fuzz-" + hashlib.sha1(octets).hexdigest()[:12])
+        kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(octets)
         raise AssertionError("%s: %s: %s; see %s" % (name, type(error).__name__, error, kept)) from error
 
@@ -81,4 +83,5 @@ def test_any_octets_are_answered_or_refused_in_words(name):
             number += 1
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     print("%s, seed %d: %d seeds, %d mutants, %d KB more" % (name, seed, len(seeds), number, grown))
+    tally.note(times=number + len(seeds), memory_mb=grown / 1000)
     assert grown < GROWTH_KB, "%d KB more memory than for the corpus" % grown

@@ -3,7 +3,7 @@
 import os
 
 from tests.bench import material, measure
-from tests.support import dcmtk, faults, process
+from tests.support import dcmtk, faults, process, tally
 from tests.support.service import Service, destination, route
 
 OBJECT_BYTES = int(os.environ.get("EDGE_TEST_OBJECT_BYTES", 512 << 20))  # the full form is 2 GB
@@ -22,6 +22,7 @@ def test_a_multi_frame_larger_than_the_memory_is_received_and_forwarded(tmp_path
             process.wait_until(lambda: delivered(box), 300, "the object to be delivered", 0.5)
             growth = measure.memory(box.pid).peak_bytes - idle.rss_bytes
             assert box.stop() == 0
+        tally.note(times=1, acknowledged=1, memory_mb=growth / 1e6)
         assert growth <= GROWTH_BYTES
         (kept,) = box.stored()
         (received,) = stored.iterdir()
