@@ -54,9 +54,11 @@ FAULTS = {
     "hostile/test_14_length_bombs": "14 length bombs",
     "hostile/test_15_slow_clients": "15 slow clients",
     "hostile/test_16_many_associations": "16 three hundred associations, objects without end",
+    "hostile/test_17_garbage": "17 garbage and nesting at the door of the box",
     "fuzz/test_states": "17 every step of the state table, in both roles",
     "fuzz/test_targets": "17 octets that nobody should have sent",
     "native/test_fuzz": "17 the codecs in C, under ASan and UBSan",
+    "hostile/test_18_names": "18 names that lead elsewhere",
     "hostile/test_19_access": "19 access: titles, addresses, certificates, console",
     "hostile/test_21_accounting": "many C-ECHOs and C-STOREs in 128 MB",
 }
