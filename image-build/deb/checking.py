@@ -14,10 +14,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
-sys.path[1:1] = [str(PROJECT), str(PROJECT / "image-build" / "program")]
+sys.path[1:1] = [str(PROJECT), *[str(PROJECT / each) for each in ("image-build", "image-build/program")]]
 
 import pydicom.data  # noqa: E402
 
+import archive  # noqa: E402
 import roots  # noqa: E402
 import stewards  # noqa: E402
 from tests.support import process  # noqa: E402
@@ -34,8 +35,7 @@ class System:
         self.root = root
         subprocess.run(
             ["mmdebstrap", "--quiet", "--variant=minbase", '--aptopt=Apt::Install-Recommends "false"',
-             f"--include={','.join(_SYSTEM)}", release, root, f"deb {roots.MIRROR} {release} main",
-             f"deb {roots.MIRROR} {release}-updates main", f"deb {roots.SECURITY_MIRROR} {release}-security main"],
+             f"--include={','.join(_SYSTEM)}", release, root, *archive.lines(release)],
             check=True,
         )  # fmt: skip
         self._booted = None

@@ -9,12 +9,12 @@ import shutil
 from collections import namedtuple
 from pathlib import Path
 
+import archive
 from imaging import boards, steps
 from imaging.steps import BuildError
 
 HERE = Path(__file__).resolve().parents[1]
 LOCKS = HERE / "lock"
-MIRROR = "http://deb.debian.org"
 SUITE = "trixie"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # role: see above; name, version: Debian's; digest: SHA-256 in hex
@@ -55,15 +55,17 @@ def wanted(board):
 class Apt:
     """apt with lists, states and caches of its own, for another release and another architecture."""
 
-    def __init__(self, folder, arch, mirror=MIRROR):
+    def __init__(self, folder, arch):
         self.folder = Path(folder).resolve()
         self.arch = arch
         for each in ("etc", "state/lists/partial", "cache/archives/partial"):
             (self.folder / each).mkdir(parents=True, exist_ok=True)
         (self.folder / "status").write_bytes(b"")
         source = "Types: deb\nURIs: {}\nSuites: {}\nComponents: main non-free-firmware\nSigned-By: " + KEYRING + "\n"
-        text = [source.format(f"{mirror}/debian", f"{SUITE} {SUITE}-updates")]
-        text.append(source.format(f"{mirror}/debian-security", f"{SUITE}-security"))
+        try:
+            text = [source.format(*each) for each in archive.suites(SUITE)]
+        except archive.Unknown as error:
+            raise BuildError(str(error)) from None
         (self.folder / "etc/debian.sources").write_text("\n".join(text), encoding="ascii")
         self._updated = False
 
@@ -153,7 +155,7 @@ def fetch(packages, apt, cache):
         except BuildError as error:
             raise BuildError(
                 f"{error}\nThe archive no longer has a version of the lock: build with --relock, and look at what"
-                " changes, or with --mirror and a snapshot of that day."
+                f" changes, or with a snapshot of that day: {' and '.join(archive.VARIABLES)} name one."
             ) from None
         fetched = {path.name.split("_")[0]: path for path in folder.glob("*.deb")}
         for each in missing:

@@ -21,7 +21,6 @@ def main(arguments=None):
     parser.add_argument("--certificate", type=Path, help="by which the box believes updates (PEM); without it, none is")
     parser.add_argument("--overlay", type=Path, help="a folder that is laid over the root at the end")
     parser.add_argument("--relock", action="store_true", help="take today's versions of the packages, and write them down")
-    parser.add_argument("--mirror", default=lock.MIRROR, help="the Debian archive")
     parser.add_argument("--no-download", action="store_true", help="do not pack the image for download")
     asked = parser.parse_args(arguments)
     try:
@@ -40,7 +39,7 @@ def make(asked):
     out = asked.output or WORK / board.name
     out.mkdir(parents=True, exist_ok=True)
     work = out / "work"
-    apt = lock.Apt(WORK / f"apt-{board.arch}", board.arch, asked.mirror)
+    apt = lock.Apt(WORK / f"apt-{board.arch}", board.arch)
     if asked.relock:
         with step("packages resolved, and written down"):
             lock.write(board, lock.resolve(board, apt))

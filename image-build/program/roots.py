@@ -8,11 +8,14 @@ of interpreters stays as it was.
 import os
 import shlex
 import subprocess
+import sys
 from collections import namedtuple
 from pathlib import Path
 
-MIRROR = os.environ.get("EDGE_DEBIAN_MIRROR", "http://deb.debian.org/debian")
-SECURITY_MIRROR = os.environ.get("EDGE_DEBIAN_SECURITY_MIRROR", "http://deb.debian.org/debian-security")
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+import archive  # noqa: E402
+
 # As the interpreter that the facts of emulation ask for: a newer processor authenticates pointers, at twice the time.
 EMULATED = {"QEMU_CPU": "cortex-a53"}
 
@@ -74,11 +77,10 @@ def make(root, release, processor, packages):
 
     The packages themselves stay in var/cache/apt/archives of it, for who asks what came from where.
     """
-    sources = [
-        f"deb {MIRROR} {release} main",
-        f"deb {MIRROR} {release}-updates main",
-        f"deb {SECURITY_MIRROR} {release}-security main",
-    ]
+    try:
+        sources = archive.lines(release)
+    except archive.Unknown as error:
+        raise Failed(str(error)) from None
     run(
         [
             "mmdebstrap", "--quiet", "--variant=extract", "--mode=root", f"--architectures={processor.debian}",
