@@ -29,6 +29,7 @@ def check_config(asked, path):
         return MISCONFIGURED
     files = encryption.troubles(loaded.config, time.time())
     warnings = [*loaded.warnings, *[reading.Mistake(None, "[tls]", each.words) for each in files]]
+    warnings += [reading.Mistake(None, key, words) for key, words in _setup_faults(loaded.config)]
     if "json" in asked.options:
         text.print_json({"path": path, "good": True, "mistakes": [], "warnings": _mistakes(warnings)})
         return DONE
@@ -37,6 +38,15 @@ def check_config(asked, path):
     text.say("%s: good%s" % (path or "the built-in defaults", but))
     text.say(*["  " + line for line in summary(loaded.config)])
     return DONE
+
+
+def _setup_faults(settings):
+    """Return (key, words) of what is wrong with the files by which setup files are believed, where any is named."""
+    if settings.setup.signers is None and settings.setup.passphrase_file is None:
+        return ()
+    from edge.settings import taking
+
+    return taking.faults(settings)
 
 
 def _mistakes(mistakes):

@@ -158,8 +158,20 @@ def verified(octets, signers, passphrase=None):
     return _parcel(body, passphrase)
 
 
+def check_signers(signers):
+    """Raise Refused unless every public key of PEM (bytes) can be believed."""
+    for number, key in enumerate(_keys(signers), 1):
+        try:
+            crypto.is_signed(key, b"", b"")
+        except crypto.Unusable as error:
+            raise Refused("key %d of signers under [setup]: %s" % (number, error)) from None
+
+
 def _keys(signers):
     found = [_BEGIN + each.partition(_END)[0] + _END + b"\n" for each in signers.split(_BEGIN)[1:]]
+    if not found and b"-----BEGIN CERTIFICATE-----" in signers:
+        words = "signers under [setup] has a certificate; expected its public key: openssl x509 -pubkey -noout -in FILE"
+        raise Refused(words)
     if not found:
         raise Refused("signers under [setup] has no public key in PEM (-----BEGIN PUBLIC KEY-----)")
     return found

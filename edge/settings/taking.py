@@ -335,6 +335,22 @@ def _shown(at):
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
+def faults(settings):
+    """Yield (key, words) for each file that [setup] of a config.Config names and that cannot be used as it is."""
+    own = settings.setup
+    for name, look in (("signers", _check_signers), ("passphrase_file", _passphrase)):
+        path = getattr(own, name)
+        try:
+            if path is not None:
+                look(path)
+        except Refused as refused:
+            yield "[setup] " + name, str(refused)
+
+
+def _check_signers(path):
+    setup.check_signers(_signers(path))
+
+
 def _signers(path):
     try:
         with open(path, "rb") as file:

@@ -14,6 +14,7 @@ from edge import VERSION
 from edge.box import reference
 from edge.console.commands import COMMANDS
 from tests.support import process, warm
+from tests.support.certificates import Authority
 from tests.support.dcmtk import Storescp
 from tests.support.service import EDGE, Service, destination, route
 
@@ -75,6 +76,32 @@ def test_a_good_configuration_is_summed_up(tmp_path):
     ]
     assert edge("check-config", "--config", path).stdout == said.stdout
     assert edge("check-config", env={"EDGE_CONFIG": str(path), "PATH": "/usr/bin"}).stdout == said.stdout
+
+
+def test_files_by_which_setup_files_are_believed_are_examined(tmp_path):
+    (tmp_path / "edge.toml").write_text('[setup]\nsigners = "signers.pem"\npassphrase_file = "words"\n')
+    signers, words = tmp_path / "signers.pem", tmp_path / "words"
+
+    def warned():
+        said = edge("check-config", tmp_path / "edge.toml")
+        assert said.returncode == 0
+        return "\n".join([line for line in said.stdout.splitlines() if "[setup]" in line])
+
+    assert "[setup] signers" in warned() and "cannot be read: no such file" in warned()
+    authority = Authority(tmp_path / "authority", "Signer")
+    signers.write_bytes(authority.certificate.read_bytes())
+    words.write_text("correct horse battery\n")
+    words.chmod(0o604)
+    assert "has a certificate" in warned() and "openssl x509 -pubkey" in warned()
+    assert "[setup] passphrase_file" in warned() and "anybody on this machine" in warned()
+    words.chmod(0o600)
+    rsa = ("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024", "-out", tmp_path / "rsa")
+    subprocess.run(rsa, check=True, capture_output=True)
+    subprocess.run(("openssl", "pkey", "-in", tmp_path / "rsa", "-pubout", "-out", signers), check=True)
+    assert "key 1 of signers under [setup]: a key of another kind; expected Ed25519" in warned()
+    subprocess.run(("openssl", "genpkey", "-algorithm", "Ed25519", "-out", tmp_path / "ed"), check=True)
+    subprocess.run(("openssl", "pkey", "-in", tmp_path / "ed", "-pubout", "-out", signers), check=True)
+    assert warned() == ""
 
 
 def test_a_configuration_that_is_warned_of_is_not_called_good_alone(tmp_path):
