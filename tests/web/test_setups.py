@@ -51,7 +51,7 @@ def test_a_setup_file_is_shown_with_what_it_waits_for_and_taken_by_its_passphras
     right = {"folder": stick, "passphrase": "correct horse battery"}
     told = taking(console, right)
     assert "SECOND" in told and "ae_title" in told
-    console.box.ask("confirm-settings")
+    console.box.ask("confirm")
     assert console.box.ask("setups")[0][0]["state"] == "taken"
     assert "Take it" not in console.get("/backup").text
     assert "correct horse" not in console.box.log()
