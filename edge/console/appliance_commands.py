@@ -56,12 +56,13 @@ COMMANDS = (
     ),
     Command(
         "reset",
-        "--now DEVICE [--if-ordered PARTITION] [--config FILE]",
+        "--now DEVICE [--if-ordered PARTITION | --yes] [--config FILE]",
         "erase the data partition for a factory reset, at once",
         (
-            "Erases the device or file, reads it back, overwrites what is not zero, and makes an empty file system "
-            "on it. An encrypted one loses its keys first. It must not be mounted: the appliance calls this when it "
-            "starts, with the partition in which the console leaves the order, which is taken back last.",
+            "Erases the device, once that is confirmed or was ordered, reads it back, overwrites what is not zero, "
+            "and makes an empty file system on it. An encrypted one loses its keys first. It must not be mounted: "
+            "the appliance calls this when it starts, with the partition in which the console leaves the order, which "
+            "is taken back last.",
             "What a reader of the device gets is zero afterwards. Flash may keep remains in cells that no reader "
             "reaches; who cannot accept that encrypts the data partition from the first day, or destroys the device.",
         ),
@@ -70,6 +71,7 @@ COMMANDS = (
         (
             Option("--now", "DEVICE", "The data partition. All that is on it is gone."),
             Option("--if-ordered", "PARTITION", "Do it only when the order is in this partition, and take that back."),
+            Option("--yes", None, "Do it without being asked for a yes on the terminal."),
             CONFIG,
         ),
         ("edge reset --now /dev/disk/by-partlabel/data --if-ordered /dev/disk/by-partlabel/bootstate",),

@@ -99,7 +99,8 @@ class Network(State):
     def tick(self):
         """Let the trial go back."""
         self._due = self._monotonic() + _RETRY_S  # where this fails
-        self.revert("it was not confirmed in time")
+        failed = self.trial.get("failed")
+        self.revert("it could not be applied: %s" % failed if failed else "it was not confirmed in time")
 
     def is_ours(self):
         """Say whether the box has set the network up; on a machine of somebody's own it does so when it is asked."""
@@ -163,7 +164,7 @@ class Network(State):
         try:
             self._put(wanted)
         except (Refused, OSError) as error:
-            self.revert("it could not be applied")
+            self._take_back(error)
             raise Refused("the network is as it was: %s" % error) from None
         yield {"stage": "applied"}
         trial = self.trial["id"]
@@ -172,9 +173,23 @@ class Network(State):
             return {"trial": None, "confirm_in_s": None, "warnings": warnings}
         return {"trial": trial, "confirm_in_s": within_s, "warnings": warnings}
 
+    def _take_back(self, error):
+        """Go back from what could not be applied as a whole; Refused where that fails, too, and is tried again."""
+        self.trial["failed"] = str(error)
+        self._save("trial.json", self.trial)
+        try:
+            self.revert("it could not be applied: %s" % error)
+        except (Refused, OSError) as failure:
+            self._due = self._monotonic() + _RETRY_S
+            words = "the change could not be applied as a whole (%s), nor taken back (%s): parts of it are in force"
+            words += " until it goes back, which is tried every %d s"
+            raise Refused(words % (error, failure, _RETRY_S)) from None
+
     def confirm(self, trial):
         """Let what is tried stay. Raises Refused."""
         self._must_be(trial)
+        if "failed" in self.trial:
+            raise Refused("this change was never applied as a whole (%s): it can only go back" % self.trial["failed"])
         self._save("network.json", self.trial["settings"])
         self.confirmed = self.trial["settings"]
         self._remove("trial.json")

@@ -113,6 +113,8 @@ class Server:
         try:
             self._doing = "what was due"
             self._state.tick()
+        except StewardError as error:
+            _log.error("what was due failed, and is tried again: %s", error)
         except Exception:
             _log.exception("what was due failed; it is tried again")
             time.sleep(_REST_S)

@@ -42,6 +42,7 @@ def main(arguments):
     parser.add_argument("release", nargs="?", choices=sorted(RELEASES), default="trixie")
     parser.add_argument("out", type=Path, help="the folder for the package")
     options = parser.parse_args(arguments)
+    os.umask(0o022)
     try:
         if os.geteuid() != 0:
             raise roots.Failed("a root is unpacked as root: run this as root")

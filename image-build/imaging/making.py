@@ -1,6 +1,7 @@
 """The whole of it, step by step: `build BOARD` from the command line to the finished image."""
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -35,7 +36,9 @@ def make(asked):
     """Make one board's image; raises BuildError."""
     from edge import VERSION
 
+    os.umask(0o022)  # whatever the builder's is: it would be that of the image's files
     board = boards.load(asked.board)
+    believed = root.certificates(asked.certificate) if asked.certificate else None
     out = asked.output or WORK / board.name
     out.mkdir(parents=True, exist_ok=True)
     work = out / "work"
@@ -57,8 +60,8 @@ def make(asked):
         root.lay_over(tree, board)
         root.put_units(tree, board)
         root.put_program(tree, program, packages)
-        if asked.certificate:
-            root.put_certificate(tree, asked.certificate)
+        if believed:
+            root.put_certificates(tree, believed)
         kernel.install(work / "kernel", tree)
         if asked.overlay:
             shutil.copytree(asked.overlay, tree, symlinks=True, dirs_exist_ok=True)
@@ -79,6 +82,8 @@ def make(asked):
     shutil.rmtree(work)
     print(f"{out / f'edge-{board.name}.img'}: SHA-256 {steps.digest(out / f'edge-{board.name}.img')}")
     print(f"made in {steps.elapsed_s():.0f} s")
+    if not believed:
+        print("no certificate is in it, so it takes no update: --certificate FILE names the one of who signs them")
 
 
 def _program(board, out):

@@ -1,5 +1,6 @@
 """The root's folder: packages, the overlays of all boards and of this one, the program, and what settles them."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -50,10 +51,29 @@ def put_units(folder, board):
     backend.chmod(0o755)
 
 
-def put_certificate(folder, path):
-    """Put the certificate into the root by which updates are believed. Without one none is."""
+def certificates(path):
+    """Read the certificates by which updates are believed; return them as PEM and nothing else.
+
+    Raises BuildError where the file cannot be read, has none, or has a private key, which belongs into no image.
+    """
+    try:
+        octets = Path(path).read_bytes()
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    if b"PRIVATE KEY" in octets:
+        raise BuildError(f"{path} holds a private key: give the certificate alone, and keep the key from this machine")
+    found = re.findall(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----", octets)
+    if not found:
+        raise BuildError(f"{path} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")
+    for each in found:
+        steps.run("openssl", "x509", "-noout", given=each.decode("ascii"))
+    return b"\n".join(found) + b"\n"
+
+
+def put_certificates(folder, pem):
+    """Put the certificates into the root by which updates are believed. Without one none is."""
     (folder / "etc/edge").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, folder / "etc/edge/update.pem")
+    (folder / "etc/edge/update.pem").write_bytes(pem)
 
 
 def put_program(folder, program, packages):

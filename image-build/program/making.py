@@ -48,6 +48,7 @@ def main(arguments):
     parser.add_argument("processor", nargs="?", choices=sorted(roots.PROCESSORS), default=roots.native())
     parser.add_argument("out", type=Path, help="the folder to make; it is replaced")
     options = parser.parse_args(arguments)
+    os.umask(0o022)  # whatever the builder's is: it would be that of what is made
     try:
         if os.geteuid() != 0:
             raise roots.Failed("a build root is unpacked as root: run this as root")

@@ -136,3 +136,23 @@ def test_a_real_block_device_is_discarded_and_one_in_use_is_refused(data):
 def test_a_device_that_cannot_be_read_is_said(tmp_path):
     done = subprocess.run([EDGE, "reset", "--now", tmp_path / "none"], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "no such file or directory" in done.stderr
+
+
+def test_nothing_is_erased_that_nobody_confirmed(tmp_path):
+    path = tmp_path / "precious"
+    path.write_bytes(b"precious")
+    words = [EDGE, "reset", "--now", "precious"]
+    file = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert file.returncode == 2 and f"{path} is no block device" in file.stderr
+    path.write_bytes(b"precious".ljust(64 << 20, b"\0"))
+    device = run("losetup", "--find", "--show", path).strip()
+    try:
+        for given in ("", "yes\n"):  # from a pipe, not from a terminal
+            words = [EDGE, "reset", "--now", device]
+            asked = subprocess.run(words, input=given, capture_output=True, text=True, check=False)
+            assert asked.returncode == 2 and "has to be confirmed" in asked.stderr
+        assert path.read_bytes().startswith(b"precious")
+        run(EDGE, "reset", "--now", device, "--yes")
+    finally:
+        run("losetup", "--detach", device)
+    assert b"precious" not in path.read_bytes()

@@ -249,6 +249,22 @@ def test_what_cannot_be_applied_is_taken_back_at_once(tmp_path):
     assert written(tmp_path) == before and state.trial is None and not (tmp_path / "state/network/trial.json").exists()
 
 
+def test_what_is_applied_in_part_and_cannot_be_taken_back_cannot_be_confirmed(tmp_path):
+    runner, clock = Recorded(), Clock()
+    state = opened(tmp_path, runner, clock)
+    drained(state.apply(SIDES, 0))
+    runner.failing = "reload"
+    with pytest.raises(Refused, match=r"as a whole \(it failed\), nor taken back \(it failed\): parts of it"):
+        drained(state.apply(changed(0, addresses=["192.168.9.1/24"]), 600))
+    assert 0 < state.due_s() < 60
+    with pytest.raises(Refused, match="never applied as a whole"):
+        state.confirm(state.trial["id"])
+    runner.failing = None
+    clock.now += 60
+    state.tick()
+    assert state.trial is None and state.show()["went_back"]["why"] == "it could not be applied: it failed"
+
+
 def test_going_back_that_fails_is_tried_again(tmp_path):
     runner, clock = Recorded(), Clock()
     state = opened(tmp_path, runner, clock)
