@@ -48,6 +48,7 @@ _WORDS = (
     ("Input/output error", "the update cannot be read to its end: it was tampered with, or its medium or line fails"),
     (_TOO_EARLY, "the system could not look into the update; try again"),
     ("/dev/mapper", "this system cannot look into an update: its kernel has no device mapper"),
+    ("/dev/loop", "this system cannot look into an update: its kernel has no loop devices"),
     ("streaming", "the update cannot be fetched from there: the server must allow parts of it (ranges)"),
     ("nbd", "the update cannot be fetched from there: check the address, and that the server allows parts of it"),
     ("No such file", "there is no such file"),

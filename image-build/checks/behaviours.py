@@ -6,6 +6,9 @@ from checks import box as boxes
 from tests.support import process
 
 
+_READY_S = {"qemu-amd64": 20, "qemu-arm64": 30}  # what a start may take on a machine that does nothing else
+
+
 def _await_archived(box, count, limit_s=120):
     process.wait_until(
         lambda: len([path for path in box.archive.glob("*") if path.stat().st_size]) >= count,
@@ -16,7 +19,7 @@ def _await_archived(box, count, limit_s=120):
 
 
 def test_a_new_box_gets_ready_by_itself(box, figure):
-    figure(f"{box.guest.board}: first start, power to C-ECHO", box.first_ready_s, "s")
+    figure(f"{box.guest.board}: first start, power to C-ECHO (target {_READY_S[box.guest.board]})", box.first_ready_s, "s")
     assert box.guest.answers()
 
 
@@ -50,12 +53,12 @@ def test_the_console_is_served_by_tls_with_a_certificate_of_its_own(box):
 
 def test_the_data_partition_took_the_whole_disk(box):
     state = box.site.ask("status").json["done"]
-    assert state["free_bytes"] > 1 << 30, state
+    assert state["free_bytes"] > box.guest.disk_gib << 28, state  # the image's own has 64 MiB
 
 
 def test_the_machine_needs_little_memory(box, figure):
     used = process.wait_until(box.guest.memory_used_mib, 60, "the guest's account of its memory", pause_s=1)
-    figure(f"{box.guest.board}: memory used at idle", used, "MB")
+    figure(f"{box.guest.board}: memory used at idle (target 90)", used, "MB")
     assert used < 128
 
 
@@ -64,5 +67,5 @@ def test_a_restart_keeps_everything(box, tmp_path, figure):
     boxes.store(box.guest, made.values())
     box.guest.reset()
     process.wait_until(lambda: not box.guest.answers(), 60, "the box to be gone")
-    figure(f"{box.guest.board}: start, reset to C-ECHO", box.guest.await_ready(), "s")
+    figure(f"{box.guest.board}: start, reset to C-ECHO (target {_READY_S[box.guest.board]})", box.guest.await_ready(), "s")
     assert set(made) <= box.site.objects()

@@ -41,7 +41,7 @@ def figure(record_property):
     """Note a figure, which is printed at the end: figure("boot to ready", 20.1, "s")."""
 
     def note(what, value, unit):
-        record_property("figure", f"{what:<52} {value:8.1f} {unit}")
+        record_property("figure", f"{what:<64} {value:8.1f} {unit}")
 
     return note
 

@@ -52,6 +52,12 @@ class Far(boxes.Site):
         token = f"X-CSRF-Token: {self.csrf('/people')}"
         return self.curl(f"/api/v1/{name}", *options, "--header", token, limit_s=LIMIT_S).json
 
+    def do(self, name, **arguments):
+        """The same for what has to be done; return what was."""
+        answer = self.verb(name, **arguments)
+        assert "done" in answer, answer
+        return answer["done"]
+
     def is_there(self):
         """Say whether pages are answered."""
         try:
@@ -208,7 +214,7 @@ def test_an_update_is_streamed_while_objects_come_tried_and_kept_with_all_that_t
     with boxes.Load(running, boxes.make_objects(tmp_path, 300, rows=64), senders=1) as load:
         process.wait_until(lambda: load.acknowledged, LIMIT_S, "the first object")
         began, before = time.monotonic(), len(load.acknowledged)
-        done = console.verb("update", url=shelf[2].url(update))["done"]
+        done = console.do("update", url=shelf[2].url(update))
         figure("update: installed (while objects come)", time.monotonic() - began, "s")
         assert len(load.acknowledged) > before
         assert done == {"version": NEWER, "slot": other}
@@ -235,9 +241,9 @@ def test_a_version_that_does_not_work_is_gone_back_from(shelf, guest, figure, na
     update, shown = made(shelf, name, arguments), len(running.console())
     if way == "brought":
         assert console.stage(update)["done"]["version"] == NEWER
-        assert console.verb("update")["done"]["slot"] == other
+        assert console.do("update")["slot"] == other
     else:
-        assert console.verb("update", url=shelf[2].url(update))["done"]["slot"] == other
+        assert console.do("update", url=shelf[2].url(update))["slot"] == other
     running.await_console(f"booting slot {other}", LIMIT_S, after=shown)
     began, shown = time.monotonic(), len(running.console())
     running.await_console(f"booting slot {slot}", LIMIT_S, after=shown)
