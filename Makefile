@@ -68,7 +68,7 @@ image-packages:
 	@sh .ci/debian "an image" $$(sed -e 's/ .*//' -e '/^#/d' image-build/debian-packages)
 
 image: $(VENV)/setup.stamp image-packages
-	@test -n "$(BOARD)" || { echo "which board? make image BOARD=$$(ls boards | grep -v README | tr '\n' ' ')" >&2; exit 2; }
+	@test -n "$(BOARD)" || { echo "which board? make image BOARD=... of: $$(ls image-build/lock | sed 's/-[a-z0-9]*\.txt//' | tr '\n' ' ')" >&2; exit 2; }
 	@image-build/build $(BOARD)
 
 IMAGES := $(foreach board,qemu-amd64 qemu-arm64,build/image/$(board)/edge-$(board).img)

@@ -94,4 +94,4 @@ def _next(lines, role, patience_s):
 def _look(role):
     unit = "edge-steward-" + role
     look = "on an appliance see `journalctl -u %s` and `systemctl restart %s.socket`" % (unit, unit)
-    return look + "; elsewhere start `edge steward %s`" % role
+    return look + "; on any other machine its own tools do what this one does on an appliance"
