@@ -56,7 +56,7 @@ COMMANDS = (
     ),
     Command(
         "media",
-        "(check | index | format) PATH [--profile NAME] [--id ID] [--yes] [--json] [--config FILE]",
+        "(check | index | format) PATH [--profile NAME] [--id ID] [--yes] [--json]\n    [--config FILE]",
         "check a file-set, make the DICOMDIR of one, or format a stick",
         (
             "`check` holds the file-set in PATH, a folder, an image of a disc (ISO 9660) or a ZIP archive, against the "
